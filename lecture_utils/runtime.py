@@ -1,0 +1,184 @@
+"""What every notebook starts with: device, seeds, budget, the learner's folder. No torch until asked."""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+Budget = Literal["quick", "full", "gpu"]
+T = TypeVar("T")
+
+
+def _choice(variable: str, allowed: tuple[str, ...], default: str) -> str:
+    value = os.environ.get(variable, "").strip().lower() or default
+    if value not in allowed:
+        raise ValueError(f"{variable} is {value!r}; wanted one of {', '.join(allowed)}.")
+    return value
+
+
+def is_static() -> bool:
+    """Whether widgets and questions show their static form (``COURSE_STATIC=1``: builds, CI, the site)."""
+    return os.environ.get("COURSE_STATIC", "") == "1"
+
+
+def downloads_allowed() -> bool:
+    """Whether the learner has allowed downloads (``COURSE_DOWNLOAD=1``)."""
+    return os.environ.get("COURSE_DOWNLOAD", "") == "1"
+
+
+def gpu_mode() -> str:
+    """Return ``COURSE_GPU``: ``"auto"`` (default), ``"on"``, ``"off"`` or ``"record"``."""
+    return _choice("COURSE_GPU", ("auto", "on", "off", "record"), "auto")
+
+
+def cuda_available() -> bool:
+    """Whether torch sees a CUDA device."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def device() -> "torch.device":
+    """Return the device to compute on, as ``COURSE_GPU`` says.
+
+    ``off`` gives the CPU. ``auto`` and ``record`` give CUDA where there is one, else the CPU.
+    ``on`` gives CUDA, else Apple's MPS.
+
+    Raises
+    ------
+    RuntimeError
+        If ``COURSE_GPU=on`` and there is neither.
+    """
+    import torch
+
+    mode = gpu_mode()
+    if mode == "off":
+        return torch.device("cpu")
+    if cuda_available():
+        return torch.device("cuda")
+    if mode != "on":
+        return torch.device("cpu")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    raise RuntimeError("COURSE_GPU=on, but torch finds no GPU here. With COURSE_GPU=auto the CPU will do.")
+
+
+def budget() -> Budget:
+    """Return the size of experiments, ``"quick"``, ``"full"`` or ``"gpu"``.
+
+    ``COURSE_BUDGET`` decides; without it ``"gpu"`` on a CUDA device and ``"quick"`` elsewhere.
+    """
+    value = _choice("COURSE_BUDGET", ("quick", "full", "gpu", "auto"), "auto")
+    if value == "auto":
+        value = "gpu" if device().type == "cuda" else "quick"
+    return cast(Budget, value)
+
+
+def pick(*, quick: T, full: T, gpu: T | None = None) -> T:
+    """Choose a size by the budget; ``gpu`` is ``full`` unless given."""
+    return {"quick": quick, "full": full, "gpu": full if gpu is None else gpu}[budget()]
+
+
+def seed_everything(seed: int = 0) -> None:
+    """Seed Python, numpy and torch (on all devices).
+
+    Raises
+    ------
+    ValueError
+        If the seed is not an integer from 0 to 2**32 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed!r}; wanted an integer from 0 to 2**32 - 1.")
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@cache
+def _writable(folder: Path) -> Path:
+    """Return the folder if it takes files, else a temporary one, with one warning a session."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        instead = Path(tempfile.mkdtemp(prefix="course-"))
+        warnings.warn(
+            f"Your progress cannot be kept in {folder} ({error.strerror or error}); "
+            f"until this session ends it is kept in {instead}. Set COURSE_HOME to a folder you may write to.",
+            stacklevel=3,
+        )
+        return instead
+
+
+def course_home() -> Path:
+    """Return the learner's own folder, ``$COURSE_HOME`` or ``.course`` in the repository, made if need be.
+
+    Where it cannot be written, a temporary folder takes its place, with one warning.
+    """
+    chosen = os.environ.get("COURSE_HOME", "").strip()
+    return _writable(Path(chosen).expanduser().absolute() if chosen else ROOT / ".course")
+
+
+def start(chapter: str = "", *, seed: int = 0) -> None:
+    """Make a notebook ready: seeds, figure style, the ``%%gpu`` magic and the out-of-order helper.
+
+    Parameters
+    ----------
+    chapter : str
+        The chapter's number, ``"01"``; empty outside a chapter.
+    seed : int
+        For Python, numpy and torch.
+    """
+    seed_everything(seed)
+    from lecture_utils import kernel_help
+    from lecture_utils.plotting import use_style
+
+    use_style()
+    if "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        if (shell := get_ipython()) is not None:
+            load_ipython_extension(shell)
+            kernel_help.current_chapter = chapter
+    course_home()
+    _tell_interrupted()
+    name = f"Chapter {chapter}" if chapter else "Ready"
+    print(f"{name} on {device().type}, budget {budget()}, seed {seed}.")
+
+
+def _tell_interrupted() -> None:
+    """Say so, once, if a training of an earlier session never ended (its kernel was killed)."""
+    marker = course_home() / "training.json"
+    try:
+        note = json.loads(marker.read_text(encoding="utf-8"))
+        pid, text = int(note["pid"]), f"{note['label']} at step {note['step']} of {note['steps']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    import psutil
+
+    if pid != os.getpid() and psutil.pid_exists(pid):
+        return  # another notebook is training now
+    marker.unlink(missing_ok=True)
+    print(f"The last session ended in the middle of {text}; run from the top, nothing of yours is lost.")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the ``%%gpu`` magic and the out-of-order helper in an IPython shell (twice does no harm)."""
+    from lecture_utils import gpu_magic, kernel_help
+
+    gpu_magic.register(shell)
+    kernel_help.register(shell)
