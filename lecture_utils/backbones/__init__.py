@@ -1,0 +1,1 @@
+"""Image classifiers, oldest first: AlexNet, VGG, ResNet."""

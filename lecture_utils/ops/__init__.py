@@ -1,0 +1,1 @@
+"""Operators that several systems share: convolution, receptive fields, checks at the door."""
