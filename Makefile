@@ -1,0 +1,53 @@
+# Two commands do everything: `make lab` to learn, `make test` to check. All of substance is in tools/*.py.
+
+PYTHON ?= $(shell for p in python3 python; do if $$p -c "" >/dev/null 2>&1; then echo $$p; break; fi; done)
+COURSE = $(if $(PYTHON),$(PYTHON) tools/install.py,$(error The course needs Python 3.11 or newer: get it from python.org or your package manager))
+
+.PHONY: help lab test test-oldest notebooks claims weights tables bench doctor lock clean
+
+help:
+	@echo "make lab                    open the course in JupyterLab    ARGS=\"--no-browser --port 8899\""
+	@echo "make test                   check everything                 ONLY=lint,types,contracts,unit,drift,gate,notebooks,tables,browser"
+	@echo "make doctor                 what this machine has, and what to do about what it lacks"
+	@echo "make notebooks              build all chapters, or one       CH=01"
+	@echo "make claims                 run all claims, or one           ID=C01.1"
+	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet"
+	@echo "make tables                 redraw the generated tables of docs/ and README.md"
+	@echo "make bench                  speed and size, into docs/bench.md"
+	@echo "make test-oldest            unit tests on the oldest packages that pyproject.toml allows"
+	@echo "make lock                   pin the newest packages in constraints.txt"
+	@echo "make clean                  remove .venv and every cache; your progress in .course stays"
+
+lab:
+	@$(COURSE) lab --open $(ARGS)
+
+test:
+	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY))
+
+test-oldest:
+	@$(COURSE) dev tools/check.py --oldest
+
+notebooks:
+	@$(COURSE) dev tools/build.py $(CH)
+
+claims:
+	@$(COURSE) lab -m lecture_utils claims $(ID)
+
+weights:
+	@$(COURSE) lab -m lecture_utils weights $(NAME)
+
+tables:
+	@$(COURSE) dev tools/tables.py
+
+bench:
+	@$(COURSE) dev tools/bench.py $(ARGS)
+
+doctor:
+	@$(COURSE) lab -m lecture_utils doctor
+
+lock:
+	@$(COURSE) dev -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --extra hub \
+	  --no-header --no-annotate --no-emit-index-url --output-file constraints.txt pyproject.toml
+
+clean:
+	@$(PYTHON) -c "import shutil; [shutil.rmtree(p, True) for p in '.venv .venv-oldest build artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache'.split()]"
