@@ -1,0 +1,112 @@
+"""How a figure reaches a notebook: one PNG with alternative text, the same bytes for the same figure."""
+
+import base64
+import io
+import sys
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+#: Above this size a figure is reduced to a palette of 256 colours, so that notebooks stay small.
+PALETTE_ABOVE_BYTES = 60_000
+
+
+def pixels(fig: Figure, dpi: float | None = None) -> np.ndarray:
+    """Draw a figure into an array.
+
+    Parameters
+    ----------
+    fig : Figure
+    dpi : float, optional
+        Dots per inch; the figure's own where not given.
+
+    Returns
+    -------
+    ndarray (H, W, 3), uint8
+    """
+    if dpi is not None:
+        fig.set_dpi(dpi)
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def png_bytes(image: np.ndarray, *, limit: int | None = PALETTE_ABOVE_BYTES, level: int = 9) -> bytes:
+    """Encode an array as PNG without date or software fields.
+
+    Parameters
+    ----------
+    image : ndarray (H, W, 3), uint8
+    limit : int, optional
+        A larger file is encoded again with 256 colours chosen for this picture; None keeps all colours.
+    level : int
+        zlib effort, 0 (none) to 9 (smallest).
+
+    Returns
+    -------
+    bytes
+    """
+    picture = Image.fromarray(image)
+    data = _encode(picture, level)
+    if limit is not None and len(data) > limit:
+        few = picture.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        data = min(data, _encode(few, level), key=len)
+    return data
+
+
+def _encode(picture: Image.Image, level: int) -> bytes:
+    """Encode a Pillow image as PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=level)
+    return buffer.getvalue()
+
+
+def checked_alt(alt: str) -> str:
+    """Return the alternative text stripped, or raise ValueError where it says nothing."""
+    if not isinstance(alt, str) or len(alt.split()) < 2:
+        raise ValueError(f"alt must be a sentence that says what the figure shows, got {alt!r}")
+    return " ".join(alt.split())
+
+
+def show(fig: Figure, alt: str) -> None:
+    """Display a figure as a PNG with alternative text, and close it.
+
+    Parameters
+    ----------
+    fig : Figure
+        From `matplotlib.figure.Figure` or `plt.subplots`.
+    alt : str
+        A sentence for a reader who cannot see the figure: what it shows, not that it is a figure.
+
+    Raises
+    ------
+    ValueError
+        If `fig` is not a figure, or `alt` is empty or a single word.
+    """
+    if not isinstance(fig, Figure):
+        raise ValueError(f"show wants a matplotlib Figure, got {type(fig).__name__}")
+    alt = checked_alt(alt)
+    image = pixels(fig)
+    close(fig)
+    publish_png(png_bytes(image), alt, width=image.shape[1], height=image.shape[0])
+
+
+def publish_png(data: bytes, alt: str, *, width: int, height: int) -> None:
+    """Send PNG bytes to the notebook with their alternative text and their size in pixels."""
+    from IPython.display import display
+
+    bundle: dict[str, Any] = {
+        "image/png": base64.b64encode(data).decode("ascii"),
+        "text/plain": f"[figure] {alt}",
+    }
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}})
+
+
+def close(fig: Figure) -> None:
+    """Forget a figure that pyplot may hold, so that nothing draws it a second time."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(fig)

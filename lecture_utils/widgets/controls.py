@@ -1,0 +1,149 @@
+"""What a learner can set in a widget: a choice, a slider, a matrix. Descriptions only; `live.py` shows them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import numpy as np
+
+Control = Union["Choice", "Slider", "Matrix"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options.
+
+    Parameters
+    ----------
+    options : sequence of values, or of (label, value) pairs
+    value : object, optional
+        The first option where not given.
+    label : str, optional
+        The argument's name where not given.
+    """
+
+    options: Sequence[Any]
+    value: Any = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the options and set the default value."""
+        if not self.options:
+            raise ValueError("Choice wants at least one option, got none")
+        if self.value is None:
+            object.__setattr__(self, "value", self.pairs()[0][1])
+        self.check(self.value)
+
+    def pairs(self) -> list[tuple[str, Any]]:
+        """Give the options as (label, value) pairs."""
+        pair = all(isinstance(o, tuple) and len(o) == 2 and isinstance(o[0], str) for o in self.options)
+        return [(o[0], o[1]) if pair else (str(o), o) for o in self.options]
+
+    def check(self, value: Any) -> Any:
+        """Return the value, or raise ValueError where it is no option."""
+        values = [v for _, v in self.pairs()]
+        if value not in values:
+            raise ValueError(f"wants one of {values}, got {value!r}")
+        return value
+
+    def probes(self) -> list[Any]:
+        """Give the first, the middle and the last option."""
+        values = [v for _, v in self.pairs()]
+        return list(dict.fromkeys([values[0], values[len(values) // 2], values[-1]]))
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number from low to high in steps; an integer where low, high and step all are."""
+
+    low: float
+    high: float
+    step: float = 1
+    value: float | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the range and set the default value."""
+        if not self.low < self.high or self.step <= 0:
+            raise ValueError(
+                f"Slider wants low < high and a positive step, got {self.low}, {self.high}, {self.step}"
+            )
+        if self.value is None:
+            object.__setattr__(self, "value", self.low)
+        self.check(self.value)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the slider's values are integers."""
+        return all(isinstance(v, int) for v in (self.low, self.high, self.step))
+
+    def check(self, value: Any) -> float:
+        """Return the value as a number, or raise ValueError where it lies outside the range."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"wants a number from {self.low} to {self.high}, got {value!r}")
+        if not self.low <= value <= self.high or (self.whole and int(value) != value):
+            raise ValueError(
+                f"wants a number from {self.low} to {self.high} in steps of {self.step}, got {value!r}"
+            )
+        return int(value) if self.whole else float(value)
+
+    def probes(self) -> list[float]:
+        """Give the lowest, the middle and the highest value."""
+        steps = math.floor((self.high - self.low) / self.step + 1e-9)
+        return list(
+            dict.fromkeys(self.check(v) for v in (self.low, self.low + steps // 2 * self.step, self.high))
+        )
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A small matrix of numbers, with named presets.
+
+    Parameters
+    ----------
+    rows, columns : int
+    value : array-like (rows, columns), optional
+        The first preset where not given, else zeros. A smaller array is set into the middle.
+    presets : dict of name to array-like
+    label : str, optional
+    limit : float
+        Largest magnitude of an entry.
+    """
+
+    rows: int
+    columns: int
+    value: Any = None
+    presets: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    limit: float = 99.0
+
+    def __post_init__(self) -> None:
+        """Check the presets and set the default value."""
+        if self.rows < 1 or self.columns < 1:
+            raise ValueError(f"Matrix wants at least 1×1, got {self.rows}×{self.columns}")
+        object.__setattr__(self, "presets", {name: self.check(v) for name, v in self.presets.items()})
+        first = next(iter(self.presets.values()), np.zeros((self.rows, self.columns)))
+        object.__setattr__(self, "value", self.check(first if self.value is None else self.value))
+
+    def check(self, value: Any) -> np.ndarray:
+        """Return the value as (rows, columns) float64, a preset's name included, or raise ValueError."""
+        if isinstance(value, str):
+            if value not in self.presets:
+                raise ValueError(f"wants a preset of {list(self.presets)}, got {value!r}")
+            return np.array(self.presets[value])
+        array = np.asarray(value, dtype=np.float64)
+        spare = [(self.rows - array.shape[0], self.columns - array.shape[1])] if array.ndim == 2 else []
+        if not spare or min(spare[0]) < 0 or spare[0][0] % 2 or spare[0][1] % 2:
+            raise ValueError(
+                f"wants a {self.rows}×{self.columns} matrix or a smaller one that fits its middle, got shape {array.shape}"
+            )
+        if not np.isfinite(array).all() or np.abs(array).max() > self.limit:
+            raise ValueError(f"wants entries from {-self.limit:g} to {self.limit:g}, got {array.tolist()}")
+        rows, columns = spare[0]
+        return np.pad(array, ((rows // 2, rows // 2), (columns // 2, columns // 2)))
+
+    def probes(self) -> list[np.ndarray]:
+        """Give every preset, all zeros, and the largest entries of both signs."""
+        full = np.full((self.rows, self.columns), self.limit)
+        return [*self.presets.values(), np.zeros_like(full), full, -full]

@@ -1,0 +1,179 @@
+"""A widget alive in a notebook: ipywidgets controls over one picture that is replaced in place.
+
+The browser holds back a control's further changes until the kernel has answered the last one, and then sends
+only the newest value, so a slow picture never queues up; here we only skip what is already drawn.
+"""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+
+from lecture_utils.plotting.display import png_bytes
+
+from .controls import Choice, Control, Matrix, Slider
+
+if TYPE_CHECKING:
+    from .shell import Widget
+
+_STYLE = {"description_width": "10em"}
+
+
+class MatrixInput:
+    """A grid of number boxes and a menu of presets, with one `value`, like an ipywidgets control."""
+
+    def __init__(self, name: str, control: Matrix) -> None:
+        self.control, self._quiet, self._callbacks = control, False, []  # type: ignore[var-annotated]
+        cells = [(r, c) for r in range(control.rows) for c in range(control.columns)]
+        self.cells = {
+            (r, c): ipywidgets.FloatText(
+                value=float(control.value[r, c]),
+                tooltip=f"{control.label or name}: row {r + 1}, column {c + 1}",
+                layout=ipywidgets.Layout(width="4.8em", margin="1px"),
+            )
+            for r, c in cells
+        }
+        grid = ipywidgets.GridBox(
+            list(self.cells.values()),
+            layout=ipywidgets.Layout(grid_template_columns=f"repeat({control.columns}, 5.1em)"),
+        )
+        self.preset = ipywidgets.Dropdown(
+            options=["your own", *control.presets],
+            value="your own",
+            style=_STYLE,
+            description=control.label or name,
+        )
+        self._mark_preset()
+        self.box = ipywidgets.VBox([self.preset, grid] if control.presets else [grid])
+        self.preset.observe(self._choose, "value")
+        for cell in self.cells.values():
+            cell.observe(self._edited, "value")
+
+    @property
+    def value(self) -> np.ndarray:
+        """The matrix (rows, columns)."""
+        table = np.zeros((self.control.rows, self.control.columns))
+        for (r, c), cell in self.cells.items():
+            table[r, c] = cell.value
+        return table
+
+    @value.setter
+    def value(self, matrix: Any) -> None:
+        table = self.control.check(matrix)
+        self._quiet = True
+        try:
+            for (r, c), cell in self.cells.items():
+                cell.value = float(table[r, c])
+            self._mark_preset()
+        finally:
+            self._quiet = False
+        self._tell()
+
+    def observe(self, callback: Any, names: str = "value") -> None:
+        """Call back once after every change."""
+        self._callbacks.append(callback)
+
+    def _mark_preset(self) -> None:
+        """Let the menu name the preset that the numbers form, if they form one."""
+        match = [name for name, preset in self.control.presets.items() if np.array_equal(preset, self.value)]
+        self.preset.value = match[0] if match else "your own"
+
+    def _choose(self, change: Any) -> None:
+        if not self._quiet and change["new"] in self.control.presets:
+            self.value = self.control.presets[change["new"]]
+
+    def _edited(self, change: Any) -> None:
+        if not self._quiet:
+            self._quiet = True
+            self._mark_preset()
+            self._quiet = False
+            self._tell()
+
+    def _tell(self) -> None:
+        for callback in self._callbacks:
+            callback(None)
+
+
+def control_view(name: str, control: Control) -> Any:
+    """Make the ipywidgets control for a description."""
+    label = control.label or name.replace("_", " ")
+    wide = ipywidgets.Layout(width="95%", max_width="34em")
+    if isinstance(control, Choice):
+        return ipywidgets.Dropdown(
+            options=control.pairs(), value=control.value, description=label, style=_STYLE, layout=wide
+        )
+    if isinstance(control, Slider):
+        kind = ipywidgets.IntSlider if control.whole else ipywidgets.FloatSlider
+        return kind(
+            value=control.value,
+            min=control.low,
+            max=control.high,
+            step=control.step,
+            description=label,
+            continuous_update=True,
+            style=_STYLE,
+            layout=wide,
+        )
+    return MatrixInput(name, control)
+
+
+class Live:
+    """A widget's controls, its picture and one line for messages.
+
+    Parameters
+    ----------
+    widget : Widget
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        What is displayed.
+    controls : dict of argument name to control, each with `.value`
+    image : ipywidgets.Image
+    message : ipywidgets.HTML
+        Empty, or what went wrong with the present setting.
+    """
+
+    def __init__(self, widget: "Widget") -> None:
+        self.widget = widget
+        self.controls = {name: control_view(name, control) for name, control in widget.controls.items()}
+        self.image = ipywidgets.Image(
+            format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain")
+        )
+        self.message = ipywidgets.HTML()
+        self._drawn: Any = None
+        for view in self.controls.values():
+            view.observe(self._changed, "value")
+        title = ipywidgets.HTML(f"<b>{html.escape(widget.title)}</b>")
+        about = ipywidgets.HTML(f'<span style="opacity:0.75">{html.escape(widget.alt)}</span>')
+        views = [getattr(view, "box", view) for view in self.controls.values()]
+        self.box = ipywidgets.VBox([title, *views, self.image, self.message, about])
+        self.redraw()
+
+    def _changed(self, change: Any) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the present values; what goes wrong is said below the picture, and the widget stays usable."""
+        given = {name: view.value for name, view in self.controls.items()}
+        key = repr([np.asarray(v).tolist() for v in given.values()])
+        if key == self._drawn:
+            return
+        try:
+            picture = self.widget.picture(**given)
+        except (
+            Exception
+        ) as error:  # the learner may have edited compute: any error must leave a usable widget
+            self._drawn = None
+            self.message.value = (
+                f'<span role="alert" style="color:#D55E00">This setting cannot be drawn: '
+                f"{html.escape(type(error).__name__)}: {html.escape(str(error))}. "
+                f"Change a control to go on; the picture above is the last one that could.</span>"
+            )
+            return
+        self.image.value = png_bytes(picture, limit=None, level=1)
+        self.image.width = str(picture.shape[1])
+        self._drawn = key
+        if self.message.value:
+            self.message.value = ""

@@ -1,0 +1,174 @@
+"""A widget without a kernel: frames drawn beforehand under a plain HTML slider, all in one string.
+
+Nothing is shared between widgets: each figure holds its own frames. Where scripts are off the slider stays hidden
+and the first frame stands as an ordinary picture with its caption.
+"""
+
+import base64
+import html
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from lecture_utils.plotting.display import png_bytes
+
+if TYPE_CHECKING:
+    from .shell import Widget
+
+FRAME_BYTES = 12_000
+BUNDLE_BYTES = 110_000
+FALLBACK_BYTES = 9_000
+FRAME_WIDTH = 720
+
+_TEMPLATE = """<figure id="{slug}" data-course-widget role="group" aria-label="{title}"
+ style="margin:0.5em 0;max-width:{width}px;font-family:inherit;color:inherit">
+<div style="font-weight:600;margin-bottom:0.3em">{title}</div>
+<img src="{first}" alt="{alt}" width="{width}" height="{height}"
+ style="display:block;width:100%;height:auto;margin:0;background:#fff;border-radius:4px">
+<label data-controls hidden style="display:none;gap:0.8em;align-items:center;margin:0.5em 0 0.2em">
+<input type="range" min="0" max="{last}" step="1" value="0" aria-label="Setting, 1 to {count}, of: {title}"
+ style="flex:1;min-width:8em;height:1.6em;accent-color:#0072B2">
+<output style="font-variant-numeric:tabular-nums;opacity:0.8">1 / {count}</output></label>
+<figcaption aria-live="polite" style="min-height:2.6em;line-height:1.3;margin:0.2em 0">{caption}</figcaption>
+<script type="application/json">{frames}</script>
+<script>{script}</script>
+</figure>"""
+
+# Runs once per figure that is not yet alive.
+_SCRIPT = """(function () {
+  document.querySelectorAll("figure[data-course-widget]:not([data-alive])").forEach(function (figure) {
+    var store = figure.querySelector('script[type="application/json"]');
+    if (!store) { return; }
+    var frames = JSON.parse(store.textContent);
+    var picture = figure.querySelector("img"), slider = figure.querySelector("input");
+    var output = figure.querySelector("output"), caption = figure.querySelector("figcaption");
+    figure.setAttribute("data-alive", "");
+    var label = figure.querySelector("[data-controls]");
+    label.hidden = false;
+    label.style.display = "flex";
+    function show() {
+      var k = Number(slider.value), frame = frames[k];
+      picture.src = frame.src;
+      picture.alt = frame.alt;
+      caption.textContent = frame.caption;
+      output.textContent = (k + 1) + " / " + frames.length;
+      slider.setAttribute("aria-valuetext", (k + 1) + " of " + frames.length + ": " + frame.caption);
+    }
+    slider.addEventListener("input", show);
+    ["keydown", "keyup", "keypress"].forEach(function (kind) {
+      slider.addEventListener(kind, function (event) { event.stopPropagation(); });
+    });
+    show();
+  });
+})();"""
+
+
+def frame_bytes(picture: np.ndarray, limit: int = FRAME_BYTES) -> tuple[str, bytes]:
+    """Encode one frame in at most `limit` bytes.
+
+    Parameters
+    ----------
+    picture : ndarray (H, W, 3), uint8
+    limit : int
+
+    Returns
+    -------
+    (mime type, bytes)
+        PNG where all colours fit, else WebP (JPEG where Pillow has none) in the best quality that fits.
+
+    Raises
+    ------
+    ValueError
+        If even the poorest quality is too large.
+    """
+    data = png_bytes(picture, limit=None)
+    if len(data) <= limit:
+        return "image/png", data
+    image = Image.fromarray(picture)
+    from PIL import features
+
+    kind = "WEBP" if features.check("webp") else "JPEG"
+    for quality in (90, 84, 78, 72, 66, 60, 54, 48, 42, 36, 30, 24, 18, 12):
+        buffer = io.BytesIO()
+        image.save(buffer, format=kind, quality=quality)
+        if buffer.tell() <= limit:
+            return f"image/{kind.lower()}", buffer.getvalue()
+    raise ValueError(
+        f"a frame wants at most {limit} bytes, got {buffer.tell()} at the poorest quality: draw it smaller"
+    )
+
+
+def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[bytes, int, int]:
+    """Encode the first frame as a small PNG for viewers without HTML: fewer colours, then fewer pixels."""
+    image = Image.fromarray(picture)
+    width, height = image.size
+    for scale in (1.0, 0.8, 0.65, 0.5, 0.4, 0.3):
+        size = (max(int(width * scale), 1), max(int(height * scale), 1))
+        small = image if scale == 1.0 else image.resize(size, Image.Resampling.LANCZOS)
+        for colours in (256, 64, 24):
+            buffer = io.BytesIO()
+            few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few.save(buffer, format="PNG", compress_level=9)
+            if buffer.tell() <= limit:
+                return buffer.getvalue(), *size
+    return buffer.getvalue(), *size
+
+
+def _uri(mime: str, data: bytes) -> str:
+    """Write bytes as a data URI."""
+    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def bundle(widget: "Widget") -> tuple[dict[str, str], dict[str, Any]]:
+    """Draw a widget's tour and put it into one display bundle.
+
+    Parameters
+    ----------
+    widget : Widget
+
+    Returns
+    -------
+    (data, metadata)
+        data: text/html (frames, slider, captions), image/png (first frame, base64), text/plain; metadata: alt
+        text and size.
+    """
+    pictures = [widget.picture(**values) for _, values in widget.tour]
+    room = (BUNDLE_BYTES - 6_000) * 3 // 4 - FALLBACK_BYTES  # base64 makes 4 characters of 3 bytes
+    share = min(
+        FRAME_BYTES, room // (len(pictures) + 1)
+    )  # the first frame stands twice: as <img> and in the list
+    frames = []
+    for picture, (caption, _) in zip(pictures, widget.tour, strict=True):
+        text = " ".join(caption.split())
+        frames.append(
+            {
+                "src": _uri(*frame_bytes(picture, share)),
+                "caption": text,
+                "alt": f"{' '.join(widget.alt.split())} {text}",
+            }
+        )
+    height, width = pictures[0].shape[:2]
+    shown = min(width, FRAME_WIDTH)
+    page = _TEMPLATE.format(
+        slug=widget.slug,
+        title=html.escape(widget.title),
+        width=shown,
+        height=round(height * shown / width),
+        first=frames[0]["src"],
+        alt=html.escape(frames[0]["alt"]),
+        last=len(frames) - 1,
+        count=len(frames),
+        caption=html.escape(frames[0]["caption"]),
+        script=_SCRIPT,
+        frames=json.dumps(frames, ensure_ascii=False).replace("<", "\\u003c"),
+    )
+    png, wide, high = fallback_png(pictures[0])
+    data = {
+        "text/html": page,
+        "image/png": base64.b64encode(png).decode("ascii"),
+        "text/plain": f"[widget] {widget.title}: {len(frames)} settings. {frames[0]['alt']}",
+    }
+    return data, {"image/png": {"alt": frames[0]["alt"], "width": wide, "height": high}}
