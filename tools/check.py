@@ -1,0 +1,176 @@
+"""Check everything (`make test`), go on after a failed step, and end on one summary that also says what did not run."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST = ROOT / ".venv-oldest"
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+PYTEST = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations", "5", "--durations-min", "5"]
+
+
+@dataclass
+class Step:
+    """One step: its command (after python, or a program of the environment), and what came of it."""
+
+    name: str
+    what: str
+    command: list[str]
+    tests: bool = False  # pytest: each test counts, not the step
+    seconds: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    ran: bool = False
+
+
+def steps() -> list[Step]:
+    """Return all steps, cheapest news first."""
+    nbval = ["--nbval", "notebooks", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg", "--nbval-cell-timeout", "120"]
+    return [
+        Step("lint", "ruff", ["-m", "ruff", "check", "."]),
+        Step("types", "mypy on lecture_utils", ["-m", "mypy"]),
+        Step("contracts", "import-linter", ["lint-imports"]),
+        Step("drift", "notebooks are what their sources give", ["tools/build.py", "--check"]),
+        Step("gate", "anatomy and health of the notebooks", ["tools/gate.py"]),
+        Step("unit", "pytest", [*PYTEST, "tests", "-m", "not browser"], tests=True),
+        Step("tables", "generated tables are up to date", ["tools/tables.py", "--check"]),
+        Step("notebooks", "nbval on every chapter", [*PYTEST, *nbval], tests=True),
+        Step("browser", "JupyterLab in Chromium", ["-m", "pytest", "-q", "tests/browser", "-m", "browser"], tests=True),
+    ]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the variables of every step: one thread each, and a learner's folder that is nobody's."""
+    env = dict(os.environ, COURSE_HOME=str(home / "course"), PYTHONUNBUFFERED="1")
+    env |= dict.fromkeys(ONE_THREAD, "1")
+    env["PATH"] = str(Path(sys.executable).parent) + os.pathsep + env.get("PATH", "")
+    return env
+
+
+def run(step: Step, python: str, env: dict[str, str], home: Path) -> None:
+    """Run a step, its output passing straight through, and note what came of it."""
+    print(f"\n=== {step.name}: {step.what}", flush=True)
+    report = home / f"{step.name}.xml"
+    if step.command[0] == "lint-imports":
+        command = [shutil.which("lint-imports", path=env["PATH"]) or "lint-imports"]
+    else:
+        command = [python, *step.command]
+    if step.tests:
+        command += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+    if step.name == "notebooks":
+        env = env | {"COURSE_STATIC": "1", "COURSE_GPU": "off", "COURSE_BUDGET": "quick"}
+    begin = time.perf_counter()
+    try:
+        status = subprocess.run(command, cwd=ROOT, env=env).returncode
+    except OSError as error:
+        print(f"{command[0]} does not start: {error}")
+        status = 127
+    step.ran, step.seconds = True, time.perf_counter() - begin
+    if step.tests:
+        read_report(step, report)
+        if status == 5 and not step.skipped:
+            print(f"{step.name}: no test was found")
+    else:
+        step.passed = int(status == 0)
+    if status and not step.failed:
+        step.failed = 1
+
+
+def read_report(step: Step, report: Path) -> None:
+    """Add up a pytest report; skips are counted by reason."""
+    if not report.exists():
+        return
+    for case in ET.parse(report).iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            step.failed += 1
+        elif (skip := case.find("skipped")) is not None:
+            step.skipped[skip.get("message") or "no reason given"] += 1
+        else:
+            step.passed += 1
+
+
+def not_computed(notebooks: Path = ROOT / "notebooks", recorded: Path = ROOT / "assets" / "recorded") -> list[str]:
+    """Say which cells of the built notebooks showed something else than their own result, and why."""
+    lines = []
+    for path in sorted(notebooks.glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
+            source = "".join(cell["source"])
+            if match := re.match(r"%%gpu\s+(\S+)", source):
+                name = match[1]
+                how = "shows its recorded result" if (recorded / f"{name}.json").exists() else "nothing is recorded"
+                lines.append(f"{path.stem}: GPU cell {name} was not computed here; {how}")
+            if "hub" in cell["metadata"].get("tags", []):
+                lines.append(f"{path.stem}: '{source.splitlines()[0]}' ran on what is cached, with no download")
+    return lines
+
+
+def summarise(done: list[Step], notes: list[str], say: Callable[[str], None] = print) -> int:
+    """Print the one summary; return the exit status."""
+    say("\n=== summary")
+    for step in done:
+        if not step.ran:
+            say(f"  not run  {step.name}")
+            continue
+        counts = f", {step.passed} passed, {step.failed} failed, {sum(step.skipped.values())} skipped" if step.tests else ""
+        say(f"  {'FAILED' if step.failed else 'passed'}   {step.name:10} {step.seconds:6.1f} s  {step.what}{counts}")
+    missing = [f"{step.name}: {count} × {why}" for step in done for why, count in sorted(step.skipped.items())]
+    missing += notes
+    say("Not run, and why:" if missing else "Not run: nothing, everything ran.")
+    for line in missing:
+        say(f"  - {line}")
+    passed, failed = sum(s.passed for s in done), sum(s.failed for s in done)
+    say(f"{passed} passed, {failed} failed, {sum(sum(s.skipped.values()) for s in done)} skipped")
+    return 1 if failed or not all(step.ran for step in done) else 0
+
+
+def oldest_python() -> str:
+    """Make an environment of the oldest packages that pyproject.toml allows; return its Python."""
+    python = OLDEST / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(OLDEST)], cwd=ROOT, check=True)
+    bounds = ["--resolution", "lowest-direct", "-e", ".[dev]"]
+    subprocess.run([*uv, "pip", "install", "--python", str(python), *bounds], cwd=ROOT, check=True)
+    return str(python)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run all steps, or those named."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a Windows console may be cp1252
+    every = {step.name: step for step in steps()}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="comma-separated: " + ",".join(every))
+    parser.add_argument("--oldest", action="store_true", help="unit tests on the oldest packages allowed")
+    options = parser.parse_args(argv)
+    names = ["unit"] if options.oldest else [name for name in options.only.split(",") if name] or list(every)
+    if unknown := set(names) - set(every):
+        parser.error(f"no step is called {', '.join(sorted(unknown))}; there are {', '.join(every)}")
+    chosen = [step for name, step in every.items() if name in names]
+    python = oldest_python() if options.oldest else sys.executable
+    with tempfile.TemporaryDirectory(prefix="course-check-") as folder:
+        env = environment(Path(folder))
+        if options.oldest:
+            env["PATH"] = str(Path(python).parent) + os.pathsep + env["PATH"]
+        try:
+            for step in chosen:
+                run(step, python, env, Path(folder))
+        except KeyboardInterrupt:
+            print("\nInterrupted.")
+    return summarise(chosen, not_computed() if "notebooks" in names else [])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
