@@ -19,7 +19,11 @@ from .style import INK, QUIET, rgb
 from .trace import Step, trace
 
 PER_ROW = 8
-_ROW_HEIGHT = 2.15
+_ROW_HEIGHT = 2.2
+_MIDDLE, _TEXT_TOP = (
+    1.5,
+    0.84,
+)  # inches above a row's lower edge: the blocks' centre line, the first line of text
 _KINDS = (  # part of the class name, short name, colour; the first match counts
     ("conv", "conv", "#4C8FC4"),
     ("linear", "linear", "#3FA37C"),
@@ -29,18 +33,9 @@ _KINDS = (  # part of the class name, short name, colour; the first match counts
     ("norm", "norm", "#9AA5B1"),
     ("dropout", "dropout", "#C9CED6"),
 )
-_ACTIVATIONS = (
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Tanh,
-    nn.Sigmoid,
-    nn.Hardswish,
-    nn.ELU,
-    nn.Softmax,
-)
+# Kinds of layer that fold into the block before them; the last three are not even named.
+_UNNAMED = frozenset({"dropout", "flatten", "identity"})
+_FOLDED = _UNNAMED | {"norm", "ReLU", "ReLU6", "LeakyReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softmax"}
 
 
 @dataclass
@@ -103,8 +98,8 @@ def architecture(model: nn.Module, x: Tensor, depth: int = 1, title: str | None 
         if column:
             ax.add_patch(
                 FancyArrowPatch(
-                    (centre - 0.5 * slot - 0.09, base + 1.36),
-                    (centre - 0.5 * slot + 0.09, base + 1.36),
+                    (centre - 0.5 * slot - 0.09, base + _MIDDLE),
+                    (centre - 0.5 * slot + 0.09, base + _MIDDLE),
                     arrowstyle="-|>",
                     mutation_scale=8,
                     color=QUIET,
@@ -162,7 +157,7 @@ def _block(step: Step) -> Block:
                 kind, colour = short, shade
                 break
         else:
-            colour = "#C9CED6"
+            colour, kind = "#C9CED6", name.lower() if name in ("Flatten", "Identity") else name
         kind += _numbers(module)
     elif inner:
         kind = f"{len(inner)} × {type(inner[0]).__name__}"
@@ -186,15 +181,12 @@ def _numbers(module: Any) -> str:
 def fold(blocks: list[Block]) -> list[Block]:
     """Fold normalisation, activation, dropout and flattening into the block before them."""
     folded: list[Block] = []
-    small = {cls.__name__ for cls in _ACTIVATIONS} | {"norm", "dropout", "Identity", "Flatten"}
     for block in blocks:
-        if folded and block.kind in small:
+        if folded and block.kind in _FOLDED:
             before = folded[-1]
             before.parameters += block.parameters
-            if block.kind not in ("Identity", "Flatten", "dropout"):
+            if block.kind not in _UNNAMED:
                 before.followers = (*before.followers, block.kind)
-            if block.kind != "Flatten":
-                before.shape = block.shape or before.shape
         else:
             folded.append(block)
     return folded
@@ -224,13 +216,13 @@ def _shade(colour: str, factor: float) -> tuple[float, float, float]:
 def _draw(ax: Axes, block: Block, centre: float, base: float, slot: float, x: Tensor | None) -> None:
     """Draw one block with its text; `x` is given for the input block, whose picture is shown."""
     thick, tall, deep = _extent(block.shape)
-    left, bottom = centre - (thick + deep) / 2, base + 1.36 - (tall + deep * 0.6) / 2
+    left, bottom = centre - (thick + deep) / 2, base + _MIDDLE - (tall + deep * 0.6) / 2
     rise = deep * 0.6
     picture = _picture(x) if x is not None else None
     if picture is not None:
-        high = 0.9 * min(1.0, picture.shape[0] / picture.shape[1])
+        high = 0.78 * min(1.0, picture.shape[0] / picture.shape[1])
         wide = high * picture.shape[1] / picture.shape[0]
-        left, bottom, tall, rise = centre - wide / 2, base + 1.36 - high / 2, high, 0
+        left, bottom, tall, rise = centre - wide / 2, base + _MIDDLE - high / 2, high, 0
         ax.imshow(
             picture,
             extent=(left, left + wide, bottom, bottom + high),
@@ -260,16 +252,17 @@ def _draw(ax: Axes, block: Block, centre: float, base: float, slot: float, x: Te
             )
     if block.shortcuts:
         _shortcut(ax, centre, bottom + tall + rise, slot, block.shortcuts)
-    second = " + ".join([block.kind, *dict.fromkeys(block.followers)])
+    bold, plain, grey = {"fontweight": "bold", "color": INK}, {"color": INK}, {"color": QUIET}
     lines = [
-        (block.name, {"fontweight": "bold", "color": INK}),
-        (second, {"color": INK}),
-        ("×".join(map(str, block.shape)), {"color": INK}),
-        (f"{compact(block.parameters)} par." if block.parameters else "", {"color": QUIET}),
+        (block.name, bold),
+        (block.kind, plain),
+        ("+ " + " + ".join(dict.fromkeys(block.followers)) if block.followers else "", plain),
+        ("×".join(map(str, block.shape)), plain),
+        (f"{compact(block.parameters)} par." if block.parameters else "", grey),
     ]
-    for k, (text, style) in enumerate(lines):
+    for k, (text, style) in enumerate(line for line in lines if line[0]):
         size = min(8.0, 72 * slot * 0.97 / (0.62 * max(len(text), 1)))
-        ax.text(centre, base + 0.66 - 0.165 * k, text, fontsize=size, ha="center", va="center", **style)
+        ax.text(centre, base + _TEXT_TOP - 0.165 * k, text, fontsize=size, ha="center", va="center", **style)
 
 
 def _shortcut(ax: Axes, centre: float, top: float, slot: float, count: int) -> None:

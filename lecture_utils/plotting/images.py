@@ -81,7 +81,7 @@ def panels(
     titled: bool = False,
     suptitle: str | None = None,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of `count` bare axes in rows of `columns`, each `size` inches wide and `size / aspect` high."""
+    """Make a figure of `count` bare axes, rows of `columns`, each `size` × `size / aspect` inches."""
     columns = max(1, min(columns, count))
     rows = math.ceil(count / columns)
     height = rows * (size / aspect + (0.28 if titled else 0.08)) + (0.35 if suptitle else 0)
@@ -205,7 +205,7 @@ def boxes(
 
 
 def colour_labels(labels: Any, palette: np.ndarray | None = None) -> np.ndarray:
-    """Colour an integer label map (H, W) by a table (labels, 3); negative labels become white. Gives (H, W, 3)."""
+    """Colour a label map (H, W) by a table (labels, 3), giving (H, W, 3); negative labels become white."""
     array = to_array(labels).astype(int)
     if array.ndim != 2:
         raise ValueError(f"a label map wants shape (H, W), got {array.shape}")
@@ -238,7 +238,7 @@ def mask_overlay(image: Any, mask: Any, alpha: float = 0.55, palette: np.ndarray
 
 
 def signed_image(values: Any, limit: float | None = None) -> np.ndarray:
-    """Map signed values (H, W) to colour: blue below zero, white at zero, vermilion above. Gives (H, W, 3)."""
+    """Map signed values (H, W) to colours (H, W, 3): blue below zero, white at zero, vermilion above."""
     array = to_array(values).astype(np.float32)
     limit = float(np.abs(array).max()) if limit is None else limit
     scaled = (array / (limit or 1.0)).clip(-1, 1)[..., None]
@@ -249,7 +249,7 @@ def signed_image(values: Any, limit: float | None = None) -> np.ndarray:
 def feature_maps(
     maps: Any, columns: int = 8, limit: int = 32, size: float = 0.95, suptitle: str | None = None
 ) -> Figure:
-    """Draw the channels of one activation (C, H, W), each stretched to its own range, at most `limit` of them."""
+    """Draw at most `limit` channels of an activation (C, H, W), each stretched to its own range."""
     array = to_array(maps).astype(np.float32)
     if array.ndim != 3:
         raise ValueError(f"feature maps want shape (C, H, W), got {array.shape}")
@@ -261,7 +261,7 @@ def feature_maps(
 def filters(
     weight: Any, columns: int = 8, limit: int = 64, size: float = 0.95, suptitle: str | None = None
 ) -> Figure:
-    """Draw convolution kernels (O, C, kh, kw): in colour for three channels, else the first channel, signed."""
+    """Draw kernels (O, C, kh, kw): in colour for three channels, else the first channel, signed."""
     array = to_array(weight).astype(np.float32)
     if array.ndim != 4:
         raise ValueError(f"filters want shape (O, C, kh, kw), got {array.shape}")

@@ -41,9 +41,8 @@ def trace(model: nn.Module, x: Tensor) -> dict[str, Step]:
         If x is not a tensor with a batch axis.
     """
     if not isinstance(x, Tensor) or x.dim() < 2:
-        raise ValueError(
-            f"wants an input tensor with a batch axis, got {tuple(getattr(x, 'shape', ())) or type(x).__name__}"
-        )
+        got = tuple(getattr(x, "shape", ())) or type(x).__name__
+        raise ValueError(f"wants an input tensor with a batch axis, got {got}")
     steps: dict[str, Step] = {}
     clock = [0]
 
@@ -103,8 +102,8 @@ def layer_table(model: nn.Module, x: Tensor) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        "layer" (dotted name), "type", "output" (shape without batch, a tuple) and "parameters" (int); the last row
-        is the total. Feed it to `show_table`.
+        "layer" (dotted name), "type", "output" (shape without batch, a tuple), "parameters" (int); the last
+        row is the total. Feed it to `show_table`.
     """
     steps = trace(model, x)
     leaves = [

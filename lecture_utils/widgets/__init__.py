@@ -1,6 +1,6 @@
 """Widgets: each a pure function, its controls and a tour; `present` shows one, live or as a static slider.
 
-A chapter writes 
+A chapter writes
 `from lecture_utils.widgets import present, kernel_painter; present(kernel_painter.kernel_painter())`.
 """
 

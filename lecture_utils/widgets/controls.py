@@ -1,4 +1,4 @@
-"""What a learner can set in a widget: a choice, a slider, a matrix. Descriptions only; `live.py` shows them."""
+"""What a learner can set in a widget: choice, slider, matrix. Descriptions only; `live.py` shows them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -135,9 +135,8 @@ class Matrix:
         array = np.asarray(value, dtype=np.float64)
         spare = [(self.rows - array.shape[0], self.columns - array.shape[1])] if array.ndim == 2 else []
         if not spare or min(spare[0]) < 0 or spare[0][0] % 2 or spare[0][1] % 2:
-            raise ValueError(
-                f"wants a {self.rows}×{self.columns} matrix or a smaller one that fits its middle, got shape {array.shape}"
-            )
+            want = f"{self.rows}×{self.columns} matrix or a smaller one that fits its middle"
+            raise ValueError(f"wants a {want}, got shape {array.shape}")
         if not np.isfinite(array).all() or np.abs(array).max() > self.limit:
             raise ValueError(f"wants entries from {-self.limit:g} to {self.limit:g}, got {array.tolist()}")
         rows, columns = spare[0]

@@ -1,8 +1,8 @@
 """The thin shell around a widget's pure function: alive in a notebook, a slider over frames elsewhere.
 
 A widget is `compute(**values) -> Figure | picture`, its controls, and a tour: 6 to 10 captioned settings.
-`present` shows it live with ipywidgets, or with COURSE_STATIC=1 as one self-contained piece of HTML, with a PNG
-for viewers without scripts.
+`present` shows it live with ipywidgets, or with COURSE_STATIC=1 as one self-contained piece of HTML, with a
+PNG for viewers without scripts.
 """
 
 import re
@@ -32,7 +32,7 @@ class Widget:
     title : str
         Unique on its page: the widget's HTML id is made from it.
     compute : callable
-        compute(**values) -> Figure, or picture as `plotting.to_image` takes it. Pure: equal values, equal picture.
+        compute(**values) -> Figure, or picture as `plotting.to_image` takes it. Pure.
     controls : dict of argument name to Choice, Slider or Matrix
     tour : sequence of (caption, values)
         6 to 10 frames; an argument that is not given keeps its control's first value.
@@ -57,9 +57,7 @@ class Widget:
             raise ValueError(f"a widget wants a title with a letter or digit, got {self.title!r}")
         checked_alt(self.alt)
         if not TOUR_FRAMES[0] <= len(self.tour) <= TOUR_FRAMES[1]:
-            raise ValueError(
-                f"{self.title}: a tour wants 6 to 10 frames, got {len(self.tour)}"
-            )
+            raise ValueError(f"{self.title}: a tour wants 6 to 10 frames, got {len(self.tour)}")
         for caption, values in self.tour:
             if not caption.strip():
                 raise ValueError(f"{self.title}: every frame of the tour wants a caption, got {caption!r}")

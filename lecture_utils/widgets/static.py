@@ -1,7 +1,7 @@
 """A widget without a kernel: frames drawn beforehand under a plain HTML slider, all in one string.
 
-Nothing is shared between widgets: each figure holds its own frames. Where scripts are off the slider stays hidden
-and the first frame stands as an ordinary picture with its caption.
+Nothing is shared between widgets: each figure holds its own frames. Where scripts are off the slider stays
+hidden and the first frame stands as an ordinary picture with its caption.
 """
 
 import base64
