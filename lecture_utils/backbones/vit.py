@@ -1,0 +1,120 @@
+"""The vision transformer: an image is a sentence of 16×16 words.
+
+A. Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale", ICLR
+2021, section 3.1 (equations 1 to 4) and table 1.
+
+Simplified: no dropout; a linear head (the paper's pre-training head has one hidden layer).
+
+Shapes: B batch, C channels, P patch side, N = (H / P)·(W / P) patches, D model width, K classes.
+"""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from lecture_utils.nn.transformer import EncoderLayer
+from lecture_utils.ops.checks import check_images
+
+
+class PatchEmbedding(nn.Module):
+    """Cut the image into P×P patches and map each to D numbers by one matrix, E of equation 1.
+
+    A convolution whose stride is its kernel is that matrix, applied patch by patch: `forward` uses it, and
+    `as_linear` writes the same thing as reshape and linear layer.
+    """
+
+    def __init__(self, patch: int, dim: int, *, in_channels: int = 3) -> None:
+        super().__init__()
+        self.patch = patch
+        self.projection = nn.Conv2d(in_channels, dim, kernel_size=patch, stride=patch)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        if x.shape[-2] % self.patch or x.shape[-1] % self.patch:
+            raise ValueError(
+                f"patches: got an image of {tuple(x.shape[-2:])}, want sides that are multiples of {self.patch}"
+            )
+        return rearrange(self.projection(x), "b d h w -> b (h w) d")  # (B, N, D)
+
+    def as_linear(self, x: Tensor) -> Tensor:
+        """Give the same result as `forward` by cutting, flattening and multiplying."""
+        patches = rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=self.patch, q=self.patch)
+        return patches @ self.projection.weight.flatten(1).T + self.projection.bias
+
+
+class ViT(nn.Module):
+    """Patches, a class token and positions; L encoder layers; a linear head on the class token.
+
+    Parameters
+    ----------
+    image, patch : int
+        Sides in pixels; `image` a multiple of `patch`.
+    dim, heads, hidden, layers : int
+        D, attention heads, MLP width, L.
+    classes, in_channels : int
+        K, C.
+    position : bool
+        Without it the model cannot tell where a patch came from: its logits do not change when the patches
+        are shuffled.
+
+    Raises
+    ------
+    ValueError
+        For an image side that is not a multiple of the patch, or input of another shape.
+    """
+
+    def __init__(
+        self,
+        *,
+        image: int,
+        patch: int,
+        dim: int,
+        heads: int,
+        hidden: int,
+        layers: int,
+        classes: int,
+        in_channels: int = 3,
+        position: bool = True,
+    ) -> None:
+        super().__init__()
+        if image % patch:
+            raise ValueError(f"ViT: got image side {image} and patch side {patch}, want a multiple")
+        self.in_channels, self.image = in_channels, image
+        self.embed = PatchEmbedding(patch, dim, in_channels=in_channels)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
+        positions = torch.randn(1, (image // patch) ** 2 + 1, dim) * 0.02
+        self.position = nn.Parameter(positions) if position else None
+        self.layers = nn.ModuleList(EncoderLayer(dim, heads, hidden, eps=1e-6) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = nn.Linear(dim, classes)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        return self.head(self.tokens(x)[:, 0])  # (B, K): y = LN(z_L⁰), then the head (eq. 4)
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Return the normalised last tokens (B, 1 + N, D), class token first."""
+        x = self.embed_tokens(x)  # z_0 (eq. 1)
+        for layer in self.layers:
+            x = layer(x)  # eq. 2 and 3
+        return self.norm(x)
+
+    def embed_tokens(self, x: Tensor) -> Tensor:
+        """Return z_0: class token and patches, with positions, (B, 1 + N, D)."""
+        check_images(x, self.in_channels)
+        if x.shape[-2:] != (self.image, self.image):
+            raise ValueError(f"ViT: got images of {tuple(x.shape[-2:])}, want {(self.image, self.image)}")
+        x = torch.cat([self.class_token.expand(len(x), -1, -1), self.embed(x)], dim=1)
+        return x if self.position is None else x + self.position
+
+    @torch.inference_mode()
+    def attention_maps(self, x: Tensor) -> Tensor:
+        """Return every layer's attention weights (layers, B, heads, 1 + N, 1 + N)."""
+        x, maps = self.embed_tokens(x), []
+        for layer in self.layers:
+            maps.append(layer.attention.weights(layer.norm1(x)))
+            x = layer(x)
+        return torch.stack(maps)
+
+
+def vit_b16(*, classes: int = 1000, image: int = 224) -> ViT:
+    """ViT-Base with 16-pixel patches (table 1): 12 layers of width 768, 86.6 M parameters."""
+    return ViT(image=image, patch=16, dim=768, heads=12, hidden=3072, layers=12, classes=classes)

@@ -1,0 +1,105 @@
+"""ViT-B/16 against torchvision with the same weights; its patches, positions and classes."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import vit_b_16
+
+from lecture_utils.backbones.vit import PatchEmbedding, ViT, vit_b16
+
+pytestmark = pytest.mark.system("S02.3")
+
+
+def tiny(**changes: object) -> ViT:
+    settings = dict(image=16, patch=4, dim=24, heads=3, hidden=48, layers=2, classes=5) | changes
+    return ViT(**settings)  # type: ignore[arg-type]
+
+
+def from_torchvision(state: dict[str, Tensor], layers: int, dim: int) -> dict[str, Tensor]:
+    names = {
+        "class_token": "class_token",
+        "position": "encoder.pos_embedding",
+        "embed.projection.weight": "conv_proj.weight",
+        "embed.projection.bias": "conv_proj.bias",
+        **{f"norm.{k}": f"encoder.ln.{k}" for k in ("weight", "bias")},
+        **{f"head.{k}": f"heads.head.{k}" for k in ("weight", "bias")},
+    }
+    ours = {mine: state[theirs] for mine, theirs in names.items()}
+    for i in range(layers):
+        base = f"encoder.layers.encoder_layer_{i}"
+        for k in ("weight", "bias"):
+            projections = state[f"{base}.self_attention.in_proj_{k}"].split(dim)
+            for part, tensor in zip(("query", "key", "value"), projections, strict=True):
+                ours[f"layers.{i}.attention.to_{part}.{k}"] = tensor
+            ours[f"layers.{i}.attention.to_output.{k}"] = state[f"{base}.self_attention.out_proj.{k}"]
+            pairs = {"norm1": "ln_1", "norm2": "ln_2", "mlp.fc1": "mlp.0", "mlp.fc2": "mlp.3"}
+            ours |= {f"layers.{i}.{mine}.{k}": state[f"{base}.{other}.{k}"] for mine, other in pairs.items()}
+    return ours
+
+
+def test_vit_b16_equals_torchvision() -> None:
+    torch.manual_seed(0)
+    theirs = vit_b_16().eval()
+    nn.init.normal_(theirs.heads.head.weight, std=0.02)  # torchvision starts the head at zero
+    ours = vit_b16().eval()
+    ours.load_state_dict(from_torchvision(theirs.state_dict(), 12, 768))
+    assert (
+        sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters()) == 86_567_656
+    )
+    x = torch.randn(2, 3, 224, 224)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-4)
+
+
+def test_patches_by_convolution_and_by_matrix_agree() -> None:
+    embed = PatchEmbedding(4, 10)
+    x = torch.randn(2, 3, 12, 20)
+    torch.testing.assert_close(embed(x), embed.as_linear(x), rtol=1e-5, atol=1e-5)
+
+
+def shuffled_patches(x: Tensor, patch: int) -> Tensor:
+    b, c, h, w = x.shape
+    cut = x.reshape(b, c, h // patch, patch, w // patch, patch).permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
+    cut = cut[:, torch.randperm(cut.shape[1])].unflatten(1, (h // patch, w // patch))
+    return cut.permute(0, 3, 1, 4, 2, 5).reshape(b, c, h, w)
+
+
+@pytest.mark.parametrize("position", [False, True])
+def test_only_positions_tell_shuffled_patches_apart(position: bool) -> None:
+    torch.manual_seed(0)
+    model = tiny(position=position).double()
+    if model.position is not None:
+        nn.init.normal_(model.position)
+    x = torch.randn(3, 3, 16, 16, dtype=torch.float64)
+    same = torch.allclose(model(x), model(shuffled_patches(x, 4)), atol=1e-10)
+    assert same is not position
+
+
+def test_attention_maps_are_rows_that_sum_to_one() -> None:
+    maps = tiny().attention_maps(torch.randn(2, 3, 16, 16))
+    assert maps.shape == (2, 2, 3, 17, 17)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(2, 2, 3, 17))
+
+
+def test_overfits_one_batch() -> None:
+    torch.manual_seed(0)
+    model = tiny()
+    x, y = torch.randn(10, 3, 16, 16), torch.arange(10) % 5
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(80):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert torch.equal(model(x).argmax(1), y)
+
+
+def test_bad_input_is_told() -> None:
+    with pytest.raises(ValueError, match="image side 17 and patch side 4"):
+        tiny(image=17)
+    with pytest.raises(ValueError, match=r"images of \(20, 16\), want \(16, 16\)"):
+        tiny()(torch.randn(1, 3, 20, 16))
+    with pytest.raises(ValueError, match="multiples of 4"):
+        PatchEmbedding(4, 8)(torch.randn(1, 3, 10, 12))
+    with pytest.raises(ValueError, match="uint8"):
+        tiny()(torch.zeros(1, 3, 16, 16, dtype=torch.uint8))
