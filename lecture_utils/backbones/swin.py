@@ -1,11 +1,11 @@
 """Swin: attention inside windows, windows that shift from layer to layer, and a hierarchy of resolutions.
 
-Z. Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", ICCV 2021, sections 3.1
-(architecture, patch merging) and 3.2 (shifted windows, cyclic shift with mask, relative position bias).
+Z. Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted Windows", ICCV 2021, sections
+3.1 (architecture, patch merging) and 3.2 (shifted windows, cyclic shift with mask, relative position bias).
 
 Simplified: no stochastic depth; feature maps must divide into windows (no padding).
 
-Shapes: B batch, H, W height and width in tokens, C channels, M window side, K classes; nW = (H/M)·(W/M) windows.
+Shapes: B batch, H height and W width in tokens, C channels, M window side, nW windows a map, K classes.
 """
 
 import math

@@ -9,6 +9,7 @@ Shapes: B batch, C channels, P patch side, N = (H / P)·(W / P) patches, D model
 """
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -30,15 +31,13 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
         if x.shape[-2] % self.patch or x.shape[-1] % self.patch:
-            raise ValueError(
-                f"patches: got an image of {tuple(x.shape[-2:])}, want sides that are multiples of {self.patch}"
-            )
+            raise ValueError(f"patches: got images of {tuple(x.shape[-2:])}, want multiples of {self.patch}")
         return rearrange(self.projection(x), "b d h w -> b (h w) d")  # (B, N, D)
 
     def as_linear(self, x: Tensor) -> Tensor:
         """Give the same result as `forward` by cutting, flattening and multiplying."""
         patches = rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=self.patch, q=self.patch)
-        return patches @ self.projection.weight.flatten(1).T + self.projection.bias
+        return F.linear(patches, self.projection.weight.flatten(1), self.projection.bias)
 
 
 class ViT(nn.Module):
@@ -110,6 +109,7 @@ class ViT(nn.Module):
         """Return every layer's attention weights (layers, B, heads, 1 + N, 1 + N)."""
         x, maps = self.embed_tokens(x), []
         for layer in self.layers:
+            assert isinstance(layer, EncoderLayer)
             maps.append(layer.attention.weights(layer.norm1(x)))
             x = layer(x)
         return torch.stack(maps)

@@ -2,8 +2,8 @@
 
 A. Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2 (equation 1, multi-head attention).
 
-`attention` is the equation and is the one to read. `MultiHeadAttention` calls PyTorch's fused kernel unless it
-is asked for the weights; the tests hold the two equal.
+`attention` is the equation and is the one to read. `MultiHeadAttention` calls PyTorch's fused kernel unless
+it is asked for the weights; the tests hold the two equal.
 
 Simplified: no dropout on the attention weights.
 
@@ -60,7 +60,7 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
     """Raise ValueError unless the tensors fit together."""
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(
-            f"attention: got queries of width {query.shape[-1]} and keys of width {key.shape[-1]}, want the same"
+            f"attention: got queries of width {query.shape[-1]} and keys of width {key.shape[-1]}, want one"
         )
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(

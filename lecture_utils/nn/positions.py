@@ -12,8 +12,9 @@ from torch import Tensor
 def sinusoidal_encoding(n: int, dim: int) -> Tensor:
     """Return the (n, dim) table of sines (even columns) and cosines (odd columns) of section 3.5.
 
-    Column pair i turns at the angular frequency 10000^(-2i / dim) radians a position: the first pair once every
-    2π positions, the last about once every 60,000. A shift by k positions is a fixed rotation of every pair.
+    Column pair i turns at the angular frequency 10000^(-2i / dim) radians a position: the first pair once
+    every 2π positions, the last about once every 60,000. A shift by k positions is one fixed rotation of each
+    pair.
 
     Parameters
     ----------

@@ -168,9 +168,8 @@ class Transformer(nn.Module):
     def tokens(self, ids: Tensor) -> Tensor:
         """Embed ids (B, N) and add their positions: (B, N, D)."""
         if ids.ndim != 2 or ids.dtype != torch.long or ids.shape[1] > len(self.positions):
-            raise ValueError(
-                f"tokens: got {ids.dtype} of shape {tuple(ids.shape)}, want int64 (B, N ≤ {len(self.positions)})"
-            )
+            wanted = f"int64 (B, N ≤ {len(self.positions)})"
+            raise ValueError(f"tokens: got {ids.dtype} of shape {tuple(ids.shape)}, want {wanted}")
         return self.embed(ids) * self.scale + self.positions[: ids.shape[1]]
 
     @torch.inference_mode()

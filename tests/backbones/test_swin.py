@@ -1,4 +1,4 @@
-"""Swin-T against torchvision with the same weights; windows, shift, mask and merging against their definitions."""
+"""Swin-T against torchvision with the same weights; windows, shift, mask and merging by definition."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.system("S02.4")
 
 
 def tiny(**changes: object) -> Swin:
-    settings = dict(dim=12, depths=(2, 2), heads=(2, 4), window=4, patch=2, classes=5) | changes
+    settings = {"dim": 12, "depths": (2, 2), "heads": (2, 4), "window": 4, "patch": 2, "classes": 5} | changes
     return Swin(**settings)  # type: ignore[arg-type]
 
 
@@ -68,7 +68,7 @@ def test_windows_go_back_where_they_came_from() -> None:
 
 
 def test_the_mask_joins_neighbours_and_only_those() -> None:
-    """Two tokens of a shifted window may meet when, in the unshifted image, they lie within a window's reach."""
+    """Two tokens of a shifted window may meet if they lie less than a window apart in the image."""
     side, window, shift = 8, 4, 2
     position = torch.stack(torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij"), dim=-1)
     rolled = position.roll((-shift, -shift), dims=(0, 1))[None]

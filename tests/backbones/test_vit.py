@@ -11,8 +11,8 @@ pytestmark = pytest.mark.system("S02.3")
 
 
 def tiny(**changes: object) -> ViT:
-    settings = dict(image=16, patch=4, dim=24, heads=3, hidden=48, layers=2, classes=5) | changes
-    return ViT(**settings)  # type: ignore[arg-type]
+    settings = {"image": 16, "patch": 4, "dim": 24, "heads": 3, "hidden": 48, "layers": 2, "classes": 5}
+    return ViT(**settings | changes)  # type: ignore[arg-type]
 
 
 def from_torchvision(state: dict[str, Tensor], layers: int, dim: int) -> dict[str, Tensor]:
