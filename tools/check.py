@@ -1,4 +1,4 @@
-"""Check everything (`make test`), go on after a failed step, and end on one summary that also says what did not run."""
+"""Check everything (`make test`), go on after a failed step, end on one summary with what did not run."""
 
 import argparse
 import json
@@ -38,7 +38,14 @@ class Step:
 
 def steps() -> list[Step]:
     """Return all steps, cheapest news first."""
-    nbval = ["--nbval", "notebooks", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg", "--nbval-cell-timeout", "120"]
+    nbval = [
+        "--nbval",
+        "notebooks",
+        "--nbval-sanitize-with",
+        "tests/nbval_sanitize.cfg",
+        "--nbval-cell-timeout",
+        "120",
+    ]
     return [
         Step("lint", "ruff", ["-m", "ruff", "check", "."]),
         Step("types", "mypy on lecture_utils", ["-m", "mypy"]),
@@ -48,7 +55,12 @@ def steps() -> list[Step]:
         Step("unit", "pytest", [*PYTEST, "tests", "-m", "not browser"], tests=True),
         Step("tables", "generated tables are up to date", ["tools/tables.py", "--check"]),
         Step("notebooks", "nbval on every chapter", [*PYTEST, *nbval], tests=True),
-        Step("browser", "JupyterLab in Chromium", ["-m", "pytest", "-q", "tests/browser", "-m", "browser"], tests=True),
+        Step(
+            "browser",
+            "JupyterLab in Chromium",
+            ["-m", "pytest", "-q", "tests/browser", "-m", "browser"],
+            tests=True,
+        ),
     ]
 
 
@@ -102,7 +114,9 @@ def read_report(step: Step, report: Path) -> None:
             step.passed += 1
 
 
-def not_computed(notebooks: Path = ROOT / "notebooks", recorded: Path = ROOT / "assets" / "recorded") -> list[str]:
+def not_computed(
+    notebooks: Path = ROOT / "notebooks", recorded: Path = ROOT / "assets" / "recorded"
+) -> list[str]:
     """Say which cells of the built notebooks showed something else than their own result, and why."""
     lines = []
     for path in sorted(notebooks.glob("*.ipynb")):
@@ -110,10 +124,16 @@ def not_computed(notebooks: Path = ROOT / "notebooks", recorded: Path = ROOT / "
             source = "".join(cell["source"])
             if match := re.match(r"%%gpu\s+(\S+)", source):
                 name = match[1]
-                how = "shows its recorded result" if (recorded / f"{name}.json").exists() else "nothing is recorded"
+                how = (
+                    "shows its recorded result"
+                    if (recorded / f"{name}.json").exists()
+                    else "nothing is recorded"
+                )
                 lines.append(f"{path.stem}: GPU cell {name} was not computed here; {how}")
             if "hub" in cell["metadata"].get("tags", []):
-                lines.append(f"{path.stem}: '{source.splitlines()[0]}' ran on what is cached, with no download")
+                lines.append(
+                    f"{path.stem}: '{source.splitlines()[0]}' ran on what is cached, with no download"
+                )
     return lines
 
 
@@ -124,9 +144,16 @@ def summarise(done: list[Step], notes: list[str], say: Callable[[str], None] = p
         if not step.ran:
             say(f"  not run  {step.name}")
             continue
-        counts = f", {step.passed} passed, {step.failed} failed, {sum(step.skipped.values())} skipped" if step.tests else ""
-        say(f"  {'FAILED' if step.failed else 'passed'}   {step.name:10} {step.seconds:6.1f} s  {step.what}{counts}")
-    missing = [f"{step.name}: {count} × {why}" for step in done for why, count in sorted(step.skipped.items())]
+        counts = (
+            f", {step.passed} passed, {step.failed} failed, {sum(step.skipped.values())} skipped"
+            if step.tests
+            else ""
+        )
+        verdict = "FAILED" if step.failed else "passed"
+        say(f"  {verdict}   {step.name:10} {step.seconds:6.1f} s  {step.what}{counts}")
+    missing = [
+        f"{step.name}: {count} × {why}" for step in done for why, count in sorted(step.skipped.items())
+    ]
     missing += notes
     say("Not run, and why:" if missing else "Not run: nothing, everything ran.")
     for line in missing:
@@ -140,7 +167,9 @@ def oldest_python() -> str:
     """Make an environment of the oldest packages that pyproject.toml allows; return its Python."""
     python = OLDEST / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(OLDEST)], cwd=ROOT, check=True)
+    subprocess.run(
+        [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(OLDEST)], cwd=ROOT, check=True
+    )
     bounds = ["--resolution", "lowest-direct", "-e", ".[dev]"]
     subprocess.run([*uv, "pip", "install", "--python", str(python), *bounds], cwd=ROOT, check=True)
     return str(python)
@@ -149,7 +178,7 @@ def oldest_python() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run all steps, or those named."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # a Windows console may be cp1252
+        stream.reconfigure(encoding="utf-8", errors="replace")  # a Windows console may be cp1252
     every = {step.name: step for step in steps()}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="comma-separated: " + ",".join(every))

@@ -3,9 +3,9 @@
     python3 tools/install.py lab [--open ...]      what a learner needs; --open starts JupyterLab
     python3 tools/install.py dev [COMMAND ...]     with the tools that check the course
 
-The Makefile calls this for every target. It needs nothing but a Python, and it runs even under an old one (the syntax here
-is that of Python 3.6) so that the answer is a clear sentence. A stamp file makes later calls start at once. A failed,
-interrupted, moved or damaged installation is repaired by the next call.
+The Makefile calls this for every target. It needs nothing but a Python, and it runs even under an old one
+(the syntax is that of Python 3.6) so that the answer is a clear sentence. A stamp file makes later calls
+start at once. A failed, interrupted, moved or damaged installation is repaired by the next call.
 """
 
 import errno
@@ -16,87 +16,16 @@ import shutil
 import subprocess
 import sys
 
+from pythons import DISK_GB, OLDEST, Problem, explain, find_python, probe
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-OLDEST, NEWEST = (3, 11), (3, 13)  # older does not work; newer is not tested
 UV = "uv==0.13.8"
 EXTRAS = {"lab": ".", "dev": ".[dev]"}
-DISK_GB = {"linux": 7, "darwin": 2, "win32": 2}  # on Linux, mostly the CUDA libraries
 START = "notebooks/00_start_here.ipynb"
-PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed", "Uninstalled")
-PROBE = "import sys, importlib.util as u; print(*sys.version_info[:3], all(map(u.find_spec, ['venv', 'ensurepip'])))"
+PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed")
 JUPYTERLAB = {  # no pop-up and no look-up on the network when JupyterLab starts
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
-
-
-class Problem(Exception):
-    """Something the reader can put right, said in one sentence."""
-
-
-def explain(text, where):
-    """Turn what pip, uv or the system said into one sentence, or None when it is none of the usual troubles."""
-    low = text.lower()
-
-    def said(*signs):
-        return any(sign in low for sign in signs)
-
-    if said("no space left", "os error 28", "errno 28", "not enough space", "os error 112", "disk quota exceeded"):
-        return "The disk is full: free about {} GB for {} and try again.".format(DISK_GB.get(sys.platform, 7), where)
-    if said("permission denied", "read-only file system", "os error 13", "os error 30", "access is denied"):
-        return "Cannot write in {}: make that folder writable or copy the course to a folder of yours.".format(where)
-    if said("ensurepip is not", "no module named venv", "no module named ensurepip"):
-        return venv_missing("this Python")
-    if said("error sending request", "dns error", "name resolution", "network is unreachable", "connection refused",
-            "connection reset", "timed out", "newconnectionerror", "proxyerror", "failed to fetch", "network was disabled",
-            "max retries exceeded", "no matching distribution found for uv", "network connectivity is disabled"):
-        return "Cannot reach the package index: the first installation needs the network; connect and try again."
-    return None
-
-
-def venv_missing(python):
-    return (
-        "{} lacks the venv module: install it (Debian, Ubuntu: sudo apt install python3-venv) and try again."
-    ).format(python)
-
-
-def probe(python):
-    """Ask an interpreter for ((major, minor, micro), has venv), or None when it does not run."""
-    try:
-        out = subprocess.run([python, "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
-        *version, venv = out.stdout.decode().split()
-        return tuple(int(v) for v in version), venv == "True"
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-
-
-def find_python():
-    """Return the newest tested Python on this machine, else the oldest of the newer ones."""
-    names = [sys.executable, "python3", "python"]
-    names += ["python3.{}".format(minor) for minor in range(OLDEST[1], NEWEST[1] + 3)]
-    found = {}
-    for name in names:
-        path = shutil.which(name) if name else None
-        answer = probe(path) if path else None
-        if answer:
-            found[path] = answer
-    suitable = {path: answer for path, answer in found.items() if answer[0] >= OLDEST}
-    if not suitable:
-        seen = sorted({".".join(str(v) for v in answer[0]) for answer in found.values()})
-        raise Problem(
-            "The course needs Python ≥ 3.11, found {}; get it with your package manager (Debian, Ubuntu: sudo apt install "
-            "python3.11 python3.11-venv; macOS: brew install python@3.13) or from python.org, and try again.".format(
-                ", ".join(seen) or "none"
-            )
-        )
-    complete = {path: answer for path, answer in suitable.items() if answer[1]}
-    if not complete:
-        raise Problem(venv_missing("Python at {}".format(sorted(suitable)[0])))
-
-    def rank(path):
-        version = complete[path][0]
-        return (version[:2] <= NEWEST, version if version[:2] <= NEWEST else tuple(-v for v in version))
-
-    return max(sorted(complete), key=rank)
 
 
 class Venv:
@@ -131,12 +60,14 @@ class Venv:
 
     def ready(self, mode):
         modes = [mode] if mode == "dev" else ["lab", "dev"]  # dev has all that lab has
-        return os.path.exists(self.python) and not os.path.exists(self.marker) and any(
-            self.read_stamp(m) == self.wanted() for m in modes
+        return (
+            os.path.exists(self.python)
+            and not os.path.exists(self.marker)
+            and any(self.read_stamp(m) == self.wanted() for m in modes)
         )
 
     def damage(self):
-        """Why the folder cannot be kept, or None: it may be half-written, moved, or of a Python that is gone."""
+        """Why the folder cannot be kept, or None. It may be half-written, moved, or have lost its Python."""
         if not os.path.lexists(self.path):
             return None
         if os.path.exists(self.marker):
@@ -152,7 +83,9 @@ class Venv:
         made = self.made_as()
         if made and os.path.realpath(made) != os.path.realpath(self.path):
             return "the folder was moved"
-        if subprocess.call([self.python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        if subprocess.call(
+            [self.python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ):
             return "it has no pip"
         return None
 
@@ -178,10 +111,14 @@ class Venv:
         if fresh:
             free, need = shutil.disk_usage(self.root).free / 1e9, DISK_GB.get(sys.platform, 7)
             if free < need:
-                raise Problem("The disk is nearly full: the packages need about {} GB in {}, where {:.1f} GB are free; "
-                              "free some and try again.".format(need, self.root, free))
+                raise Problem(
+                    "The disk is nearly full: the packages need about {} GB in {}, where {:.1f} GB are free; "
+                    "free some and try again.".format(need, self.root, free)
+                )
             python = find_python()
-            say("Making .venv with {} (Python {}).".format(python, ".".join(str(v) for v in probe(python)[0])))
+            say(
+                "Making .venv with {} (Python {}).".format(python, ".".join(str(v) for v in probe(python)[0]))
+            )
             os.makedirs(self.path, exist_ok=True)
         self.mark()
         try:
@@ -189,13 +126,16 @@ class Venv:
                 self.call([python, "-m", "venv", self.path])
             self.call([self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV])
             say("Installing the pinned packages (minutes the first time, seconds later).")
-            self.call([self.python, "-m", "uv", "pip", "install", "--python", self.python,
-                       "-c", "constraints.txt", "-e", EXTRAS[mode]])
+            uv = [self.python, "-m", "uv", "pip", "install", "--python", self.python]
+            self.call([*uv, "-c", "constraints.txt", "-e", EXTRAS[mode]])
         except Problem:
             if not fresh:
                 os.unlink(self.marker)  # it ended in order: what was there before is still whole
             raise
-        self.write(os.path.join("share", "jupyter", "lab", "settings", "overrides.json"), json.dumps(JUPYTERLAB, indent=2))
+        self.write(
+            os.path.join("share", "jupyter", "lab", "settings", "overrides.json"),
+            json.dumps(JUPYTERLAB, indent=2),
+        )
         self.write(".installed-" + mode, json.dumps(self.wanted()))
         os.unlink(self.marker)
 
@@ -216,8 +156,10 @@ class Venv:
                 pid = int(file.read())
             if os.name != "nt":  # there, signal 0 would end the process
                 os.kill(pid, 0)
-                raise Problem("Another installation (process {}) is under way: wait for it, or delete .venv if "
-                              "that is some other program.".format(pid))
+                raise Problem(
+                    "Another installation (process {}) is under way: wait for it, or delete .venv if "
+                    "that is some other program.".format(pid)
+                )
         except (OSError, ValueError):
             return
 
@@ -227,7 +169,9 @@ class Venv:
         env.pop("VIRTUAL_ENV", None)
         if "PIP_INDEX_URL" in env:
             env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])
-        process = subprocess.Popen(command, cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         lines = []
         for raw in process.stdout:
             lines.append(raw.decode("utf-8", "replace").rstrip())
@@ -235,7 +179,9 @@ class Venv:
                 say("  " + lines[-1].strip())
         if process.wait():
             text = "\n".join(lines)
-            raise Problem(explain(text, self.root) or "The installation failed; its last words were:\n" + text[-1500:])
+            raise Problem(
+                explain(text, self.root) or "The installation failed; its last words were:\n" + text[-1500:]
+            )
 
     def configure(self):
         """Give each kernel the course's IPython settings, if the course has them."""
@@ -274,7 +220,7 @@ def ensure(mode, root=ROOT):
         sentence = explain("{} [Errno {}]".format(error, error.errno), root)
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             sentence = explain("permission denied", root)
-        raise Problem(sentence or "The installation failed: {}.".format(error))
+        raise Problem(sentence or "The installation failed: {}.".format(error)) from error
     return venv
 
 
@@ -295,14 +241,14 @@ def main(argv):
         return 0
     if command[0] == "--open":
         first = [START] if os.path.exists(os.path.join(ROOT, START)) else []
-        command = ["-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT] + first + command[1:]
+        command = ["-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT, *first, *command[1:]]
     os.environ["VIRTUAL_ENV"] = venv.path
     os.environ["PATH"] = venv.scripts + os.pathsep + os.environ.get("PATH", "")
     os.chdir(ROOT)
     if os.name == "nt":
-        return subprocess.call([venv.python] + command)
+        return subprocess.call([venv.python, *command])
     sys.stdout.flush()
-    os.execv(venv.python, [venv.python] + command)
+    os.execv(venv.python, [venv.python, *command])
 
 
 if __name__ == "__main__":
