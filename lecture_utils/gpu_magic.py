@@ -10,15 +10,14 @@ import datetime
 import hashlib
 import html
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lecture_utils import runtime
+from lecture_utils.files import write_atomically
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 WHAT_YOU_NEED = (
@@ -101,7 +100,8 @@ def record(shell: Any, name: str, cell: str) -> None:
     }
     path = folder() / f"{name}.json"
     try:
-        _write(path, entry)
+        text = json.dumps(entry, indent=1, ensure_ascii=False, default=_bytes_as_base64)
+        write_atomically(path, text + "\n")
         print(f"Recorded as {name}.")
     except OSError as error:
         print(f"The result above could not be recorded in {path}: {error.strerror or error}.")
@@ -190,19 +190,6 @@ def _outputs_kept(shell: Any) -> Iterator[list[dict[str, Any]]]:
             yield outputs
     finally:
         del shell.display_pub.publish
-
-
-def _write(path: Path, entry: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(entry, file, indent=1, ensure_ascii=False, default=_bytes_as_base64)
-            file.write("\n")
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 def _bytes_as_base64(value: Any) -> str:

@@ -1,6 +1,5 @@
 """What every notebook starts with: device, seeds, budget, the learner's folder. No torch until asked."""
 
-import json
 import os
 import random
 import sys
@@ -146,6 +145,7 @@ def start(chapter: str = "", *, seed: int = 0) -> None:
     seed_everything(seed)
     from lecture_utils import kernel_help
     from lecture_utils.plotting import use_style
+    from lecture_utils.training import watch
 
     use_style()
     if "IPython" in sys.modules:
@@ -154,26 +154,10 @@ def start(chapter: str = "", *, seed: int = 0) -> None:
         if (shell := get_ipython()) is not None:
             load_ipython_extension(shell)
             kernel_help.current_chapter = chapter
-    course_home()
-    _tell_interrupted()
+    if message := watch.unfinished():
+        print(message)
     name = f"Chapter {chapter}" if chapter else "Ready"
     print(f"{name} on {device().type}, budget {budget()}, seed {seed}.")
-
-
-def _tell_interrupted() -> None:
-    """Say so, once, if a training of an earlier session never ended (its kernel was killed)."""
-    marker = course_home() / "training.json"
-    try:
-        note = json.loads(marker.read_text(encoding="utf-8"))
-        pid, text = int(note["pid"]), f"{note['label']} at step {note['step']} of {note['steps']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    import psutil
-
-    if pid != os.getpid() and psutil.pid_exists(pid):
-        return  # another notebook is training now
-    marker.unlink(missing_ok=True)
-    print(f"The last session ended in the middle of {text}; run from the top, nothing of yours is lost.")
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -11,10 +11,8 @@ No chapter named means all. A notebook is written only when something other than
 import argparse
 import dataclasses
 import json
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -22,6 +20,8 @@ import pictures
 from nbformat import NotebookNode
 from notebook_run import RunError, Stats, run
 from notebook_source import METADATA, NOTEBOOKS, ROOT, DirectiveError, assemble, drift, sources, target
+
+from lecture_utils.files import write_atomically
 
 COURSE = ROOT / ".course"
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]{6,}")
@@ -62,7 +62,7 @@ def build(path: Path, *, execute: bool = True, timeout: float = 120, scratch: Pa
             raise
         normalise(book)
         text = json.dumps(dataclasses.asdict(stats), indent=1) + "\n"
-        _replace(scratch / "build" / f"{path.stem}.json", text)
+        write_atomically(scratch / "build" / f"{path.stem}.json", text)
     else:
         _keep_outputs(book, finished)
     if not _same(book, finished):
@@ -85,20 +85,7 @@ def normalise(book: NotebookNode) -> None:
 def write(path: Path, book: NotebookNode) -> None:
     """Write a notebook, all or nothing."""
     text = nbformat.writes(book, version=4)
-    _replace(path, text if text.endswith("\n") else text + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    write_atomically(path, text if text.endswith("\n") else text + "\n")
 
 
 def _read(path: Path) -> NotebookNode | None:
