@@ -226,7 +226,7 @@ def stack(kernels: Sequence[int], channels: int) -> nn.Sequential:
     statement="Three 3×3 layers see 7×7 pixels with 27/49 = 55 % of the weights of one 7×7 layer.",
     paper="K. Simonyan, A. Zisserman, Very Deep Convolutional Networks, ICLR 2015 (section 2.3)",
     rule=(
-        Rule("ratio", equals=27 / 49, tolerance=1e-12),
+        Rule("weights_in_49ths", equals=27.0, tolerance=1e-9),
         Rule("seen_by_three", equals=7.0),
         Rule("seen_by_one", equals=7.0),
     ),
@@ -238,7 +238,8 @@ def c01_3_stack(seed: int, budget: str) -> Figures:
     three, one = stack((3, 3, 3), channels), stack((7,), channels)
     fields = [empirical_receptive_field(net, (channels, 15, 15)) for net in (three, one)]
     weights = {"three 3×3": parameters(three), "one 7×7": parameters(one)}
-    figures = {"ratio": parameters(three) / parameters(one), "weights": weights, "channels": channels}
+    share = 49 * parameters(three) / parameters(one)
+    figures = {"weights_in_49ths": share, "weights": weights, "channels": channels}
     sides = [float(max(field.height, field.width)) for field in fields]
     return {**figures, "seen_by_three": sides[0], "seen_by_one": sides[1]}
 
