@@ -48,7 +48,8 @@ class AlexNet(nn.Module):
     Raises
     ------
     ValueError
-        From `forward`, for input that is not floating point (B, in_channels, H, W).
+        From `forward`, for input that is not floating point (B, in_channels, H, W), or too small for three
+        pools.
     """
 
     def __init__(
@@ -68,6 +69,9 @@ class AlexNet(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
+        self.smallest = (
+            14 * first_stride + first_kernel - 2 * first_padding
+        )  # image side that three pools survive
         w1, w2, w3, w4, w5 = widths
         self.features = nn.Sequential(
             nn.Conv2d(in_channels, w1, first_kernel, first_stride, first_padding), nn.ReLU(),
@@ -91,6 +95,10 @@ class AlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
         check_images(x, self.in_channels)
+        if min(x.shape[2:]) < self.smallest:
+            raise ValueError(
+                f"images: got {x.shape[2]} × {x.shape[3]} pixels, want {self.smallest} or more a side"
+            )
         x = self.features(x)  # (B, 256, 6, 6)
         x = self.pool(x)  # (B, 256, 6, 6): for other image sizes
         x = x.flatten(1)  # (B, 9216)

@@ -48,3 +48,11 @@ def check_float(x: Tensor, *, unit_range: bool = False, name: str = "images") ->
             raise ValueError(
                 f"{name}: got values from {low:.4g} to {high:.4g}, want all in [0, 1] and no NaN"
             )
+
+
+def check_rgb(x: Tensor, *, unit_range: bool = False) -> None:
+    """Raise ValueError unless `x` is floating point (…, 3, H, W): one colour image or any batch of them."""
+    check_float(x, unit_range=unit_range)
+    if x.ndim < 3 or x.shape[-3] != 3:
+        hint = "; the channels come first here" if x.ndim >= 3 and x.shape[-1] == 3 else ""
+        raise ValueError(f"colour images: got shape {tuple(x.shape)}, want (…, 3, H, W){hint}")
