@@ -8,6 +8,8 @@ Simplified: no dropout; a linear head (the paper's pre-training head has one hid
 Shapes: B batch, C channels, P patch side, N = (H / P)·(W / P) patches, D model width, K classes.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -40,6 +42,19 @@ class PatchEmbedding(nn.Module):
         return F.linear(patches, self.projection.weight.flatten(1), self.projection.bias)
 
 
+def resize_positions(position: Tensor, rows: int, columns: int) -> Tensor:
+    """Stretch a square grid of learned positions (1, 1 + N, D) to an image of other size (section 3.2).
+
+    The class token's position, the first, stays as it is; the others are interpolated in two dimensions.
+    """
+    side = math.isqrt(position.shape[1] - 1)
+    if (rows, columns) == (side, side):
+        return position
+    grid = rearrange(position[:, 1:], "1 (h w) d -> 1 d h w", h=side)
+    grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False)
+    return torch.cat([position[:, :1], rearrange(grid, "1 d h w -> 1 (h w) d")], dim=1)
+
+
 class ViT(nn.Module):
     """Patches, a class token and positions; L encoder layers; a linear head on the class token.
 
@@ -58,7 +73,11 @@ class ViT(nn.Module):
     Raises
     ------
     ValueError
-        For an image side that is not a multiple of the patch, or input of another shape.
+        For an image side that is not a multiple of the patch, or input that is not float (B, C, H, W).
+
+    Notes
+    -----
+    Images of another size than `image` get interpolated positions.
     """
 
     def __init__(
@@ -77,7 +96,7 @@ class ViT(nn.Module):
         super().__init__()
         if image % patch:
             raise ValueError(f"ViT: got image side {image} and patch side {patch}, want a multiple")
-        self.in_channels, self.image = in_channels, image
+        self.in_channels = in_channels
         self.embed = PatchEmbedding(patch, dim, in_channels=in_channels)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
         positions = torch.randn(1, (image // patch) ** 2 + 1, dim) * 0.02
@@ -99,10 +118,11 @@ class ViT(nn.Module):
     def embed_tokens(self, x: Tensor) -> Tensor:
         """Return z_0: class token and patches, with positions, (B, 1 + N, D)."""
         check_images(x, self.in_channels)
-        if x.shape[-2:] != (self.image, self.image):
-            raise ValueError(f"ViT: got images of {tuple(x.shape[-2:])}, want {(self.image, self.image)}")
-        x = torch.cat([self.class_token.expand(len(x), -1, -1), self.embed(x)], dim=1)
-        return x if self.position is None else x + self.position
+        tokens = torch.cat([self.class_token.expand(len(x), -1, -1), self.embed(x)], dim=1)
+        if self.position is None:
+            return tokens
+        rows, columns = (side // self.embed.patch for side in x.shape[-2:])
+        return tokens + resize_positions(self.position, rows, columns)
 
     @torch.inference_mode()
     def attention_maps(self, x: Tensor) -> Tensor:

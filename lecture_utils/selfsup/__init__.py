@@ -1,0 +1,1 @@
+"""Learning without labels, and learning from teachers (chapter 03)."""

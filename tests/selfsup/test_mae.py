@@ -1,0 +1,104 @@
+"""Masking, order, target and loss of the masked auto-encoder."""
+
+import pytest
+import torch
+
+from lecture_utils.backbones.vit import ViT
+from lecture_utils.selfsup.mae import (
+    MAE,
+    masked_loss,
+    normalise_patches,
+    patchify,
+    random_masking,
+    unpatchify,
+)
+
+pytestmark = pytest.mark.system("S03.1")
+
+
+def tiny(**changes: object) -> MAE:
+    torch.manual_seed(0)
+    encoder = ViT(image=16, patch=4, dim=24, heads=3, hidden=48, layers=2, classes=5)
+    return MAE(encoder, width=16, heads=2, layers=1, **changes)  # type: ignore[arg-type]
+
+
+def test_patches_go_back_where_they_came_from() -> None:
+    x = torch.randn(2, 3, 8, 12)
+    rows = patchify(x, 4)
+    assert rows.shape == (2, 6, 48)
+    torch.testing.assert_close(rows[0, 1], x[0, :, :4, 4:8].permute(1, 2, 0).flatten())
+    assert torch.equal(unpatchify(rows, 4, 8, 12), x)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 0.75, 0.99])
+def test_masking_keeps_the_right_number_and_can_be_undone(ratio: float) -> None:
+    tokens = torch.randn(3, 16, 5)
+    visible, mask, restore = random_masking(tokens, ratio)
+    keep = max(1, round(16 * (1 - ratio)))
+    assert visible.shape == (3, keep, 5)
+    assert torch.equal((~mask).sum(1), torch.full((3,), keep))
+    padded = torch.cat([visible, torch.zeros(3, 16 - keep, 5)], dim=1)
+    back = padded.gather(1, restore[..., None].expand(-1, -1, 5))
+    assert torch.equal(back[~mask], tokens[~mask])
+    assert not back[mask].any()
+
+
+def test_every_patch_is_hidden_equally_often() -> None:
+    tokens = torch.zeros(4000, 16, 1)
+    share = random_masking(tokens, 0.75, generator=torch.Generator().manual_seed(0))[1].float().mean(0)
+    assert (share - 0.75).abs().max() < 5 * (0.75 * 0.25 / 4000) ** 0.5  # five standard errors
+
+
+def test_the_encoder_never_sees_hidden_patches() -> None:
+    model, x = tiny(), torch.rand(1, 3, 16, 16)
+    generator = torch.Generator()
+    latent, mask, _ = model.encode(x, generator=generator.manual_seed(3))
+    rows = patchify(x, 4)
+    rows[mask] = 99.0
+    again, _, _ = model.encode(unpatchify(rows, 4, 16, 16), generator=generator.manual_seed(3))
+    assert latent.shape == (1, 1 + 4, 24)
+    assert torch.equal(latent, again)
+
+
+def test_visible_patches_do_not_enter_the_loss() -> None:
+    prediction, target = torch.randn(2, 6, 12), torch.randn(2, 6, 12)
+    mask = torch.tensor([[True, False, True, False, False, False], [False] * 5 + [True]])
+    want = torch.stack([(prediction - target)[mask][i].square().mean() for i in range(3)]).mean()
+    torch.testing.assert_close(masked_loss(prediction, target, mask), want)
+    assert masked_loss(prediction, target, torch.zeros(2, 6, dtype=torch.bool)) == 0
+
+
+def test_targets_are_normalised_patch_by_patch() -> None:
+    rows = normalise_patches(torch.rand(2, 6, 48) * 5 + 3)
+    torch.testing.assert_close(rows.mean(-1), torch.zeros(2, 6), atol=1e-4, rtol=0)
+    torch.testing.assert_close(rows.var(-1), torch.ones(2, 6), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_reconstruction_keeps_what_was_visible(normalise: bool) -> None:
+    x = torch.rand(2, 3, 16, 16)
+    filled, mask = tiny(normalise=normalise).reconstruct(x)
+    rows, want = patchify(filled, 4), patchify(x, 4)
+    assert torch.equal(rows[~mask], want[~mask])
+    assert not torch.allclose(rows[mask], want[mask])
+
+
+def test_learns_to_fill_one_batch() -> None:
+    model = tiny(normalise=False)
+    x = torch.rand(4, 3, 1, 1).expand(4, 3, 16, 16).contiguous()  # flat colours: what is hidden can be known
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(400):
+        loss = model(x)[0]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1 * x.var()
+
+
+def test_bad_input_is_told() -> None:
+    with pytest.raises(ValueError, match=r"ratio 1\.0"):
+        random_masking(torch.randn(1, 4, 2), 1.0)
+    with pytest.raises(ValueError, match=r"\(1, 3, 10, 8\)"):
+        patchify(torch.randn(1, 3, 10, 8), 4)
+    with pytest.raises(ValueError, match="without positions"):
+        MAE(ViT(image=8, patch=4, dim=8, heads=1, hidden=8, layers=1, classes=2, position=False))
