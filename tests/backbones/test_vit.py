@@ -87,11 +87,11 @@ def test_positions_stretch_with_the_image() -> None:
     assert model.position is not None
     ramp = torch.arange(8.0)[:, None, None].expand(8, 8, 24)  # grows downwards, by one a row
     grid = torch.cat([torch.full((1, 1, 24), 9.0), ramp.reshape(1, 64, 24)], dim=1)
-    wide = resize_positions(grid, 16, 16)
+    wide = resize_positions(grid, 16, 16)  # torch's cubic (a = -3/4) misses a ramp by 3/64
     assert torch.equal(wide[:, 0], grid[:, 0])  # the class token has no place to move to
-    inner = wide[0, 1:].reshape(16, 16, 24)[4:12, :, 0]  # far from the border a cubic keeps a ramp
+    inner = wide[0, 1:].reshape(16, 16, 24)[4:12, :, 0]  # away from the border
     torch.testing.assert_close(
-        inner, (torch.arange(4.0, 12.0)[:, None] / 2 - 0.25).expand(8, 16), atol=1e-4, rtol=0
+        inner, (torch.arange(4.0, 12.0)[:, None] / 2 - 0.25).expand(8, 16), atol=3 / 64 + 1e-6, rtol=0
     )
 
 
