@@ -1,0 +1,162 @@
+"""What the learner has done: one small file in the course's own folder, and the table that shows it. No
+torch.
+
+The file survives a killed kernel (written whole or not at all), two notebooks at a time (read, merged and
+written under a lock that the system frees when a process dies), and damage (put aside, never overwritten).
+Where nothing can be written, progress is kept in memory until the kernel stops.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lecture_utils import runtime
+from lecture_utils.files import write_atomically
+from lecture_utils.panel import Panel
+
+FILE = "progress.json"
+LOCK_SECONDS = 5.0
+Entry = dict[str, Any]
+_memory: dict[str, Entry] = {}  # what could not be written
+_told: set[str] = set()
+
+
+def path() -> Path:
+    """Return where progress is kept."""
+    return runtime.course_home() / FILE
+
+
+def entries() -> dict[str, Entry]:
+    """Return what is known of each exercise that was tried: done, attempts, last (a fingerprint),
+    first_done."""
+    stored: dict[str, Entry] = {}
+    try:
+        with _locked():
+            stored = _read()["exercises"]
+    except (OSError, TimeoutError):
+        pass
+    return {**stored, **_memory}
+
+
+def record(id: str, *, done: bool, fingerprint: str) -> Entry:
+    """Note an attempt and return the exercise's entry.
+
+    Attempts count different answers: the same code handed in twice is one attempt, so hints advance with the
+    code.
+
+    Parameters
+    ----------
+    id : str
+        The exercise.
+    done : bool
+        Whether the answer was right. Once done, an exercise stays done.
+    fingerprint : str
+        Identifies the answer's code.
+    """
+
+    def change(entry: Entry) -> Entry:
+        new = entry.get("last") != fingerprint
+        entry = {**entry, "attempts": int(entry.get("attempts", 0)) + new, "last": fingerprint}
+        entry["done"] = bool(entry.get("done")) or done
+        if done and "first_done" not in entry:
+            entry["first_done"] = datetime.now(UTC).date().isoformat()
+        return entry
+
+    return _update(id, change)
+
+
+def _update(id: str, change: Callable[[Entry], Entry]) -> Entry:
+    try:
+        with _locked():
+            state = _read()
+            state["exercises"].update(_memory)
+            entry = change(state["exercises"].get(id, {}))
+            state["exercises"][id] = entry
+            for left in path().parent.glob(f"{FILE}.*.tmp"):
+                left.unlink(missing_ok=True)  # of a kernel that was killed while it wrote: we hold the lock
+            write_atomically(path(), json.dumps(state, indent=1, sort_keys=True) + "\n")
+            _memory.clear()
+    except (OSError, TimeoutError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        _tell(
+            "unwritable",
+            f"Your progress cannot be written to {runtime.course_home()} ({reason}), "
+            "so it is kept until this kernel stops. Set COURSE_HOME to a folder that you may write to.",
+        )
+        entry = _memory[id] = change(entries().get(id, {}))
+    return entry
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Hold the folder's lock. The system frees it when its process dies, so it is never left behind."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(str(path()) + ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise TimeoutError("another notebook has held the file for long") from None
+
+
+def _read() -> dict[str, Any]:
+    """Read the file; put a damaged one aside."""
+    empty: dict[str, Any] = {"version": 1, "exercises": {}}
+    try:
+        state = json.loads(path().read_text(encoding="utf-8"))
+        entries_ = state["exercises"]
+        if not isinstance(entries_, dict) or not all(_sound(entry) for entry in entries_.values()):
+            raise ValueError("no progress file")
+        return dict(state)
+    except FileNotFoundError:
+        return empty
+    except (ValueError, KeyError, TypeError):
+        aside = next(
+            candidate
+            for number in range(1, 10_000)
+            if not (candidate := path().with_name(f"progress.damaged-{number}.json")).exists()
+        )
+        os.rename(path(), aside)
+        _tell("", f"The progress file was damaged. It is kept as {aside.name}, and a new one is begun.")
+        return empty
+
+
+def _sound(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("attempts", 0), int)
+
+
+def _tell(once: str, text: str) -> None:
+    """Show a message; with a key only the first time."""
+    if once in _told:
+        return
+    if once:
+        _told.add(once)
+    Panel("note", "Your progress").say(text).show()
+
+
+def progress() -> Panel:
+    """Return which exercises of all chapters are done, tried and next: a table in a notebook, text
+    elsewhere."""
+    from lecture_utils.exercises.checker import exercises
+
+    known, rows, following = entries(), [], ""
+    everything = exercises()
+    for exercise in everything:
+        entry = known.get(exercise.id, {})
+        done, attempts = bool(entry.get("done")), int(entry.get("attempts", 0))
+        state = "✓ done" if done else "✎ tried" if attempts else "· open"
+        if not done and not following:
+            following, state = f"{exercise.id} {exercise.title}", state + ", next"
+        rows.append([exercise.id, exercise.title, state, str(attempts) if attempts else "–"])
+    count = sum(bool(known.get(exercise.id, {}).get("done")) for exercise in everything)
+    finished = bool(everything) and count == len(everything)
+    panel = Panel("good" if finished else "open", f"{count} of {len(everything)} exercises done")
+    if rows:
+        panel.table(["Exercise", "Title", "State", "Attempts"], rows, numeric=[3])
+    return panel.say(
+        f"Next: {following}." if following else "All done." if finished else "There are none yet."
+    )

@@ -1,0 +1,162 @@
+"""Prediction questions: asked before the cell that answers them, live by jupyterquiz, on a page as plain
+HTML.
+
+jupyterquiz carries its scripts in its package, so a question needs no network. One thing is kept from it:
+where it finds a MathJax that it cannot use it would load another from the network, so it runs where it sees
+none. Questions therefore hold no TeX.
+"""
+
+import difflib
+import importlib
+import pkgutil
+import random
+import re
+from typing import Any
+
+from lecture_utils import runtime
+from lecture_utils.panel import escape, publish
+
+Question = dict[str, Any]
+# Feedback says in words what its colour says, on a light ground in every theme, and screen readers are told.
+_STYLE = """<style>
+#{id} .Feedback:not(:empty) {{ background: #fff; border-radius: 6px; padding: 6px; margin-top: 4px; }}
+#{id} .Feedback.correct:not(:empty)::before {{ content: "\\2713  Right. "; font-weight: bold; }}
+#{id} .Feedback.incorrect:not(:empty)::before {{ content: "\\2717  Not quite. "; font-weight: bold; }}
+#{id} .MCButton:focus-within {{ outline: 3px solid #56B4E9; }}
+</style>"""
+_SCRIPT = """(function () {{
+var MathJax = undefined;
+{script}
+var left = 50;
+(function label() {{
+  var box = document.getElementById("{id}");
+  if (!box || !box.querySelector(".Feedback")) {{ if (left--) setTimeout(label, 100); return; }}
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", "Prediction {question}");
+  box.querySelectorAll(".Feedback").forEach(function (f) {{ f.setAttribute("aria-live", "polite"); }});
+  box.querySelectorAll(".Answer").forEach(function (a) {{ a.setAttribute("role", "radiogroup"); }});
+  box.querySelectorAll(".Input-text").forEach(function (i) {{ i.setAttribute("aria-label", "Your answer");
+  }});
+}})();
+}})();"""
+
+
+def questions() -> dict[str, list[Question]]:
+    """Return all prediction questions of all chapters, by id."""
+    package = importlib.import_module("lecture_utils.exercises")
+    found: dict[str, list[Question]] = {}
+    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
+        if re.fullmatch(r"ch\d\d(_questions)?", module):
+            found |= getattr(importlib.import_module(f"{package.__name__}.{module}"), "QUESTIONS", {})
+    return found
+
+
+def predict(id: str) -> None:
+    """Ask a prediction question; nothing is marked or kept.
+
+    In a notebook the answer is clicked or typed. With ``COURSE_STATIC=1`` the options stand as text and the
+    answer is folded below them; the plain-text twin puts it in the last line.
+
+    Parameters
+    ----------
+    id : str
+        For example ``"01.1"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such question.
+    """
+    known = questions()
+    if id not in known:
+        near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.3) or sorted(known)
+        raise ValueError(
+            f"There is no question {id!r}. Did you mean {' or '.join(near) or '(there are none yet)'}?"
+        )
+    asked = known[id]
+    shell = None
+    if not runtime.is_static():
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+    if shell is None:
+        publish(static_html(id, asked), plain_text(id, asked))
+    else:
+        _live(id, asked)
+
+
+def _live(id: str, asked: list[Question]) -> None:
+    from IPython.display import display
+
+    page, script = live_parts(id, asked)
+    display({"text/html": page, "text/plain": plain_text(id, asked)}, raw=True)
+    display({"application/javascript": script, "text/plain": ""}, raw=True)
+
+
+def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
+    """Return jupyterquiz's HTML and script for a question, made to read well and to stay offline."""
+    from IPython.utils.capture import capture_output
+    from jupyterquiz import display_quiz
+
+    state = random.getstate()
+    random.seed()  # the quiz draws its element's id; two quizzes must differ, the learner's numbers must not
+    try:
+        with capture_output() as caught:
+            display_quiz(asked, shuffle_answers=False, max_width=700)
+    finally:
+        random.setstate(state)
+    page = "".join(out.data.get("text/html", "") for out in caught.outputs)
+    script = "".join(out.data.get("application/javascript", "") for out in caught.outputs)
+    match = re.search(r'<div id="(\w+)"', page)
+    if match is None or not script:
+        raise RuntimeError("jupyterquiz gave no quiz: please report its version with this message.")
+    return page + "</div>" + _STYLE.format(id=match[1]), _SCRIPT.format(
+        script=script, id=match[1], question=id
+    )
+
+
+def static_html(id: str, asked: list[Question]) -> str:
+    """Return a question as a page without scripts shows it: options, and the answer folded below."""
+    parts = []
+    for question in asked:
+        options = "".join(f"<li>{escape(a['answer'])}</li>" for a in question["answers"] if "answer" in a)
+        code = f"<pre>{escape(question['code'])}</pre>" if question.get("code") else ""
+        listed = f'<ol type="A" style="margin:4px 0">{options}</ol>' if options else ""
+        parts.append(
+            f"<div><b>? Predict {escape(id)}:</b> {escape(question['question'])}</div>{code}{listed}"
+            f'<details style="margin-top:4px"><summary style="cursor:pointer">Answer</summary>'
+            f"{'<br>'.join(escape(line) for line in answer_lines(question))}</details>"
+        )
+    style = "border-left:4px solid #CC79A7;padding:6px 12px;margin:6px 0;line-height:1.5;"
+    style += "color:var(--jp-content-font-color1,inherit)"
+    return f'<div role="group" aria-label="Prediction {escape(id)}" style="{style}">{"".join(parts)}</div>'
+
+
+def plain_text(id: str, asked: list[Question]) -> str:
+    """Return a question as text: the options with letters, the answer in the last line."""
+    lines = []
+    for question in asked:
+        lines.append(f"? Predict {id}: {question['question']}")
+        lines += [str(question["code"])] if question.get("code") else []
+        options = [a["answer"] for a in question["answers"] if "answer" in a]
+        lines += [f"  {chr(65 + i)}. {text}" for i, text in enumerate(options)]
+        lines.append("  (Answer: " + " ".join(answer_lines(question)) + ")")
+    return "\n".join(lines)
+
+
+def answer_lines(question: Question) -> list[str]:
+    """Return the right answers of a question in words, each with its explanation."""
+    lines, letter = [], 64
+    for answer in question["answers"]:
+        letter += "answer" in answer
+        if not answer.get("correct"):
+            continue
+        if "answer" in answer:
+            what = chr(letter)
+        elif "range" in answer:
+            low, high = answer["range"]
+            what = f"from {low:,} to {high:,}"
+        else:
+            what = f"{answer['value']:,}"
+        lines.append(f"{what}. {answer.get('feedback', '')}".strip())
+    return lines

@@ -1,0 +1,190 @@
+"""Run a learner's code safely: its time is limited, its printing is caught, its random numbers are its
+own."""
+
+import contextlib
+import io
+import linecache
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+PRINTED = 4_000  # characters of the learner's printing that are kept
+
+
+class TooLong(BaseException):
+    """The time is up. Not an Exception, so that a learner's ``except Exception`` does not swallow it."""
+
+
+@dataclass
+class Outcome:
+    """What came of one call: a result, or a problem in words."""
+
+    result: Any = None
+    problem: str = ""
+    kind: str = ""  # "raises", "loops", "unfinished" or empty
+    printed: str = ""
+
+
+class _Caught(io.TextIOBase):
+    """Keeps the first characters of what is printed; a loop that prints must not fill the memory."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.room = PRINTED
+
+    def write(self, text: str) -> int:
+        if self.room > 0:
+            self.parts.append(text[: self.room])
+            self.room -= len(text)
+        return len(text)
+
+    def text(self) -> str:
+        return "".join(self.parts) + (" …" if self.room < 0 else "")
+
+
+def call(function: Callable[[], Any], *, seconds: float, seed: int, file: str | None) -> Outcome:
+    """Call a function of no arguments and say what happened.
+
+    Parameters
+    ----------
+    function : callable
+        The learner's code, ready to be called.
+    seconds : float
+        After this it is stopped (on the main thread only).
+    seed : int
+        Of the random numbers it sees; the notebook's own are untouched.
+    file : str, optional
+        Where the learner's code stands, so that an error can name its line.
+    """
+    caught = _Caught()
+    try:
+        with (
+            _own_random_numbers(seed),
+            contextlib.redirect_stdout(caught),
+            contextlib.redirect_stderr(caught),
+            _time_limit(seconds),
+        ):
+            result = function()
+    except TooLong:
+        text = (
+            f"It was still running after {seconds:g} s, so it was stopped. Is there a loop that never ends?"
+        )
+        return Outcome(problem=text, kind="loops", printed=caught.text())
+    except NotImplementedError as error:
+        return Outcome(problem=_words(error, file), kind="unfinished", printed=caught.text())
+    except (Exception, SystemExit) as error:
+        return Outcome(problem=_words(error, file), kind="raises", printed=caught.text())
+    if result is ...:
+        return Outcome(
+            problem="It still returns `...` for this input.", kind="unfinished", printed=caught.text()
+        )
+    return Outcome(result=result, printed=caught.text())
+
+
+def _words(error: BaseException, file: str | None) -> str:
+    """Type, message, and the learner's line; never a page of traceback."""
+    message = str(error).strip() or "no message"
+    if len(message) > 500:
+        message = message[:500] + " …"
+    if isinstance(error, RecursionError):
+        message = "the function calls itself without end"
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if file is not None and trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    if line is None or file is None:
+        return f"It raised {type(error).__name__}: {message}"
+    text = linecache.getline(file, line).strip()
+    return f"It raised {type(error).__name__}: {message}\nin line {line} of the cell" + (
+        f": {text}" if text else ""
+    )
+
+
+@contextlib.contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Seed Python, numpy and torch for the call, then put their states back."""
+    torch: Any = sys.modules.get("torch")
+    python, numeric = random.getstate(), np.random.get_state()
+    tensors = torch.random.get_rng_state() if torch is not None else None
+    random.seed(seed)
+    np.random.seed(seed)
+    if torch is not None:
+        torch.random.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numeric)
+        if tensors is not None:
+            torch.random.set_rng_state(tensors)
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise TooLong in the main thread when the time is up; a stop by the user stays a KeyboardInterrupt.
+
+    A second thread sends SIGINT, again and again until it gets through, because a bare ``except`` in a loop
+    can swallow the first.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    guard, over, end = threading.Lock(), threading.Event(), time.monotonic() + seconds
+    previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+    fired = False
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if fired:
+            if not over.is_set():
+                raise TooLong
+        elif callable(previous):
+            previous(number, frame)
+
+    def watch() -> None:
+        nonlocal fired
+        wait = seconds
+        while not over.wait(wait):
+            with guard:
+                if over.is_set():
+                    return
+                if time.monotonic() >= end:
+                    fired, wait = True, 0.2
+                    _interrupt_main()
+
+    signal.signal(signal.SIGINT, interrupted)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped = None
+        while True:
+            try:
+                over.set()  # from here on the handler raises no TooLong, so a late signal does no harm
+                thread.join()
+                signal.signal(signal.SIGINT, previous)
+                break
+            except (TooLong, KeyboardInterrupt) as error:  # came in just now: leave nothing half done
+                stopped = error
+        if isinstance(stopped, KeyboardInterrupt):
+            raise stopped
+
+
+def _interrupt_main() -> None:
+    """Interrupt the main thread, also out of a system call such as sleep where the platform can."""
+    if os.name == "posix":
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        import _thread
+
+        _thread.interrupt_main()

@@ -1,0 +1,339 @@
+"""The claims ledger: run an experiment over its seeds, keep the figures, and let the rule decide.
+
+A record is one file, ``assets/claims/ID.json``. Whether a claim holds is always computed from the figures by
+the rule in the code; *not reproduced* is a result like any other.
+"""
+
+import importlib
+import json
+import math
+import pkgutil
+import platform
+import re
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from lecture_utils import runtime, source
+from lecture_utils.experiments.rules import Claim, Experiment, Rule, claim
+from lecture_utils.files import write_atomically
+
+__all__ = [
+    "Claim", "ClaimError", "Record", "Rule", "claim", "derive_effect", "derive_holds", "effect_text", "find",
+    "ids", "load", "records", "rule_text", "run", "show", "stale", "statements", "verdict",
+]  # fmt: skip
+
+
+class ClaimError(RuntimeError):
+    """A claim that does not exist, or whose record is missing or damaged; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was measured for one claim.
+
+    Attributes
+    ----------
+    rule : tuple of Rule
+        All must hold.
+    figures : list of dict
+        One a seed, with the key ``seed``. A number that was not finite is None.
+    effect : dict
+        mean, low and high (95 % t-interval) and n of the first rule's figure.
+    holds : bool
+        By the rule, from the figures.
+    device, torch : str
+        What computed it.
+    seconds : float
+        Summed over the seeds.
+    source_hash : str
+        Of the experiment and all package code that it reaches.
+    """
+
+    id: str
+    statement: str
+    paper: str
+    rule: tuple[Rule, ...]
+    figures: list[dict[str, Any]]
+    effect: dict[str, float | int | None]
+    holds: bool
+    device: str
+    seconds: float
+    budget: str
+    torch: str
+    source_hash: str
+    date: str
+    note: str = ""
+
+
+def statements() -> list[Claim]:
+    """Return every claim in the code, by id."""
+    return [function.claim for function in _experiments()]
+
+
+def ids() -> list[str]:
+    """Return the id of every claim in the code."""
+    return [item.id for item in statements()]
+
+
+def find(id: str) -> Experiment:
+    """Return the experiment ``function(seed, budget) -> figures`` behind a claim.
+
+    Raises
+    ------
+    ClaimError
+        If no claim has this id.
+    """
+    if match := re.fullmatch(r"C(\d\d)\.\d+", id):
+        for function in _experiments(f"ch{match[1]}"):
+            if function.claim.id == id:
+                return function
+    known = ", ".join(ids())
+    raise ClaimError(f"There is no claim {id!r}. Known: {known or 'none yet'}.")
+
+
+def _experiments(module: str = r"ch\d\d") -> list[Any]:
+    package = importlib.import_module("lecture_utils.experiments")
+    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if re.fullmatch(module, m.name))
+    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+    found = [
+        f
+        for m in modules
+        for f in vars(m).values()
+        if callable(f) and isinstance(getattr(f, "claim", None), Claim)
+    ]
+    return sorted(found, key=lambda f: [int(part) for part in f.claim.id[1:].split(".")])
+
+
+def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
+    """Measure a claim over all its seeds, print one line a seed, and write the record.
+
+    Parameters
+    ----------
+    id : str
+        For example ``"C01.1"``.
+    budget : str
+        ``"quick"``, ``"full"`` or ``"gpu"``; handed to the experiment.
+    workers : int
+        Processes; each computes with one thread, so results do not depend on their number.
+
+    Raises
+    ------
+    ClaimError
+        If the claim does not exist, returns what cannot be recorded, or the record cannot be written.
+    """
+    experiment = find(id)
+    item: Claim = experiment.claim  # type: ignore[attr-defined]
+    fingerprint = source.closure_hash(
+        experiment
+    )  # before the run: an edit in mid-run must not pass as measured
+    figures, seconds = [], 0.0
+    for done, (row, took) in enumerate(_rows(item, budget, workers), start=1):
+        figures.append(row)
+        seconds += took
+        values = ", ".join(f"{r.figure} = {_number(row[r.figure])}" for r in item.rules)
+        print(f"{id} seed {row['seed']} ({done} of {item.seeds}): {values}  [{took:.1f} s]", flush=True)
+    import torch
+
+    record = Record(
+        id=id, statement=item.statement, paper=item.paper, rule=item.rules, figures=figures,
+        effect=derive_effect(item.rules[0], figures), holds=all(_holds(r, figures) for r in item.rules),
+        device=_device(), seconds=round(seconds, 1), budget=budget, torch=torch.__version__.partition("+")[0],
+        source_hash=fingerprint, date=datetime.now(UTC).date().isoformat(), note=item.note,
+    )  # fmt: skip
+    try:
+        write_atomically(
+            _path(id), json.dumps(asdict(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        )
+    except OSError as error:
+        raise ClaimError(f"Cannot write {_path(id)}: {error.strerror or error}.") from error
+    print(f"{id} {verdict(record)}: {effect_text(record)}", flush=True)
+    return record
+
+
+def _rows(item: Claim, budget: str, workers: int) -> Iterable[tuple[dict[str, Any], float]]:
+    seeds = range(item.seeds)
+    if workers <= 1:
+        yield from (_one_seed(item.id, seed, budget) for seed in seeds)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_one_seed, [item.id] * len(seeds), seeds, [budget] * len(seeds))
+
+
+def _one_seed(id: str, seed: int, budget: str) -> tuple[dict[str, Any], float]:
+    """Run one seed with one thread; return its figures, fit for JSON, and the seconds."""
+    import torch
+
+    experiment = find(id)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    runtime.seed_everything(seed)
+    start = time.perf_counter()
+    try:
+        figures = experiment(seed, budget)
+    finally:
+        torch.set_num_threads(threads)
+    seconds = time.perf_counter() - start
+    if not isinstance(figures, Mapping):
+        raise ClaimError(f"{id}: an experiment returns a dict of figures, got {type(figures).__name__}.")
+    row = {"seed": seed, **{key: _plain(value, f"{id}: {key}") for key, value in figures.items()}}
+    for rule in experiment.claim.rules:  # type: ignore[attr-defined]
+        if not isinstance(row.get(rule.figure, ""), int | float | None):
+            raise ClaimError(
+                f"{id}: the rule's figure {rule.figure!r} must be a number, got {row.get(rule.figure)!r}."
+            )
+    return row, seconds
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Bring a figure to JSON: floats to 6 significant digits, what is not finite to None."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()  # numpy and torch
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part, f"{where}.{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, where) for part in value]
+    raise ClaimError(
+        f"{where} cannot be recorded: wanted numbers, text, lists or dicts, got {type(value).__name__}."
+    )
+
+
+def _device() -> str:
+    device = runtime.device()
+    if device.type == "cuda":
+        import torch
+
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"{device.type} ({platform.machine()}, one thread)"
+
+
+def derive_effect(rule: Rule, figures: list[dict[str, Any]]) -> dict[str, float | int | None]:
+    """Return mean, 95 % t-interval and n of a rule's figure over the seeds (None where a seed has no
+    number)."""
+    import numpy as np
+    from scipy import stats
+
+    values = [row.get(rule.figure) for row in figures]
+    n = len(values)
+    if not values or any(value is None for value in values):
+        return {"mean": None, "low": None, "high": None, "n": n}
+    array = np.array(values, dtype=float)
+    mean = float(array.mean())
+    half = float(stats.t.ppf(0.975, n - 1) * array.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
+    return {"mean": _plain(mean, ""), "low": _plain(mean - half, ""), "high": _plain(mean + half, ""), "n": n}
+
+
+def _holds(rule: Rule, figures: list[dict[str, Any]]) -> bool:
+    values = [row.get(rule.figure) for row in figures]
+    if not values or any(value is None for value in values):
+        return False
+    if rule.equals is not None:
+        return all(abs(value - rule.equals) <= rule.tolerance for value in values)  # type: ignore[operator]
+    effect = derive_effect(rule, figures)
+    low, high = effect["low"], effect["high"]
+    if len(values) < 3 or low is None or high is None:
+        return False
+    return (rule.above is None or low > rule.above) and (rule.below is None or high < rule.below)
+
+
+def derive_holds(record: Record) -> bool:
+    """Decide a record anew from its figures, by its rules."""
+    return all(_holds(rule, record.figures) for rule in record.rule)
+
+
+def stale(record: Record) -> str | None:
+    """Return why a record no longer belongs to the code, or None."""
+    try:
+        experiment = find(record.id)
+    except ClaimError as error:
+        return str(error)
+    item: Claim = experiment.claim  # type: ignore[attr-defined]
+    for name, stored, present in (
+        ("statement", record.statement, item.statement), ("paper", record.paper, item.paper),
+        ("rule", record.rule, item.rules), ("number of seeds", len(record.figures), item.seeds),
+        ("code", record.source_hash, source.closure_hash(experiment)),
+    ):  # fmt: skip
+        if stored != present:
+            return f"{record.id}: its {name} changed after it was measured: run `make claims ID={record.id}`."
+    return None
+
+
+def load(id: str) -> Record:
+    """Read a claim's record.
+
+    Raises
+    ------
+    ClaimError
+        If it has not been measured, or the file is damaged.
+    """
+    path = _path(id)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        rules = tuple(Rule(**rule) for rule in raw.pop("rule"))
+        return Record(rule=rules, **raw)
+    except FileNotFoundError:
+        raise ClaimError(f"{id} has not been measured yet: run `make claims ID={id}`.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ClaimError(
+            f"The record assets/claims/{path.name} is damaged ({type(error).__name__}): "
+            f"restore it with `git checkout -- assets/claims/{path.name}`."
+        ) from error
+
+
+def records() -> list[Record]:
+    """Return every record in ``assets/claims``, by id."""
+    names = [path.stem for path in (runtime.ASSETS / "claims").glob("C*.json")]
+    return [load(name) for name in sorted(names, key=lambda n: [int(part) for part in re.findall(r"\d+", n)])]
+
+
+def _path(id: str) -> Path:
+    return runtime.ASSETS / "claims" / f"{id}.json"
+
+
+def verdict(record: Record) -> str:
+    """Return ``"holds"`` or ``"not reproduced"``, from the figures."""
+    return "holds" if derive_holds(record) else "not reproduced"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "not a number"
+
+
+def effect_text(record: Record) -> str:
+    """Return the effect with its interval in words."""
+    figure, effect = record.rule[0].figure, record.effect
+    if effect["mean"] is None:
+        return f"{figure} is not a number for every seed"
+    mean, low, high = (_number(effect[key]) for key in ("mean", "low", "high"))
+    if effect["n"] == 1:
+        return f"{figure} = {mean} (1 seed)"
+    if effect["low"] == effect["high"]:
+        return f"{figure} = {mean} ({effect['n']} seeds, all equal)"
+    return f"{figure} = {mean}, 95 % interval {low} to {high} ({effect['n']} seeds)"
+
+
+def rule_text(rule: Rule) -> str:
+    """Return a rule in words."""
+    if rule.equals is not None:
+        within = f" within {rule.tolerance:g}" if rule.tolerance else ""
+        return f"{rule.figure} is {rule.equals:g}{within} for every seed"
+    bounds = [f"above {rule.above:g}"] if rule.above is not None else []
+    bounds += [f"below {rule.below:g}"] if rule.below is not None else []
+    return f"the 95 % interval of the mean of {rule.figure} lies {' and '.join(bounds)}"
+
+
+def show(id: str) -> None:
+    """Display what was measured for a claim, or say that it has not been: one panel, the same on every
+    machine."""
+    from lecture_utils.experiments.card import claim_panel
+
+    claim_panel(id).show()

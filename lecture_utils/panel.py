@@ -1,0 +1,155 @@
+"""Messages in a notebook: a panel with a coloured bar, an icon and a word, and its plain-text twin.
+
+Colours come from JupyterLab's theme, with fallbacks, so that a panel can be read in a light and in a dark
+page. The bar's colour is never the only sign: each tone has its own icon, and the title says in words what
+has happened.
+"""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+# bar colour (Okabe and Ito's palette), icon
+TONES = {
+    "good": ("#009E73", "✓"),
+    "bad": ("#D55E00", "✗"),
+    "open": ("#0072B2", "✎"),
+    "note": ("#E69F00", "!"),
+}
+TEXT = "color:var(--jp-content-font-color1,inherit)"
+FAINT = "color:var(--jp-content-font-color2,inherit)"
+LINE = "1px solid var(--jp-border-color2,#9994)"
+CODE = (
+    "margin:2px 0 2px 1em;padding:0;background:transparent;white-space:pre-wrap;overflow-wrap:anywhere;"
+    f"font-family:var(--jp-code-font-family,monospace);font-size:0.95em;{TEXT}"
+)
+
+
+class Panel:
+    """A message made of parts, each added to the HTML and to its plain-text twin.
+
+    Parameters
+    ----------
+    tone : str
+        Key of `TONES`.
+    title : str
+        What has happened, in words.
+    """
+
+    def __init__(self, tone: str, title: str) -> None:
+        self.colour, icon = TONES[tone]
+        self.rows = [f"<div><b>{icon} {escape(title)}</b></div>"]
+        self.lines = [f"{icon} {title}"]
+
+    def say(self, text: str, *, faint: bool = False) -> "Panel":
+        """Add a paragraph."""
+        style = f"margin-top:4px;white-space:pre-line;{FAINT if faint else TEXT}"
+        self.rows.append(f'<div style="{style}">{escape(text)}</div>')
+        self.lines.append(text)
+        return self
+
+    def code(self, label: str, text: str) -> "Panel":
+        """Add a labelled piece of code or a value."""
+        self.rows.append(
+            f'<div style="margin-top:4px">{escape(label)}</div><pre style="{CODE}">{escape(text)}</pre>'
+        )
+        self.lines.append(f"{label} {text}" if "\n" not in text else f"{label}\n{_indent(text)}")
+        return self
+
+    def fold(self, label: str, text: str) -> "Panel":
+        """Add a text that the reader opens with a click."""
+        self.rows.append(
+            f'<details style="margin-top:4px"><summary style="cursor:pointer">{escape(label)}</summary>'
+            f'<pre style="{CODE}">{escape(text)}</pre></details>'
+        )
+        self.lines.append(f"{label}:\n{_indent(text)}")
+        return self
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()
+    ) -> "Panel":
+        """Add a table; `numeric` lists the columns that are set flush right."""
+        self.rows.append(table_html(columns, rows, numeric))
+        self.lines.append(table_text(columns, rows, numeric))
+        return self
+
+    @property
+    def html(self) -> str:
+        """The whole panel as HTML."""
+        style = f"border-left:4px solid {self.colour};padding:6px 12px;margin:6px 0;line-height:1.5;{TEXT}"
+        return f'<div role="status" style="{style}">{"".join(self.rows)}</div>'
+
+    @property
+    def text(self) -> str:
+        """The whole panel as plain text."""
+        return "\n".join(self.lines)
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def show(self) -> None:
+        """Display the panel, or print its text where there is no notebook."""
+        publish(self.html, self.text)
+
+
+def publish(html_text: str, plain: str) -> None:
+    """Display HTML with its plain-text twin; outside IPython print the twin."""
+    import sys
+
+    shell: Any = None
+    if "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+    if shell is None:
+        print(plain, flush=True)
+        return
+    from IPython.display import display
+
+    display({"text/html": html_text, "text/plain": plain}, raw=True)
+
+
+def escape(text: str) -> str:
+    """Make text safe for HTML, and its dollars safe from being taken for mathematics."""
+    return html.escape(str(text), quote=True).replace("$", "&#36;")
+
+
+def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
+    """Write a table as HTML."""
+
+    def cell(tag: str, index: int, text: str) -> str:
+        style = f"text-align:{'right' if index in numeric else 'left'};padding:2px 10px;border-bottom:{LINE}"
+        scope = ' scope="col"' if tag == "th" else ""
+        return f'<{tag}{scope} style="{style}">{escape(text)}</{tag}>'
+
+    head = "".join(cell("th", i, text) for i, text in enumerate(columns))
+    body = "".join(
+        "<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>" for row in rows
+    )
+    return (
+        '<table style="border-collapse:collapse;margin:6px 0">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
+    """Write a table as plain text with aligned columns."""
+    widths = [max(len(str(row[i])) for row in (columns, *rows)) for i in range(len(columns))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            str(c).rjust(w) if i in numeric else str(c).ljust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(columns), line(["-" * w for w in widths]), *map(line, rows)])
+
+
+def _indent(text: str) -> str:
+    return "\n".join("    " + line for line in text.splitlines())

@@ -1,0 +1,1 @@
+"""Training in the open: one short loop, minibatches, and learning-rate schedules."""

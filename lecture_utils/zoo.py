@@ -1,0 +1,270 @@
+"""Shipped weights: ``assets/weights/NAME.safetensors`` with a card ``NAME.json``, checked before anything is
+parsed.
+
+Parameters are stored in float16, buffers (such as batch norm's running statistics) and integers as they are.
+"""
+
+import difflib
+import hashlib
+import importlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lecture_utils import runtime
+from lecture_utils.files import write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class WeightsError(RuntimeError):
+    """Weights that are missing, damaged or of another network; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """How a weight file came to be.
+
+    Attributes
+    ----------
+    name, recipe : str
+        The file, and the module ``lecture_utils.recipes.RECIPE`` that made it.
+    seed, steps : int
+        Of the training.
+    device : str
+        What it was trained on.
+    seconds : float
+        Training time.
+    metrics : dict of str to float
+        What ``recipe.evaluate`` gave for these very weights, as stored.
+    sha256 : str
+        Of the weight file.
+    torch : str
+        Version that trained it.
+    tolerance : float
+        A fresh evaluation must give each metric within this.
+    """
+
+    name: str
+    recipe: str
+    seed: int
+    steps: int
+    device: str
+    seconds: float
+    metrics: dict[str, float]
+    sha256: str
+    torch: str
+    tolerance: float = 0.01
+
+
+def names() -> list[str]:
+    """Return the names of all weights that have a card."""
+    return sorted(path.stem for path in _folder().glob("*.json"))
+
+
+def card(name: str) -> Card:
+    """Read a card.
+
+    Raises
+    ------
+    WeightsError
+        If there is none, or it is damaged.
+    """
+    path = _folder() / f"{name}.json"
+    try:
+        return Card(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        if (_folder() / f"{name}.safetensors").exists():
+            raise WeightsError(
+                f"{_shown(path)} is missing, so its weights cannot be checked. {_remedy(name)}"
+            ) from None
+        near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else f"There are: {', '.join(names()) or 'none yet'}."
+        )
+        raise WeightsError(f"There are no weights {name!r}. {hint}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{_shown(path)} is damaged ({type(error).__name__}). {_remedy(name)}") from error
+
+
+def load(name: str) -> "nn.Module":
+    """Build a network by its recipe and give it the shipped weights.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"shapes_resnet"``.
+
+    Returns
+    -------
+    nn.Module
+        In evaluation mode, on the CPU, in float32.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or is not the one that the card describes, or the recipe builds another
+        network.
+    """
+    from safetensors.torch import load as parse
+
+    known = card(name)
+    state = parse(_verified(name, known))
+    model: nn.Module = _recipe(known.recipe).build()
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights {name!r} do not fit the network that recipes/{known.recipe}.py builds now, "
+            f"so they are older than the code: run `make weights NAME={name}`. "
+            + str(error).splitlines()[-1].strip()
+        ) from error
+    return model.eval()
+
+
+def verify(name: str) -> str | None:
+    """Return what is wrong with a weight file, or None: reads and hashes, builds nothing."""
+    try:
+        _verified(name, card(name))
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
+def _verified(name: str, known: Card) -> bytes:
+    path = _folder() / f"{name}.safetensors"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise WeightsError(f"{_shown(path)} is missing. {_remedy(name)}") from None
+    except OSError as error:
+        raise WeightsError(f"{_shown(path)} cannot be read: {error.strerror or error}.") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != known.sha256:
+        raise WeightsError(
+            f"{_shown(path)} is damaged: its SHA-256 begins {found[:12]}, the card says {known.sha256[:12]} "
+            f"({len(data):,} bytes read). {_remedy(name)}"
+        )
+    return data
+
+
+def save(
+    name: str,
+    model: "nn.Module",
+    *,
+    seed: int,
+    steps: int,
+    seconds: float,
+    metrics: dict[str, float],
+    device: str = "",
+    recipe: str = "",
+    tolerance: float = 0.01,
+) -> Card:
+    """Write weights and their card.
+
+    Parameters
+    ----------
+    name : str
+        Of both files.
+    model : nn.Module
+        Its parameters are stored in float16, its buffers as they are.
+    seed, steps, seconds, metrics, tolerance
+        For the card. `metrics` should come from the stored weights: `train` sees to that.
+    device : str
+        Where it was trained; the present device if empty.
+    recipe : str
+        Module in ``lecture_utils.recipes``; `name` if empty.
+
+    Raises
+    ------
+    WeightsError
+        If a weight or metric is not finite or too large for float16, or the files cannot be written.
+    """
+    import torch
+    from safetensors.torch import save as serialise
+
+    data = serialise(_stored(name, model))
+    if any(not math.isfinite(value) for value in metrics.values()):
+        raise WeightsError(f"{name}: every metric must be a number, got {metrics}.")
+    made = Card(
+        name=name, recipe=recipe or name, seed=seed, steps=steps, device=device or runtime.device().type,
+        seconds=round(seconds, 1), metrics={key: round(float(value), 6) for key, value in metrics.items()},
+        sha256=hashlib.sha256(data).hexdigest(), torch=torch.__version__.partition("+")[0],
+        tolerance=tolerance,
+    )  # fmt: skip
+    try:
+        write_atomically(_folder() / f"{name}.safetensors", data)
+        write_atomically(_folder() / f"{name}.json", json.dumps(asdict(made), indent=1) + "\n")
+    except OSError as error:
+        raise WeightsError(f"Cannot write to {_shown(_folder())}: {error.strerror or error}.") from error
+    return made
+
+
+def _stored(name: str, model: "nn.Module") -> "dict[str, Tensor]":
+    import torch
+
+    parameters = {key for key, _ in model.named_parameters(remove_duplicate=False)}
+    stored = {}
+    for key, value in model.state_dict().items():
+        value = value.detach().cpu()
+        if key in parameters and value.is_floating_point():
+            value = value.to(torch.float16)
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise WeightsError(f"{name}: {key} holds values that are not finite, or too large for float16.")
+        stored[key] = value.contiguous().clone()  # channels-last and shared tensors are stored plainly
+    return stored
+
+
+def train(name: str, seed: int = 0) -> Card:
+    """Train by the recipe, store the weights, evaluate what was stored, and write the card.
+
+    Parameters
+    ----------
+    name : str
+        A module in ``lecture_utils.recipes``.
+    seed : int
+        Handed to the recipe.
+
+    Raises
+    ------
+    WeightsError
+        As for `save`; or if there is no such recipe.
+    """
+    recipe = _recipe(name)
+    model, info = recipe.train(seed)
+    rounded = recipe.build()
+    rounded.load_state_dict(_stored(name, model))
+    metrics = recipe.evaluate(rounded.eval())
+    return save(
+        name, model, seed=seed, steps=int(info["steps"]), seconds=float(info["seconds"]), metrics=metrics
+    )
+
+
+def _recipe(name: str) -> Any:
+    module = f"lecture_utils.recipes.{name}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name not in (module, "lecture_utils.recipes"):
+            raise
+        raise WeightsError(
+            f"There is no recipe lecture_utils/recipes/{name}.py for the weights {name!r}."
+        ) from None
+
+
+def _folder() -> Path:
+    return runtime.ASSETS / "weights"
+
+
+def _shown(path: Path) -> str:
+    return path.relative_to(runtime.ROOT).as_posix() if path.is_relative_to(runtime.ROOT) else str(path)
+
+
+def _remedy(name: str) -> str:
+    restore = f"git checkout -- assets/weights/{name}.json assets/weights/{name}.safetensors"
+    return f"Restore both files with `{restore}`, or train them anew with `make weights NAME={name}`."
