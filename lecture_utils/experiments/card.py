@@ -15,7 +15,7 @@ def claim_panel(id: str) -> Panel:
         return Panel("note", f"Claim {id}: no result").say(item.statement).say(str(error), faint=True)
     holds = ledger.derive_holds(record)
     panel = Panel("good" if holds else "bad", f"Claim {id}: {ledger.verdict(record)}").say(record.statement)
-    panel.say("Rule, fixed before the run: " + "; and ".join(map(ledger.rule_text, record.rule)) + ".")
+    panel.say("Rule, fixed before the run: " + "; and ".join(map(ledger.rule_text, record.rules)) + ".")
     columns = _columns(record)
     rows = [[_cell(row.get(name)) for name in columns] for row in record.figures]
     panel.table(columns, rows, numeric=range(len(columns)))
@@ -34,7 +34,7 @@ def claim_panel(id: str) -> Panel:
 
 def _columns(record: ledger.Record) -> list[str]:
     """The seed, the rules' figures, and other numbers as far as they fit."""
-    ruled = list(dict.fromkeys(rule.figure for rule in record.rule))
+    ruled = list(dict.fromkeys(rule.figure for rule in record.rules))
     first = record.figures[0] if record.figures else {}
     others = [
         key

@@ -39,8 +39,8 @@ class Record:
 
     Attributes
     ----------
-    rule : tuple of Rule
-        All must hold.
+    rules : tuple of Rule
+        All must hold; the first is the one that `effect` is about.
     figures : list of dict
         One a seed, with the key ``seed``. A number that was not finite is None.
     effect : dict
@@ -58,7 +58,7 @@ class Record:
     id: str
     statement: str
     paper: str
-    rule: tuple[Rule, ...]
+    rules: tuple[Rule, ...]
     figures: list[dict[str, Any]]
     effect: dict[str, float | int | None]
     holds: bool
@@ -69,6 +69,11 @@ class Record:
     source_hash: str
     date: str
     note: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        """The first rule."""
+        return self.rules[0]
 
 
 def statements() -> list[Claim]:
@@ -141,7 +146,7 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
     import torch
 
     record = Record(
-        id=id, statement=item.statement, paper=item.paper, rule=item.rules, figures=figures,
+        id=id, statement=item.statement, paper=item.paper, rules=item.rules, figures=figures,
         effect=derive_effect(item.rules[0], figures), holds=all(_holds(r, figures) for r in item.rules),
         device=_device(), seconds=round(seconds, 1), budget=budget, torch=torch.__version__.partition("+")[0],
         source_hash=fingerprint, date=datetime.now(UTC).date().isoformat(), note=item.note,
@@ -247,7 +252,7 @@ def _holds(rule: Rule, figures: list[dict[str, Any]]) -> bool:
 
 def derive_holds(record: Record) -> bool:
     """Decide a record anew from its figures, by its rules."""
-    return all(_holds(rule, record.figures) for rule in record.rule)
+    return all(_holds(rule, record.figures) for rule in record.rules)
 
 
 def stale(record: Record) -> str | None:
@@ -259,7 +264,7 @@ def stale(record: Record) -> str | None:
     item: Claim = experiment.claim  # type: ignore[attr-defined]
     for name, stored, present in (
         ("statement", record.statement, item.statement), ("paper", record.paper, item.paper),
-        ("rule", record.rule, item.rules), ("number of seeds", len(record.figures), item.seeds),
+        ("rule", record.rules, item.rules), ("number of seeds", len(record.figures), item.seeds),
         ("code", record.source_hash, source.closure_hash(experiment)),
     ):  # fmt: skip
         if stored != present:
@@ -278,8 +283,8 @@ def load(id: str) -> Record:
     path = _path(id)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        rules = tuple(Rule(**rule) for rule in raw.pop("rule"))
-        return Record(rule=rules, **raw)
+        rules = tuple(Rule(**rule) for rule in raw.pop("rules"))
+        return Record(rules=rules, **raw)
     except FileNotFoundError:
         raise ClaimError(f"{id} has not been measured yet: run `make claims ID={id}`.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -310,7 +315,7 @@ def _number(value: Any) -> str:
 
 def effect_text(record: Record) -> str:
     """Return the effect with its interval in words."""
-    figure, effect = record.rule[0].figure, record.effect
+    figure, effect = record.rule.figure, record.effect
     if effect["mean"] is None:
         return f"{figure} is not a number for every seed"
     mean, low, high = (_number(effect[key]) for key in ("mean", "low", "high"))
