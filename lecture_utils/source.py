@@ -267,6 +267,8 @@ def fingerprint(node: Any) -> str:
     for name, value in ast.iter_fields(node):
         if name in ("ctx", "kind", "type_comment") or value is None or value == []:
             continue
+        if name == "values" and isinstance(node, ast.JoinedStr):  # some versions add empty pieces
+            value = [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
         if name == "body" and skipped is not None:
             value = value[1:]
         fields.append(f"{name}={fingerprint(value)}")
