@@ -6,9 +6,8 @@ schedule takes the place of 64,000 steps of SGD.
 """
 
 import itertools
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -32,12 +31,6 @@ def smoothed_cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y, label_smoothing=0.05)
 
 
-def warm_then_cosine(steps: int) -> Callable[[int], float]:
-    """Factor on the peak rate: up in a line over the first 15 % of the steps, then down along a cosine."""
-    warm = max(1, int(0.15 * steps))
-    return lambda i: min((i + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * max(0, i - warm) / (steps - warm)))
-
-
 def fresh_batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of 64 training pictures that never repeat: images (B, 3, 32, 32) and labels (B,)."""
     for portion in itertools.count(1000 * seed):
@@ -59,13 +52,14 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
     history = fit(
         model,
         fresh_batches(seed),
         loss=smoothed_cross_entropy,
         optimizer=optimizer,
         steps=steps,
-        schedule=warm_then_cosine(steps),
+        schedule=schedule,
         label="shapes",
     )
     last = history.losses[-50:]
