@@ -71,8 +71,8 @@ def find_python():
         seen = sorted({".".join(str(v) for v in answer[0]) for answer in found.values()})
         raise Problem(
             "The course needs Python ≥ 3.11, found {}; get it with your package manager (Debian, Ubuntu: "
-            "sudo apt install python3.11 python3.11-venv; macOS: brew install python@3.13) or from python.org, "
-            "and try again.".format(", ".join(seen) or "none")
+            "sudo apt install python3.11 python3.11-venv; macOS: brew install python@3.13) or from "
+            "python.org, and try again.".format(", ".join(seen) or "none")
         )
     complete = {path: answer for path, answer in suitable.items() if answer[1]}
     if not complete:

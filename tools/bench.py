@@ -1,0 +1,294 @@
+"""Measure speed and size, print the figures and write docs/bench.md (`make bench`).
+
+Ratios are taken in one run, with the two sides in turn, so that a busy machine slows both alike.
+`--only resnet,convolution` measures a part and writes nothing.
+"""
+
+import argparse
+import importlib
+import inspect
+import pkgutil
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+ROOT = Path(__file__).resolve().parent.parent
+Rows = list[tuple[str, str, str]]  # what, measured, aim
+
+
+def in_turn(
+    first: Callable[[], object], second: Callable[[], object], pairs: int
+) -> tuple[float, float, float]:
+    """Time two functions in turn; return both medians in seconds and the median of the ratios."""
+    times: tuple[list[float], list[float]] = ([], [])
+    first(), second()  # warm up
+    for pair in range(pairs):
+        for side in (0, 1) if pair % 2 == 0 else (1, 0):
+            begin = time.perf_counter()
+            (first, second)[side]()
+            times[side].append(time.perf_counter() - begin)
+    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
+    return statistics.median(times[0]), statistics.median(times[1]), ratio
+
+
+def resnet() -> Rows:
+    """Forward and backward of ResNet-18, ours and torchvision's, in training mode on the same batch."""
+    from torchvision.models import resnet18 as theirs
+
+    from lecture_utils.backbones.resnet import resnet18 as ours
+
+    torch.manual_seed(0)
+    x, y = torch.randn(8, 3, 224, 224), torch.randint(1000, (8,))
+
+    def step(model: nn.Module) -> Callable[[], object]:
+        def run() -> None:
+            model.zero_grad(set_to_none=True)
+            F.cross_entropy(model(x), y).backward()
+
+        return run
+
+    a, b, ratio = in_turn(step(ours().train()), step(theirs().train()), 15)
+    what = "ResNet-18 forward + backward, 8 × 224², ours : torchvision"
+    return [(what, f"{ratio:.3f} ({a * 1e3:.0f} ms : {b * 1e3:.0f} ms)", "≤ 1.05")]
+
+
+def convolution() -> Rows:
+    """Our convolution as one matrix product against PyTorch's."""
+    from lecture_utils.ops.convolution import conv2d
+
+    torch.manual_seed(0)
+    rows: Rows = []
+    for shape, channels, kernel in (
+        ((8, 3, 64, 64), 16, 3),
+        ((8, 64, 32, 32), 64, 3),
+        ((8, 64, 32, 32), 64, 7),
+    ):
+        x, weight = torch.randn(shape), torch.randn(channels, shape[1], kernel, kernel)
+
+        def ours(x: torch.Tensor = x, weight: torch.Tensor = weight, padding: int = kernel // 2) -> object:
+            return conv2d(x, weight, padding=padding)
+
+        def theirs(x: torch.Tensor = x, weight: torch.Tensor = weight, padding: int = kernel // 2) -> object:
+            return F.conv2d(x, weight, padding=padding)
+
+        a, b, ratio = in_turn(ours, theirs, 25)
+        size = " × ".join(map(str, shape))
+        what = f"im2col convolution {kernel}×{kernel}, {size} to {channels}, ours : F.conv2d"
+        rows.append((what, f"{ratio:.2f} ({a * 1e3:.2f} ms : {b * 1e3:.2f} ms)", ""))
+    return rows
+
+
+def scenes() -> Rows:
+    """Toy scenes a second, sampled and rendered with boxes and masks."""
+    from lecture_utils.data import toyworld
+
+    only = ("image", "boxes", "boxes_full", "instance", "semantic")
+
+    def batch(n: int, seed: int) -> float:
+        begin = time.perf_counter()
+        toyworld.render(toyworld.sample_scenes(n, seed=seed), 64, only=only)
+        return n / (time.perf_counter() - begin)
+
+    batch(64, 0)
+    rate = statistics.median(batch(512, seed) for seed in range(1, 6))
+    return [("Toy scenes, 64×64, with boxes and masks", f"{rate:,.0f} a second", "≥ 1,000")]
+
+
+def accuracy() -> Rows:
+    """A linear classifier on the toy world's pixels against a small convolutional network."""
+    from lecture_utils.data import toyworld
+    from lecture_utils.training.loop import accuracy as measure
+    from lecture_utils.training.loop import fit, minibatches
+
+    x, y = toyworld.classification(6000, split="train")
+    test = toyworld.classification(2000, split="test")
+    mean = x.mean(0)
+    classes = len(toyworld.CLASSES)
+    models: dict[str, tuple[nn.Module, float]] = {
+        "linear": (nn.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), classes)), 1e-4),
+        "small CNN": (small_cnn(classes), 3e-3),
+    }
+    found = {}
+    for name, (model, rate) in models.items():
+        batches = minibatches(x - mean, y, batch_size=64, seed=0)
+        optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+        fit(
+            model,
+            batches,
+            loss=lambda m, a, b: F.cross_entropy(m(a), b),
+            optimizer=optimizer,
+            steps=1500,
+            progress=False,
+        )
+        found[name] = measure(model, test[0] - mean, test[1])
+    text = f"{found['linear']:.1%} : {found['small CNN']:.1%} (chance {1 / classes:.1%})"
+    return [("Class of a toy object, 1,500 steps: linear on pixels : small CNN", text, "far apart")]
+
+
+def small_cnn(classes: int) -> nn.Module:
+    """Return three convolutions with pooling, and a linear layer on the averaged maps."""
+    layers: list[nn.Module] = []
+    for before, after in ((3, 16), (16, 32), (32, 64)):
+        layers += [
+            nn.Conv2d(before, after, 3, padding=1, bias=False),
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+    return nn.Sequential(
+        *layers,
+        nn.Conv2d(64, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, classes),
+    )
+
+
+def import_time() -> Rows:
+    """Seconds that `import lecture_utils` takes in a fresh interpreter."""
+    code = "import time; t = time.perf_counter(); import lecture_utils; print(time.perf_counter() - t)"
+    times = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(7)
+    ]
+    return [("`import lecture_utils`", f"{statistics.median(times) * 1e3:.0f} ms", "≤ 300 ms")]
+
+
+def chapters() -> Rows:
+    """Run each chapter from its source, as the build does."""
+    import tomllib
+
+    from notebook_run import run
+    from notebook_source import assemble, sources, target
+
+    listed = tomllib.loads((ROOT / "docs" / "course.toml").read_text(encoding="utf-8"))["chapter"]
+    aims = {entry["number"]: entry.get("seconds", 120) for entry in listed}
+    rows: Rows = []
+    for path in sources([]):
+        number = path.stem.partition("_")[0]
+        stats = run(assemble(path), target(path).parent)
+        first = "none" if stats.first_picture_seconds is None else f"{stats.first_picture_seconds:.1f} s"
+        cell = max(seconds for _, seconds, _ in stats.cells)
+        aim = aims.get(number, 120)
+        rows += [
+            (
+                f"Chapter {number}, wall (CPU)",
+                f"{stats.wall_seconds:.0f} s ({stats.cpu_seconds:.0f} s)",
+                f"≤ {aim} s",
+            ),
+            (f"Chapter {number}, slowest cell", f"{cell:.1f} s", "≤ 30 s"),
+            (f"Chapter {number}, first picture", first, "≤ 10 s"),
+            (f"Chapter {number}, peak memory", f"{stats.peak_memory_mb:,.0f} MB", "≤ 2,000 MB"),
+        ]
+    return rows
+
+
+def all_widgets() -> dict[str, object]:
+    """Return every widget of the course by name: NAME() of lecture_utils/widgets/NAME.py."""
+    import lecture_utils.widgets as package
+
+    found = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        make = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), info.name, None)
+        if inspect.isfunction(make):
+            found[info.name] = make()
+    return found
+
+
+def widgets() -> Rows:
+    """From a control's change to the picture's bytes, over every control's ends and middle."""
+    from lecture_utils.widgets.shell import Widget
+
+    rows: Rows = []
+    every: list[float] = []
+    for name, widget in sorted(all_widgets().items()):
+        assert isinstance(widget, Widget), name
+        settings = [{key: value} for key, control in widget.controls.items() for value in control.probes()]
+        draw(widget, settings[0])
+        times = []
+        for values in settings * 3:
+            begin = time.perf_counter()
+            draw(widget, values)
+            times.append((time.perf_counter() - begin) * 1e3)
+        every += times
+        rows.append((f"Widget {name}, p50 and p95", percentiles(times), "≤ 100 ms"))
+    return [("All widgets, p50 and p95", percentiles(every), "≤ 100 ms"), *rows] if every else []
+
+
+def draw(widget: object, values: dict[str, object]) -> bytes:
+    """Do what a live widget does on a change: compute the picture and encode it."""
+    from lecture_utils.plotting.display import png_bytes
+
+    return png_bytes(widget.compute(**widget.values(**values)))  # type: ignore[attr-defined]
+
+
+def percentiles(times: list[float]) -> str:
+    """Return the median and the 95th percentile of milliseconds as text."""
+    return f"{np.percentile(times, 50):.0f} ms, {np.percentile(times, 95):.0f} ms"
+
+
+SECTIONS: dict[str, Callable[[], Rows]] = {
+    "resnet": resnet,
+    "convolution": convolution,
+    "scenes": scenes,
+    "accuracy": accuracy,
+    "import": import_time,
+    "chapters": chapters,
+    "widgets": widgets,
+}
+
+
+def hardware() -> str:
+    """Name the machine that the figures belong to."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), name)
+    memory = psutil.virtual_memory().total / 2**30
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return (
+        f"{platform.system()}, {psutil.cpu_count()} cores ({name}), {memory:.0f} GiB, {versions}, on the CPU"
+    )
+
+
+def page(rows: Rows) -> str:
+    """Return docs/bench.md."""
+    head = "# Speed and size\n\n<!-- Written by `make bench`. -->\n\n"
+    text = f"Measured on {hardware()}. Ratios are medians over pairs timed in turn in one run.\n\n"
+    lines = [("What", "Measured", "Aim"), ("---", "---", "---"), *rows]
+    return head + text + "".join(f"| {a} | {b} | {c} |\n" for a, b, c in lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure all sections, or those named."""
+    parser = argparse.ArgumentParser(description="Measure speed and size.")
+    parser.add_argument("--only", default="", help=f"comma-separated, writes nothing: {','.join(SECTIONS)}")
+    names = [name for name in parser.parse_args(argv).only.split(",") if name]
+    if unknown := set(names) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    rows: Rows = []
+    for name in names or SECTIONS:
+        print(f"{name} …", flush=True)
+        found = SECTIONS[name]()
+        for what, measured, aim in found:
+            print(f"  {what}: {measured}" + (f"  (aim {aim})" if aim else ""), flush=True)
+        rows += found
+    if not names:
+        (ROOT / "docs" / "bench.md").write_text(page(rows), encoding="utf-8", newline="\n")
+        print("docs/bench.md written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
