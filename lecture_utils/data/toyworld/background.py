@@ -13,7 +13,7 @@ from lecture_utils.data.toyworld import texture
 from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, SKY_DEPTH_M
 from lecture_utils.data.toyworld.scene import Scenes
 
-_TILE_M = 3.2  # metres a texture tile covers
+_TILE_M = 2.8  # metres a texture tile covers
 # sRGB: near and far colour of each kind of ground, and the contrast of its texture.
 _GROUND = torch.tensor(
     [

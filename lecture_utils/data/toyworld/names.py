@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CLASSES = ("disk", "square", "triangle", "star", "heart", "cross", "ring", "capsule")
+CLASSES = ("ball", "square", "triangle", "star", "heart", "cross", "ring", "capsule")
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 MATERIALS = ("plain", "striped", "checked", "dotted")
 STUFF = ("sky", "grass", "water", "sand")
@@ -29,7 +29,7 @@ HELD_OUT = tuple(sorted((c, (3 * c + shift) % len(COLOURS)) for c in range(len(C
 SEMANTIC = STUFF + CLASSES
 
 KEYPOINTS = {
-    "disk": ("centre", "top", "right", "bottom", "left"),
+    "ball": ("centre", "top", "right", "bottom", "left"),
     "square": ("centre", "top left", "top right", "bottom right", "bottom left"),
     "triangle": ("centre", "apex", "bottom right", "base", "bottom left"),
     "star": ("top tip", "right tip", "lower right tip", "lower left tip", "left tip"),

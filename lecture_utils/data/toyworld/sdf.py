@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from lecture_utils.data.toyworld.names import CLASSES
-from lecture_utils.data.toyworld.shapes import BEVEL, CAPSULE_HALF, POLYGONS, RING_RADIUS, ROUNDING
+from lecture_utils.data.toyworld.shapes import (
+    BEVEL,
+    CAPSULE_HALF,
+    HEART_HALF,
+    HEART_MIDDLE,
+    POLYGONS,
+    RING_RADIUS,
+    ROUNDING,
+)
+
+CORNERED = frozenset((*POLYGONS, "heart"))
 
 
 @lru_cache(maxsize=32)
@@ -24,26 +34,49 @@ def _edges(name: str, device: torch.device) -> tuple[Tensor, ...]:
     return start[:, 0], start[:, 1], edge[:, 0], edge[:, 1], 1.0 / edge.square().sum(1), slope
 
 
-def polygon(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Distance to a polygon, and the smooth inner distance with its gradient.
+def _to_polygon(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Offsets (P, E), (P, E) from the closest point of each edge of a polygon, and whether the points are inside (P,)."""
+    ax, ay, ex, ey, inverse, slope = _edges(name, x.device)
+    wx, wy = x[:, None] - ax, y[:, None] - ay  # (P, E)
+    along = ((wx * ex + wy * ey) * inverse).clamp(0, 1)
+    below = wy < 0
+    crossing = (below != below.roll(-1, 1)) & (wx < wy * slope)
+    return wx - along * ex, wy - along * ey, crossing.sum(1) % 2 == 1
+
+
+def _to_heart(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same for a heart's four pieces: the two half circles and the two straight flanks."""
+    h = HEART_HALF
+    y = y - HEART_MIDDLE
+    dx, dy = [], []
+    for side in (1.0, -1.0):
+        mx = x * side  # the right half, or the mirrored left one
+        cx, cy = mx - h / 2, y + h / 2  # from the half circle's centre
+        stretch = 1.0 - h * 0.5**0.5 * (cx * cx + cy * cy).clamp_min(1e-12).rsqrt()
+        on_arc, on_cleft = cx > cy, cx + cy < 0
+        dx.append(torch.where(on_arc, cx * stretch, torch.where(on_cleft, mx, mx - h)) * side)
+        dy.append(torch.where(on_arc, cy * stretch, torch.where(on_cleft, y + h, y)))
+        along = ((h - mx + y) * (0.5 / h)).clamp(0, 1)  # flank from (h, 0) to (0, h)
+        dx.append((mx - h + along * h) * side)
+        dy.append(y - along * h)
+    lobes = (x.abs() - h / 2).square() + (y + h / 2).square() < h * h / 2
+    return torch.stack(dx, 1), torch.stack(dy, 1), lobes | (x.abs() + y.abs() < h)
+
+
+def outline(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Distance to a core's outline, and the smooth inner distance with its gradient.
 
     Parameters
     ----------
-    x, y : (P,) float. name : a key of `shapes.POLYGONS`.
+    x, y : (P,) float. name : a key of `shapes.POLYGONS`, or "heart".
 
     Returns
     -------
     distance (P,), negative inside; inner (P,), smooth, positive inside, minus the distance outside; its gradient (P,), (P,).
     """
-    ax, ay, ex, ey, inverse, slope = _edges(name, x.device)
-    wx, wy = x[:, None] - ax, y[:, None] - ay  # (P, E)
-    along = ((wx * ex + wy * ey) * inverse).clamp(0, 1)
-    dx, dy = wx - along * ex, wy - along * ey  # (P, E): from the closest point of each edge
-    square = (dx * dx + dy * dy).clamp_min(1e-8)
+    dx, dy, inside = _to_heart(x, y) if name == "heart" else _to_polygon(x, y, name)
+    square = (dx * dx + dy * dy).clamp_min(1e-8)  # (P, E)
     nearest, which = square.min(1)
-    below = wy < 0
-    crossing = (below != below.roll(-1, 1)) & (wx < wy * slope)
-    inside = crossing.sum(1) % 2 == 1
     distance = nearest.sqrt()
     # Power mean: inner = (sum of distance^-4)^(-1/4), scaled by the nearest distance to stay in range.
     ratio = nearest[:, None] / square
@@ -51,11 +84,17 @@ def polygon(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Te
     inner = distance * weight.sum(1).rsqrt().sqrt()
     factor = weight * ratio * ((inner / distance) ** 5 / distance)[:, None]
     gx, gy = (factor * dx).sum(1), (factor * dy).sum(1)
-    outward = (1.0 / distance)[:, None]
     pick = which[:, None]
-    ox, oy = (dx.gather(1, pick) * outward)[:, 0], (dy.gather(1, pick) * outward)[:, 0]
+    ox, oy = dx.gather(1, pick)[:, 0] / distance, dy.gather(1, pick)[:, 0] / distance
     signed = torch.where(inside, -distance, distance)
     return signed, torch.where(inside, inner, -distance), torch.where(inside, gx, -ox), torch.where(inside, gy, -oy)
+
+
+def _core_distance(x: Tensor, y: Tensor, name: str) -> Tensor:
+    """Signed distance (P,) to a core with corners, without its surface."""
+    dx, dy, inside = _to_heart(x, y) if name == "heart" else _to_polygon(x, y, name)
+    distance = (dx * dx + dy * dy).amin(1).sqrt()
+    return torch.where(inside, -distance, distance)
 
 
 def _round_core(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,7 +112,7 @@ def _round_core(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor
 def distance(x: Tensor, y: Tensor, class_id: int) -> Tensor:
     """Signed distance (P,) of points (P,), (P,) to the outline of a class; negative inside."""
     name = CLASSES[class_id]
-    core = polygon(x, y, name)[0] if name in POLYGONS else _round_core(x, y, name)[0]
+    core = _core_distance(x, y, name) if name in CORNERED else _round_core(x, y, name)[0]
     return core - ROUNDING[name]
 
 
@@ -90,8 +129,8 @@ def solid(x: Tensor, y: Tensor, class_id: int) -> tuple[Tensor, Tensor, Tensor, 
     (so a face that looks at the viewer has z = -1).
     """
     name = CLASSES[class_id]
-    if name in POLYGONS:
-        core, inner, gx, gy = polygon(x, y, name)
+    if name in CORNERED:
+        core, inner, gx, gy = outline(x, y, name)
     else:
         core, gx, gy = _round_core(x, y, name)
         inner, gx, gy = -core, -gx, -gy

@@ -21,13 +21,6 @@ def _star() -> np.ndarray:
     return _ngon(angles, np.where(np.arange(10) % 2 == 0, 0.98, 0.50))
 
 
-def _heart() -> np.ndarray:
-    arc = np.linspace(-0.75 * math.pi, 0.25 * math.pi, 10)  # clockwise on screen, from the cleft over the lobe to the flank
-    right = np.stack([0.40 + 0.40 * math.sqrt(2) * np.cos(arc), -0.33 + 0.40 * math.sqrt(2) * np.sin(arc)], axis=1)
-    left = right[::-1][:-1] * [-1.0, 1.0]
-    return np.concatenate([right, [[0.0, 0.87]], left])
-
-
 def _cross() -> np.ndarray:
     a, b = 0.25, 0.82
     return np.array([[-a, -b], [a, -b], [a, -a], [b, -a], [b, a], [a, a], [a, b], [-a, b], [-a, a], [-b, a], [-b, -a], [-a, -a]])
@@ -38,17 +31,18 @@ POLYGONS: dict[str, np.ndarray] = {
     "square": np.array([[-_half, -_half], [_half, -_half], [_half, _half], [-_half, _half]]),
     "triangle": _ngon(np.arange(3) * 2 * math.pi / 3, np.full(3, 0.96)) + [0.0, 0.16],
     "star": _star(),
-    "heart": _heart(),
     "cross": _cross(),
 }
 # Radius by which the core is thickened.
-ROUNDING = {"disk": 0.84, "square": 0.12, "triangle": 0.13, "star": 0.08, "heart": 0.07, "cross": 0.10, "ring": 0.22, "capsule": 0.44}
+ROUNDING = {"ball": 0.84, "square": 0.12, "triangle": 0.13, "star": 0.08, "heart": 0.07, "cross": 0.10, "ring": 0.22, "capsule": 0.44}
 RING_RADIUS = 0.72
 CAPSULE_HALF = 0.62
+# A heart is a square on its corner with a half disk on each upper side: half diagonal, and the y of its middle.
+HEART_HALF, HEART_MIDDLE = 0.80, 0.07
 # Width of the rounded rim that makes a flat outline look solid.
-BEVEL = {"disk": 0.60, "square": 0.50, "triangle": 0.42, "star": 0.36, "heart": 0.46, "cross": 0.35, "ring": 0.22, "capsule": 0.44}
-# Largest turn, in degrees, that leaves the names of the keypoints unambiguous (a disk's turn cannot be seen: 0).
-TURN_LIMIT = {"disk": 0.0, "square": 38.0, "triangle": 45.0, "star": 30.0, "heart": 50.0, "cross": 38.0, "ring": 0.0, "capsule": 75.0}
+BEVEL = {"ball": 0.84, "square": 0.50, "triangle": 0.42, "star": 0.36, "heart": 0.46, "cross": 0.35, "ring": 0.22, "capsule": 0.44}
+# Largest turn, in degrees, that leaves the names of the keypoints unambiguous (a ball's turn cannot be seen: 0).
+TURN_LIMIT = {"ball": 0.0, "square": 38.0, "triangle": 45.0, "star": 30.0, "heart": 50.0, "cross": 38.0, "ring": 0.0, "capsule": 75.0}
 
 
 def _core_circles(name: str) -> np.ndarray:
@@ -57,6 +51,10 @@ def _core_circles(name: str) -> np.ndarray:
         points = POLYGONS[name]
     elif name == "capsule":
         points = np.array([[-CAPSULE_HALF, 0.0], [CAPSULE_HALF, 0.0]])
+    elif name == "heart":
+        h, lobe = HEART_HALF, HEART_HALF / math.sqrt(2)
+        circles = [[h / 2, HEART_MIDDLE - h / 2, lobe], [-h / 2, HEART_MIDDLE - h / 2, lobe], [0.0, HEART_MIDDLE + h, 0.0]]
+        return np.array(circles) + [0.0, 0.0, ROUNDING[name]]
     else:
         points = np.zeros((1, 2))
     radius = ROUNDING[name] + (RING_RADIUS if name == "ring" else 0.0)
@@ -78,7 +76,7 @@ def _keypoints() -> np.ndarray:
     diagonal = np.array([[0, 0], [-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)
     apex, right, left = POLYGONS["triangle"]
     table = {
-        "disk": plus * 0.72,
+        "ball": plus * 0.72,
         "square": diagonal * _half,
         "triangle": np.array([[0, 0.16], apex, right, (right + left) / 2, left]),
         "star": _ngon(up5, np.full(5, 0.94)),
