@@ -129,7 +129,9 @@ class Venv:
             uv = [self.python, "-m", "uv", "pip", "install", "--python", self.python]
             self.call([*uv, "-c", "constraints.txt", "-e", EXTRAS[mode]])
         except Problem:
-            if not fresh:
+            if fresh:
+                open(self.marker, "w").close()  # no process is at work any more
+            else:
                 os.unlink(self.marker)  # it ended in order: what was there before is still whole
             raise
         self.write(
@@ -154,7 +156,7 @@ class Venv:
         try:
             with open(self.marker, encoding="utf-8") as file:
                 pid = int(file.read())
-            if os.name != "nt":  # there, signal 0 would end the process
+            if os.name != "nt" and pid != os.getpid():  # on Windows, signal 0 would end the process
                 os.kill(pid, 0)
                 raise Problem(
                     "Another installation (process {}) is under way: wait for it, or delete .venv if "
