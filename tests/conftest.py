@@ -1,5 +1,6 @@
 """For all tests: one thread a worker, a session's own learner folder, a record of each system's tests."""
 
+import atexit
 import json
 import os
 import shutil
@@ -22,15 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     """Move the learner's folder out of the way, and keep the record where tests run or are gathered."""
     home = tempfile.mkdtemp(prefix="course-tests-")
-    before = os.environ.get("COURSE_HOME")
-    os.environ["COURSE_HOME"] = home
+    before = {name: os.environ.get(name) for name in ("COURSE_HOME", "IPYTHONDIR")}
+    os.environ |= {name: str(Path(home) / name.lower()) for name in before}
 
     def restore() -> None:
-        shutil.rmtree(home, ignore_errors=True)
-        os.environ.pop("COURSE_HOME", None)
-        if before is not None:
-            os.environ["COURSE_HOME"] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
+    atexit.register(shutil.rmtree, home, ignore_errors=True)  # after what IPython shells do at exit
     config.add_cleanup(restore)
     if not hasattr(config, "workerinput"):  # with pytest-xdist: only in the controller
         config.pluginmanager.register(Systems(ROOT / ".course" / "systems.json"), "course-systems")
