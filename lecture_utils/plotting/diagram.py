@@ -83,7 +83,8 @@ def architecture(model: nn.Module, x: Tensor, depth: int = 1, title: str | None 
     blocks = [_input_block(x), *fold([_block(step) for step in chosen(model, steps, depth)])]
     rows = math.ceil(len(blocks) / PER_ROW)
     per_row = math.ceil(len(blocks) / rows)
-    fig = Figure(figsize=(8, rows * _ROW_HEIGHT + 0.4), layout="none")
+    fig = Figure(figsize=(8, rows * _ROW_HEIGHT + 0.4))
+    fig.set_layout_engine("none")
     ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
     ax.set(xlim=(0, 8), ylim=(0, rows * _ROW_HEIGHT + 0.4))
     ax.axis("off")
@@ -133,7 +134,8 @@ def is_residual(module: nn.Module) -> bool:
     """Tell from a module's type and attributes whether it adds its input back to its output."""
     name = type(module).__name__.lower()
     looks = any(part in name for part in ("basicblock", "bottleneck", "residual"))
-    return looks and getattr(module, "residual", True) is not False
+    plain = getattr(module, "shortcut", "there") is None or getattr(module, "residual", True) is False
+    return looks and not plain
 
 
 def compact(count: int) -> str:
@@ -171,7 +173,9 @@ def _numbers(module: Any) -> str:
     """Write a convolution's or a pool's kernel and stride."""
     kernel, stride = getattr(module, "kernel_size", None), getattr(module, "stride", None)
     if kernel is None:
-        return ""
+        target = getattr(module, "output_size", None)  # of an adaptive pool
+        side = target if isinstance(target, int) or target is None else target[0]
+        return f" to {side}×{side}" if side else ""
     side = kernel if isinstance(kernel, int) else kernel[0] if len(set(kernel)) == 1 else 0
     text = f" {side}×{side}" if side else " " + "×".join(map(str, kernel))
     step = stride if isinstance(stride, int) or stride is None else stride[0]
@@ -252,7 +256,9 @@ def _draw(ax: Axes, block: Block, centre: float, base: float, slot: float, x: Te
             )
     if block.shortcuts:
         _shortcut(ax, centre, bottom + tall + rise, slot, block.shortcuts)
-    bold, plain, grey = {"fontweight": "bold", "color": INK}, {"color": INK}, {"color": QUIET}
+    bold: dict[str, Any] = {"fontweight": "bold", "color": INK}
+    plain: dict[str, Any] = {"color": INK}
+    grey: dict[str, Any] = {"color": QUIET}
     lines = [
         (block.name, bold),
         (block.kind, plain),

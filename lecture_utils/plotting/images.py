@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .style import INK, PALETTE, label_palette
+from .style import BLUE, INK, PALETTE, VERMILION, label_palette, rgb
 
 
 def to_array(t: Any) -> np.ndarray:
@@ -242,7 +242,7 @@ def signed_image(values: Any, limit: float | None = None) -> np.ndarray:
     array = to_array(values).astype(np.float32)
     limit = float(np.abs(array).max()) if limit is None else limit
     scaled = (array / (limit or 1.0)).clip(-1, 1)[..., None]
-    up, down = np.float32([0.835, 0.369, 0.0]), np.float32([0.0, 0.447, 0.698])
+    up, down = rgb(VERMILION), rgb(BLUE)
     return (1 - np.abs(scaled) * (1 - np.where(scaled > 0, up, down))).astype(np.float32)
 
 

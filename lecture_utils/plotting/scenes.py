@@ -17,6 +17,7 @@ from .style import PALETTE, label_palette
 if TYPE_CHECKING:
     from lecture_utils.data.toyworld import Sample
 
+SKY_DEPTH_M = 99.0  # at or beyond: sky, which the toy world puts at 100 m
 STUFF = 4  # the first labels of a semantic map: sky, grass, water, sand
 LAYERS = ("image", "boxes", "boxes_full", "instance", "semantic", "panoptic", "depth", "normals", "keypoints")
 TITLES = {
@@ -110,16 +111,21 @@ def layer_image(sample: "Sample", i: int, layer: str) -> np.ndarray:
     if layer == "depth":
         from matplotlib import colormaps
 
-        metres = to_array(sample.depth[i]).astype(float)
-        near, far = np.quantile(metres[np.isfinite(metres)], [0, 0.98])
-        return to_image(colormaps["viridis_r"](((metres - near) / max(far - near, 1e-9)).clip(0, 1))[..., :3])
+        return to_image(colormaps["viridis_r"](_nearness(to_array(sample.depth[i])))[..., :3])
     if layer == "normals":
-        normals = to_array(sample.normals[i])
-        normals = np.moveaxis(normals, 0, -1) if normals.shape[0] == 3 else normals
-        return to_image((normals / 2 + 0.5).clip(0, 1))
+        right, down, away = to_array(sample.normals[i])  # camera frame; drawn as right, up, towards us
+        return to_image(np.stack([right, -down, -away]).clip(-1, 1) / 2 + 0.5)
     if layer == "image":
         return picture
     raise ValueError(f"no picture for layer {layer!r}")
+
+
+def _nearness(metres: np.ndarray) -> np.ndarray:
+    """Map depth (H, W) in metres to [0, 1] by its logarithm, nearest point to farthest ground."""
+    logs = np.log(np.maximum(metres.astype(float), 1e-3))
+    ground = logs[metres < SKY_DEPTH_M]
+    near, far = (ground.min(), ground.max()) if ground.size else (0.0, 1.0)
+    return ((logs - near) / max(far - near, 1e-9)).clip(0, 1)
 
 
 def object_palette() -> np.ndarray:

@@ -8,10 +8,11 @@ import base64
 import html
 import io
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from lecture_utils.plotting.display import png_bytes
 
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
 
 FRAME_BYTES = 12_000
 BUNDLE_BYTES = 110_000
-FALLBACK_BYTES = 9_000
+FALLBACK_BYTES = 12_000
 FRAME_WIDTH = 720
+# Tried in turn: (scale, quality). A frame that is a little blurred is better than one that is smeared.
+_SETTINGS = (
+    *((1, 88), (1, 78), (1, 68), (1, 58), (1, 50), (1, 42), (1, 34)),
+    *((0.85, 42), (0.85, 34), (0.7, 42), (0.7, 34), (0.55, 40)),
+)
 
 _TEMPLATE = """<figure id="{slug}" data-course-widget role="group" aria-label="{title}"
  style="margin:0.5em 0;max-width:{width}px;font-family:inherit;color:inherit">
@@ -44,6 +50,7 @@ _SCRIPT = """(function () {
     if (!store) { return; }
     var frames = JSON.parse(store.textContent);
     var picture = figure.querySelector("img"), slider = figure.querySelector("input");
+    frames[0].src = picture.src;
     var output = figure.querySelector("output"), caption = figure.querySelector("figcaption");
     figure.setAttribute("data-alive", "");
     var label = figure.querySelector("[data-controls]");
@@ -66,39 +73,63 @@ _SCRIPT = """(function () {
 })();"""
 
 
-def frame_bytes(picture: np.ndarray, limit: int = FRAME_BYTES) -> tuple[str, bytes]:
-    """Encode one frame in at most `limit` bytes.
+def frame_bytes(picture: np.ndarray, scale: float, quality: int) -> tuple[str, bytes]:
+    """Encode one frame.
 
     Parameters
     ----------
     picture : ndarray (H, W, 3), uint8
-    limit : int
+    scale : float
+        1 keeps every pixel; less makes the frame smaller.
+    quality : int
+        0 to 100, for WebP (JPEG where Pillow has none).
 
     Returns
     -------
     (mime type, bytes)
-        PNG where all colours fit, else WebP (JPEG where Pillow has none) in the best quality that fits.
+        Whichever is smaller, that or a PNG with all its colours.
+    """
+    image = Image.fromarray(picture)
+    if scale != 1:
+        size = (round(image.width * scale), round(image.height * scale))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    kind, options = ("WEBP", {"method": 6}) if features.check("webp") else ("JPEG", {"optimize": True})
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, quality=quality, **options)
+    png = png_bytes(np.asarray(image), limit=None)
+    return ("image/png", png) if len(png) <= buffer.tell() else (f"image/{kind.lower()}", buffer.getvalue())
+
+
+def encode_frames(pictures: Sequence[np.ndarray], room: int) -> list[tuple[str, bytes]]:
+    """Encode all frames as well as fits.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray (H, W, 3), uint8
+    room : int
+        Bytes for all of them; one may have `FRAME_BYTES`.
+
+    Returns
+    -------
+    list of (mime type, bytes)
+        Each frame in its best setting below a bound that is the same for all.
 
     Raises
     ------
     ValueError
-        If even the poorest quality is too large.
+        If they fit in no setting.
     """
-    data = png_bytes(picture, limit=None)
-    if len(data) <= limit:
-        return "image/png", data
-    image = Image.fromarray(picture)
-    from PIL import features
-
-    kind = "WEBP" if features.check("webp") else "JPEG"
-    for quality in (90, 84, 78, 72, 66, 60, 54, 48, 42, 36, 30, 24, 18, 12):
-        buffer = io.BytesIO()
-        image.save(buffer, format=kind, quality=quality)
-        if buffer.tell() <= limit:
-            return f"image/{kind.lower()}", buffer.getvalue()
-    raise ValueError(
-        f"a frame wants at most {limit} bytes, got {buffer.tell()} at the poorest quality: draw it smaller"
-    )
+    tried: list[list[tuple[str, bytes]]] = [[] for _ in pictures]
+    for bound in range(FRAME_BYTES, 2_999, -500):
+        frames = []
+        for picture, known in zip(pictures, tried, strict=True):
+            while not known or (len(known[-1][1]) > bound and len(known) < len(_SETTINGS)):
+                known.append(frame_bytes(picture, *_SETTINGS[len(known)]))
+            frames.append(known[-1])
+        sizes = [len(data) for _, data in frames]
+        if max(sizes) <= FRAME_BYTES and sum(sizes) <= room:
+            return frames
+    raise ValueError(f"frames want at most {FRAME_BYTES} bytes each, {room} in all, got {sizes}: draw less")
 
 
 def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[bytes, int, int]:
@@ -108,7 +139,7 @@ def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[byte
     for scale in (1.0, 0.8, 0.65, 0.5, 0.4, 0.3):
         size = (max(int(width * scale), 1), max(int(height * scale), 1))
         small = image if scale == 1.0 else image.resize(size, Image.Resampling.LANCZOS)
-        for colours in (256, 64, 24):
+        for colours in (128, 48, 20):
             buffer = io.BytesIO()
             few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
             few.save(buffer, format="PNG", compress_level=9)
@@ -136,20 +167,15 @@ def bundle(widget: "Widget") -> tuple[dict[str, str], dict[str, Any]]:
         text and size.
     """
     pictures = [widget.picture(**values) for _, values in widget.tour]
-    room = (BUNDLE_BYTES - 6_000) * 3 // 4 - FALLBACK_BYTES  # base64 makes 4 characters of 3 bytes
-    share = min(
-        FRAME_BYTES, room // (len(pictures) + 1)
-    )  # the first frame stands twice: as <img> and in the list
+    words = sum(len(caption.encode()) for caption, _ in widget.tour)
+    room = (
+        BUNDLE_BYTES - 6_000 - 4 * words
+    ) * 3 // 4 - FALLBACK_BYTES  # base64 makes 4 characters of 3 bytes
+    encoded = encode_frames(pictures, room)
     frames = []
-    for picture, (caption, _) in zip(pictures, widget.tour, strict=True):
+    for frame, (caption, _) in zip(encoded, widget.tour, strict=True):
         text = " ".join(caption.split())
-        frames.append(
-            {
-                "src": _uri(*frame_bytes(picture, share)),
-                "caption": text,
-                "alt": f"{' '.join(widget.alt.split())} {text}",
-            }
-        )
+        frames.append({"src": _uri(*frame), "caption": text, "alt": f"{' '.join(widget.alt.split())} {text}"})
     height, width = pictures[0].shape[:2]
     shown = min(width, FRAME_WIDTH)
     page = _TEMPLATE.format(
@@ -163,7 +189,9 @@ def bundle(widget: "Widget") -> tuple[dict[str, str], dict[str, Any]]:
         count=len(frames),
         caption=html.escape(frames[0]["caption"]),
         script=_SCRIPT,
-        frames=json.dumps(frames, ensure_ascii=False).replace("<", "\\u003c"),
+        frames=json.dumps([{**frames[0], "src": ""}, *frames[1:]], ensure_ascii=False).replace(
+            "<", "\\u003c"
+        ),
     )
     png, wide, high = fallback_png(pictures[0])
     data = {
