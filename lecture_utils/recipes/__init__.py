@@ -1,1 +1,1 @@
-"""Recipes: how each shipped weight file was trained. One module a file, with `build`, `train` and `evaluate`."""
+"""Recipes: how each shipped weight file was trained, one module a file: `build`, `train`, `evaluate`."""

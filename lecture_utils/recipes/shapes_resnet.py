@@ -52,14 +52,14 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
     history = fit(
         model,
         fresh_batches(seed),
         loss=smoothed_cross_entropy,
         optimizer=optimizer,
         steps=steps,
-        schedule=schedule,
+        schedule=rates,
         label="shapes",
     )
     last = history.losses[-50:]
