@@ -72,25 +72,10 @@ class AlexNet(nn.Module):
         self.smallest = (
             14 * first_stride + first_kernel - 2 * first_padding
         )  # image side that three pools survive
-        w1, w2, w3, w4, w5 = widths
-        self.features = nn.Sequential(
-            nn.Conv2d(in_channels, w1, first_kernel, first_stride, first_padding), nn.ReLU(),
-            LocalResponseNorm() if lrn else nn.Identity(),
-            nn.MaxPool2d(3, stride=2),  # windows of 3, 2 apart: they overlap
-            nn.Conv2d(w1, w2, 5, padding=2, groups=groups), nn.ReLU(),
-            LocalResponseNorm() if lrn else nn.Identity(),
-            nn.MaxPool2d(3, stride=2),
-            nn.Conv2d(w2, w3, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(w3, w4, 3, padding=1, groups=groups), nn.ReLU(),
-            nn.Conv2d(w4, w5, 3, padding=1, groups=groups), nn.ReLU(),
-            nn.MaxPool2d(3, stride=2),
-        )  # fmt: skip
+        first = nn.Conv2d(in_channels, widths[0], first_kernel, first_stride, first_padding)
+        self.features = alexnet_features(first, widths, groups=groups, lrn=lrn)
         self.pool = nn.AdaptiveAvgPool2d(grid)
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(w5 * grid * grid, hidden), nn.ReLU(),
-            nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
-            nn.Linear(hidden, classes),
-        )  # fmt: skip
+        self.classifier = alexnet_classifier(widths[-1] * grid * grid, hidden, classes, dropout=dropout)
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
@@ -103,6 +88,34 @@ class AlexNet(nn.Module):
         x = self.pool(x)  # (B, 256, 6, 6): for other image sizes
         x = x.flatten(1)  # (B, 9216)
         return self.classifier(x)  # (B, K)
+
+
+def alexnet_features(
+    first: nn.Conv2d, widths: tuple[int, int, int, int, int], *, groups: int, lrn: bool
+) -> nn.Sequential:
+    """The convolutional part: figure 2 of the paper up to the fully connected layers."""
+    w1, w2, w3, w4, w5 = widths
+    return nn.Sequential(
+        first, nn.ReLU(),
+        LocalResponseNorm() if lrn else nn.Identity(),
+        nn.MaxPool2d(3, stride=2),  # windows of 3, 2 apart: they overlap
+        nn.Conv2d(w1, w2, 5, padding=2, groups=groups), nn.ReLU(),
+        LocalResponseNorm() if lrn else nn.Identity(),
+        nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(w2, w3, 3, padding=1), nn.ReLU(),  # one group: the paper's two GPUs meet here
+        nn.Conv2d(w3, w4, 3, padding=1, groups=groups), nn.ReLU(),
+        nn.Conv2d(w4, w5, 3, padding=1, groups=groups), nn.ReLU(),
+        nn.MaxPool2d(3, stride=2),
+    )  # fmt: skip
+
+
+def alexnet_classifier(inputs: int, hidden: int, classes: int, *, dropout: float) -> nn.Sequential:
+    """The three fully connected layers, with 96 % of the 61 M parameters."""
+    return nn.Sequential(
+        nn.Dropout(dropout), nn.Linear(inputs, hidden), nn.ReLU(),
+        nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
+        nn.Linear(hidden, classes),
+    )  # fmt: skip
 
 
 def alexnet(*, classes: int = 1000) -> AlexNet:

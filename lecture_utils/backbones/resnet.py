@@ -10,16 +10,12 @@ Departures: a bottleneck strides in its 3×3 convolution, as torchvision does; t
 Shapes: B batch, C channels, H height, W width, K classes.
 """
 
-from collections.abc import Callable
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.checks import check_images
-
-Norm = Callable[[int], nn.Module]  # channels → layer
 
 
 class PadShortcut(nn.Module):
@@ -35,7 +31,7 @@ class PadShortcut(nn.Module):
 
 
 def make_shortcut(
-    kind: str, in_channels: int, out_channels: int, stride: int, norm: Norm
+    kind: str, in_channels: int, out_channels: int, stride: int, norm: type[nn.Module]
 ) -> nn.Module | None:
     """The path around a block: the identity wherever shapes allow it, else `kind`.
 
@@ -68,7 +64,7 @@ class BasicBlock(nn.Module):
         *,
         stride: int = 1,
         shortcut: str = "projection",
-        norm: Norm = FusedBatchNorm2d,
+        norm: type[nn.Module] = FusedBatchNorm2d,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
@@ -97,7 +93,7 @@ class Bottleneck(nn.Module):
         *,
         stride: int = 1,
         shortcut: str = "projection",
-        norm: Norm = FusedBatchNorm2d,
+        norm: type[nn.Module] = FusedBatchNorm2d,
     ) -> None:
         super().__init__()
         out_channels = channels * self.expansion
@@ -126,7 +122,7 @@ def make_stage(
     *,
     stride: int,
     shortcut: str,
-    norm: Norm,
+    norm: type[nn.Module],
 ) -> nn.Sequential:
     """`blocks` blocks in a row; the first one strides and widens."""
     layers: list[nn.Module] = []
@@ -162,7 +158,7 @@ class ResNet(nn.Module):
         in_channels: int = 3,
         width: int = 64,
         shortcut: str = "projection",
-        norm: Norm = FusedBatchNorm2d,
+        norm: type[nn.Module] = FusedBatchNorm2d,
         zero_init_last: bool = False,
     ) -> None:
         super().__init__()
@@ -189,12 +185,16 @@ class ResNet(nn.Module):
         return self.head(x)  # (B, K)
 
 
-def resnet18(*, classes: int = 1000, in_channels: int = 3, norm: Norm = FusedBatchNorm2d) -> ResNet:
+def resnet18(
+    *, classes: int = 1000, in_channels: int = 3, norm: type[nn.Module] = FusedBatchNorm2d
+) -> ResNet:
     """ResNet-18: two basic blocks a stage, 11.7 M parameters."""
     return ResNet(BasicBlock, (2, 2, 2, 2), classes=classes, in_channels=in_channels, norm=norm)
 
 
-def resnet50(*, classes: int = 1000, in_channels: int = 3, norm: Norm = FusedBatchNorm2d) -> ResNet:
+def resnet50(
+    *, classes: int = 1000, in_channels: int = 3, norm: type[nn.Module] = FusedBatchNorm2d
+) -> ResNet:
     """ResNet-50: 3, 4, 6 and 3 bottleneck blocks, 25.6 M parameters."""
     return ResNet(Bottleneck, (3, 4, 6, 3), classes=classes, in_channels=in_channels, norm=norm)
 
@@ -216,8 +216,8 @@ class CifarNet(nn.Module):
     shortcut : "identity" or "projection"
         What carries a residual over a change of shape. With "identity" (option A, the paper's choice here)
         the plain and the residual network have the same parameters, number for number.
-    norm : callable
-        channels → layer. `nn.Identity` takes normalisation out.
+    norm : type
+        Called with the channels, makes a layer. `nn.Identity` takes normalisation out.
     zero_init_last : bool
         Start the last scale of each residual block at 0, so that the block starts as the identity (P. Goyal
         et al., "Accurate, Large Minibatch SGD", 2017, section 5.1).
@@ -237,7 +237,7 @@ class CifarNet(nn.Module):
         in_channels: int = 3,
         classes: int = 10,
         shortcut: str = "identity",
-        norm: Norm = FusedBatchNorm2d,
+        norm: type[nn.Module] = FusedBatchNorm2d,
         zero_init_last: bool = False,
     ) -> None:
         super().__init__()

@@ -10,7 +10,6 @@ Units: input pixels. Pixel i covers the coordinate i, so the first one has its c
 """
 
 import copy
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -36,7 +35,7 @@ class Field(NamedTuple):
     start: float
 
 
-def receptive_field(layers: Iterable[Layer]) -> list[Field]:
+def receptive_field(layers: list[Layer]) -> list[Field]:
     """Receptive field after each layer of a chain, along one axis.
 
     A layer with k taps, d apart, reaches d·(k − 1) of its own inputs further. Those inputs lie `jump` pixels
@@ -45,7 +44,7 @@ def receptive_field(layers: Iterable[Layer]) -> list[Field]:
 
     Parameters
     ----------
-    layers : iterable of Layer
+    layers : list of Layer
         From the input up.
 
     Returns
