@@ -1,6 +1,7 @@
 """The course on the command line: `python -m lecture_utils doctor | claims | weights | progress`."""
 
-from typing import Annotated
+import pkgutil
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -10,6 +11,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An interactive course on modern computer vision.",
 )
+
+
+def fail(error: Exception) -> NoReturn:
+    """Say what is wrong in its own words, without a traceback."""
+    typer.echo(str(error), err=True)
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -24,16 +31,18 @@ def doctor() -> None:
 def claims(
     ids: Annotated[list[str] | None, typer.Argument(help="such as C01.1; all when none is given")] = None,
     budget: Annotated[str, typer.Option(help="quick, full or gpu")] = "full",
+    workers: Annotated[int, typer.Option(help="processes; results do not depend on it")] = 1,
 ) -> None:
     """Measure claims over all their seeds and record them in assets/claims."""
     from lecture_utils.experiments import ledger
 
-    for name in ids or sorted(ledger.ids()):
-        record = ledger.run(name, budget)
-        effect = record.effect
-        verdict = "holds" if record.holds else "not reproduced"
-        interval = f"{effect['mean']:.4g} [{effect['low']:.4g}, {effect['high']:.4g}], n = {effect['n']}"
-        typer.echo(f"{name}  {verdict}: {interval}, {record.seconds:.0f} s on {record.device}")
+    if budget not in ("quick", "full", "gpu"):
+        raise typer.BadParameter(f"budget is {budget!r}; wanted quick, full or gpu.")
+    try:
+        for name in ids or [item.id for item in ledger.statements()]:
+            ledger.run(name, budget, workers=workers)
+    except ledger.ClaimError as error:
+        fail(error)
 
 
 @app.command()
@@ -41,22 +50,27 @@ def weights(
     names: Annotated[
         list[str] | None, typer.Argument(help="such as shapes_resnet; all when none is given")
     ] = None,
+    seed: Annotated[int, typer.Option(help="handed to the recipe")] = 0,
 ) -> None:
     """Train shipped weights again from their recipes."""
-    from lecture_utils import zoo
+    from lecture_utils import recipes, zoo
 
-    for name in names or sorted(zoo.names()):
-        typer.echo(f"{name}: training from its recipe")
-        zoo.train(name)
-        typer.echo(f"{name}: {zoo.card(name).metrics}")
+    try:
+        for name in names or sorted(info.name for info in pkgutil.iter_modules(recipes.__path__)):
+            typer.echo(f"{name}: training from its recipe …")
+            card = zoo.train(name, seed)
+            metrics = ", ".join(f"{key} {value:.4g}" for key, value in card.metrics.items())
+            typer.echo(f"{name}: {metrics}; {card.steps} steps, {card.seconds:.0f} s on {card.device}")
+    except zoo.WeightsError as error:
+        fail(error)
 
 
 @app.command()
 def progress() -> None:
     """Show which exercises are done."""
-    from lecture_utils.exercises import progress as table
+    from lecture_utils.exercises.progress import progress as table
 
-    typer.echo(table())
+    typer.echo(str(table()))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 Each check is a small function that returns findings. The command fails when one of them blocks the course.
 """
 
-import hashlib
-import json
 import os
 import platform
 import shutil
@@ -51,7 +49,7 @@ def read_pins(path: Path) -> dict[str, str]:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
-    pins = {}
+    pins: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = Requirement(line.partition("#")[0].strip())
@@ -156,32 +154,17 @@ def check_disk(free: float | None = None) -> Finding:
     return Finding("Disk", "good", f"{gigabytes:.0f} GB free")
 
 
-def check_weights(folder: Path | None = None) -> Iterator[Finding]:
+def check_weights() -> Iterator[Finding]:
     """Hold each weight file against the hash on its card."""
-    folder = runtime.ASSETS / "weights" if folder is None else folder
-    cards = sorted(folder.glob("*.json"))
-    whole = 0
-    for path in cards:
-        file = path.with_suffix(".safetensors")
-        advice = (
-            f"`git checkout -- assets/weights` brings it back, `make weights NAME={path.stem}` retrains it."
-        )
-        try:
-            wanted = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-            with file.open("rb") as data:
-                got = hashlib.file_digest(data, "sha256").hexdigest()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problem = "the file is missing" if not file.exists() else f"the card cannot be read ({error})"
-            yield Finding(f"Weights {path.stem}", "problem", problem, advice)
-            continue
-        if got == wanted:
-            whole += 1
-        else:
-            yield Finding(
-                f"Weights {path.stem}", "problem", "the file is damaged: its hash is not the card's", advice
-            )
-    if whole == len(cards):
-        yield Finding("Weights", "good", f"{whole} of {len(cards)} whole")
+    from lecture_utils import zoo
+
+    names = zoo.names()
+    damaged = {name: problem for name in names if (problem := zoo.verify(name))}
+    for name, problem in damaged.items():
+        what, _, advice = problem.partition(". ")
+        yield Finding(f"Weights {name}", "problem", what, advice)
+    if not damaged:
+        yield Finding("Weights", "good", f"{len(names)} of {len(names)} as their cards say")
 
 
 def check_folders() -> Iterator[Finding]:

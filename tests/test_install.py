@@ -15,7 +15,7 @@ import pythons
 ROOT = Path(install.ROOT)
 shell = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand in for Pythons here")
 
-# A stand-in for a Python: answers the probe, makes a "venv" (itself, copied), installs nothing, fails as told.
+# A stand-in for a Python: answers the probe, copies itself as a "venv", installs nothing or fails as told.
 FAKE = """#!/bin/sh
 echo "$@" >> "$FAKE_LOG"
 case "$*" in
