@@ -1,0 +1,79 @@
+"""The practitioner's weights: from the cache, never downloaded unasked, clear when missing or damaged."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision import models
+
+from lecture_utils import hub
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache in torch's own layout, and no leave to download."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("COURSE_DOWNLOAD", raising=False)
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def put(folder: Path, name: str) -> torch.nn.Module:
+    """Save a random network of torchvision under the name that torchvision looks for."""
+    torch.manual_seed(0)
+    model = models.get_model(name)
+    torch.save(model.state_dict(), folder / Path(models.get_model_weights(name).DEFAULT.url).name)
+    return model.eval()
+
+
+def test_cached_weights_answer_as_torchvision_does(cache: Path) -> None:
+    reference = put(cache, "resnet18")
+    found = hub.classifier("resnet18")
+    assert found is not None
+    image = torch.rand(3, 97, 120)
+    answers = found.top([image, image.flip(2)], k=4)
+    with torch.inference_mode():
+        shares = reference(found.transform(image)[None]).softmax(1)[0]
+    assert [name for name, _ in answers[0]] == [found.names[k] for k in shares.topk(4).indices]
+    assert [p for _, p in answers[0]] == pytest.approx(shares.topk(4).values.tolist(), abs=1e-6)
+    assert len(answers) == 2 and len(found.names) == 1000
+
+
+def test_missing_weights_say_what_to_do(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hub.classifier("resnet50") is None
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "COURSE_DOWNLOAD=1" in said and "98 MB" in said
+
+
+@pytest.mark.parametrize("damage", [b"", b"no archive at all", None])
+def test_damaged_weights_say_so(
+    cache: Path, capsys: pytest.CaptureFixture[str], damage: bytes | None
+) -> None:
+    path = cache / Path(models.ResNet18_Weights.DEFAULT.url).name
+    if damage is None:
+        torch.save({"fc.weight": torch.zeros(2)}, path)  # a good file of another network
+    else:
+        path.write_bytes(damage)
+    assert hub.classifier("resnet18") is None
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and path.name in said and "delete" in said
+
+
+def test_a_download_without_network_is_one_line(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COURSE_DOWNLOAD", "1")
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", unreachable)
+    assert hub.classifier("resnet18") is None
+    assert "no route to host" in capsys.readouterr().out
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ValueError, match="resnet50"):
+        hub.classifier("resnet51")
