@@ -77,8 +77,9 @@ def test_depth_and_size_are_the_papers(configuration: str, depth: int, millions:
         assert [c.kernel_size for c in net.modules() if isinstance(c, nn.Conv2d)] == 13 * [(3, 3)]
 
 
-def test_stages_halve_the_image_and_double_the_channels() -> None:
-    net, x, shapes = VGG("D", width=8, hidden=16), torch.rand(1, 3, 224, 224), []
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_stages_halve_the_image_and_double_the_channels(configuration: str) -> None:
+    net, x, shapes = VGG(configuration, width=8, hidden=16), torch.rand(1, 3, 224, 224), []
     for stage in net.stages:
         x = stage(x)
         shapes.append(tuple(x.shape[1:]))
