@@ -1,6 +1,10 @@
 """The course's look: a style sheet, Okabe and Ito's colour-blind safe palette (2008), fixed label colours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -21,6 +25,19 @@ _THINGS = (*PALETTE[:7], "#7F3C8D", "#8C564B", "#3D3D3D", "#A6D854", "#FB9A99")
 def use_style() -> None:
     """Make the course's style sheet the one that every later figure uses."""
     matplotlib.style.use(str(STYLE_SHEET))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the course's style inside a `with`, whatever style is in force outside."""
+    with matplotlib.rc_context(_sheet()):
+        yield
+
+
+@cache
+def _sheet() -> dict[str, Any]:
+    """Read the style sheet once."""
+    return dict(matplotlib.rc_params_from_file(STYLE_SHEET, use_default_template=False))
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

@@ -73,7 +73,7 @@ def paint(kernel: np.ndarray, photograph: str = "astronaut") -> Figure:
     result = conv2d(image, weight, padding=len(table) // 2)  # (1, 1, H, W)
 
     fig, (left, middle, right) = three_panels()
-    left.imshow(image[0, 0], cmap="gray", vmin=0, vmax=1)
+    left.imshow(image[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
     left.set_title("photograph, 0 to 1")
     draw_kernel(middle, table)
     middle.set_title(f"kernel, sum {table.sum():.3g}".replace("-", "−"))
@@ -81,9 +81,9 @@ def paint(kernel: np.ndarray, photograph: str = "astronaut") -> Figure:
     signed = abs(float(table.sum())) < 1e-6
     limit = max(-low, high, 1e-6)
     if signed:
-        right.imshow(result[0, 0], cmap="RdBu_r", vmin=-limit, vmax=limit)
+        right.imshow(result[0, 0].numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
     else:
-        right.imshow(result[0, 0], cmap="gray", vmin=0, vmax=1)
+        right.imshow(result[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
     right.set_title(f"result, {low:.2f} to {high:.2f}".replace("-", "−"))
     return fig
 

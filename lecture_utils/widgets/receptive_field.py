@@ -98,7 +98,7 @@ def receptive_field() -> Widget:
         compute=fields,
         controls=controls,
         tour=[(caption, dict(zip(keys, stack, strict=True))) for caption, stack in padded],
-        alt="Left, nested squares on the input's pixels: what one output of each layer sees. Right, one axis.",
+        alt="Left, nested squares on the input's pixels: what one output of each layer sees. Right, in 1-D.",
     )
 
 

@@ -98,9 +98,9 @@ def sample_and_round(picture: str, samples: int, low_pass: bool, bits: int) -> F
     error = (held - fine).square().mean().sqrt()
 
     fig, (left, middle, right) = three_panels(captioned=True)
-    left.imshow(scene, cmap="gray", vmin=0, vmax=1)
+    left.imshow(scene.numpy(), cmap="gray", vmin=0, vmax=1)
     left.set_title("scene")
-    middle.imshow(image, cmap="gray", vmin=0, vmax=1)
+    middle.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1)
     middle.set_title(f"{samples}×{samples}, {bits} bit" + "s" * (bits > 1))
     draw_row(right, scene, image)
     right.set_title(f"one row; RMS error {error:.3f}")
@@ -130,7 +130,7 @@ def sampling() -> Widget:
             (caption, {"picture": picture, "samples": samples, "low_pass": low_pass, "bits": bits})
             for picture, samples, low_pass, bits, caption in _TOUR
         ],
-        alt="A scene, its sampled and rounded image, and part of one row: the scene's curve with the samples.",
+        alt="A scene, its sampled and rounded image, and part of a row: the scene's curve, the samples.",
     )
 
 
@@ -165,9 +165,11 @@ def draw_row(ax: Axes, scene: Tensor, image: Tensor) -> None:
         x, y = (torch.arange(n) + 0.5) / n, values[n // 2]
         x, y = x[x > first - 0.5 / n], y[x > first - 0.5 / n]
         if style == "curve":
-            ax.plot(x, y, color="#B5B5B5", linewidth=1.5)
+            ax.plot(x.numpy(), y.numpy(), color="#B5B5B5", linewidth=1.5)
         else:
-            ax.plot(x, y, "o-", color=PALETTE[5], markersize=4 if n < 100 else 2.5, linewidth=1.1)
+            ax.plot(
+                x.numpy(), y.numpy(), "o-", color=PALETTE[5], markersize=4 if n < 100 else 2.5, linewidth=1.1
+            )
     ax.set(xlim=(first, 1), ylim=(-0.08, 1.08))
     ax.spines["bottom"].set(visible=True, color="#8A8A8A")
     ax.spines["left"].set(visible=True, color="#8A8A8A")

@@ -20,31 +20,26 @@ if TYPE_CHECKING:
 SCENES = 24
 SIZE = 260  # pixels a side: one to one in its panel
 _TOUR = (
+    (3, "boxes", "Detection: a box and a class for each object, around what is seen of it."),
+    (3, "boxes_full", "The full extent, also behind whatever hides part of it."),
     (
-        0,
-        "image",
-        "The picture: every annotation that follows was not drawn by hand, it follows from the scene.",
-    ),
-    (0, "boxes", "Detection: a box and a class for each object, around what is seen of it."),
-    (0, "boxes_full", "The full extent, also behind whatever hides part of it."),
-    (
-        0,
+        3,
         "instance",
         "Instance segmentation: which pixels belong to which object; the background has no label.",
     ),
     (
-        0,
+        3,
         "semantic",
         "Semantic segmentation: a class for every pixel; two objects of one class look the same.",
     ),
-    (0, "panoptic", "Panoptic segmentation: both at once, a class and an instance for every pixel."),
-    (0, "depth", "Depth: metres along the viewing axis, near is bright."),
+    (3, "panoptic", "Panoptic segmentation: both at once, a class and an instance for every pixel."),
+    (3, "depth", "Depth: metres along the viewing axis, near is bright."),
     (
-        0,
+        3,
         "normals",
         "Surface normals: which way each surface faces. Red is right, green up, blue towards you.",
     ),
-    (0, "keypoints", "Keypoints: named places on each object; hollow where something hides them."),
+    (3, "keypoints", "Keypoints: named places on each object; hollow where something hides them."),
 )
 
 
@@ -91,7 +86,7 @@ def scene_browser() -> Widget:
             "layer": Choice([(TITLES[layer], layer) for layer in LAYERS], "boxes", label="annotation"),
         },
         tour=[(caption, {"scene": scene, "layer": layer}) for scene, layer, caption in _TOUR],
-        alt="A toy scene of coloured shapes in a landscape, one of its annotations, and a list of its objects.",
+        alt="A toy scene of coloured shapes in a landscape, one of its annotations, and its objects listed.",
     )
 
 

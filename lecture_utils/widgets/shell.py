@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from lecture_utils.plotting.display import checked_alt, pixels
 from lecture_utils.plotting.images import to_image
+from lecture_utils.plotting.style import styled
 
 from .controls import Choice, Control, Matrix, Slider
 
@@ -93,9 +94,11 @@ class Widget:
         ValueError
             On a value outside its control.
         """
-        drawn = self.compute(**self.values(**given))
-        if isinstance(drawn, Figure):
-            return pixels(drawn)
+        values = self.values(**given)
+        with styled():
+            drawn = self.compute(**values)
+            if isinstance(drawn, Figure):
+                return pixels(drawn)
         return np.rint(to_image(drawn) * 255).astype(np.uint8)
 
 

@@ -23,9 +23,10 @@ FRAME_BYTES = 12_000
 BUNDLE_BYTES = 110_000
 FALLBACK_BYTES = 12_000
 FRAME_WIDTH = 720
-# Tried in turn: (scale, quality). A frame that is a little blurred is better than one that is smeared.
-_SETTINGS = (
-    *((1, 88), (1, 78), (1, 68), (1, 58), (1, 50), (1, 42), (1, 34)),
+# Tried in turn: PNG, then (scale, quality): a frame that is a little blurred is better than a smeared one.
+_SETTINGS: tuple[tuple[float, int] | None, ...] = (
+    None,
+    *((1, 85), (1, 70), (1, 58), (1, 48), (1, 40), (1, 33)),
     *((0.85, 42), (0.85, 34), (0.7, 42), (0.7, 34), (0.55, 40)),
 )
 
@@ -73,31 +74,29 @@ _SCRIPT = """(function () {
 })();"""
 
 
-def frame_bytes(picture: np.ndarray, scale: float, quality: int) -> tuple[str, bytes]:
+def frame_bytes(picture: np.ndarray, setting: tuple[float, int] | None) -> tuple[str, bytes]:
     """Encode one frame.
 
     Parameters
     ----------
     picture : ndarray (H, W, 3), uint8
-    scale : float
-        1 keeps every pixel; less makes the frame smaller.
-    quality : int
-        0 to 100, for WebP (JPEG where Pillow has none).
+    setting : (scale, quality), optional
+        For WebP (JPEG where Pillow has none): scale 1 keeps every pixel, quality is 0 to 100. Without, PNG.
 
     Returns
     -------
     (mime type, bytes)
-        Whichever is smaller, that or a PNG with all its colours.
     """
-    image = Image.fromarray(picture)
+    if setting is None:
+        return "image/png", png_bytes(picture, limit=None)
+    image, (scale, quality) = Image.fromarray(picture), setting
     if scale != 1:
         size = (round(image.width * scale), round(image.height * scale))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    kind, options = ("WEBP", {"method": 6}) if features.check("webp") else ("JPEG", {"optimize": True})
+    kind = "WEBP" if features.check("webp") else "JPEG"
     buffer = io.BytesIO()
-    image.save(buffer, format=kind, quality=quality, **options)
-    png = png_bytes(np.asarray(image), limit=None)
-    return ("image/png", png) if len(png) <= buffer.tell() else (f"image/{kind.lower()}", buffer.getvalue())
+    image.save(buffer, format=kind, quality=quality)
+    return f"image/{kind.lower()}", buffer.getvalue()
 
 
 def encode_frames(pictures: Sequence[np.ndarray], room: int) -> list[tuple[str, bytes]]:
@@ -124,7 +123,7 @@ def encode_frames(pictures: Sequence[np.ndarray], room: int) -> list[tuple[str, 
         frames = []
         for picture, known in zip(pictures, tried, strict=True):
             while not known or (len(known[-1][1]) > bound and len(known) < len(_SETTINGS)):
-                known.append(frame_bytes(picture, *_SETTINGS[len(known)]))
+                known.append(frame_bytes(picture, _SETTINGS[len(known)]))
             frames.append(known[-1])
         sizes = [len(data) for _, data in frames]
         if max(sizes) <= FRAME_BYTES and sum(sizes) <= room:
@@ -136,10 +135,10 @@ def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[byte
     """Encode the first frame as a small PNG for viewers without HTML: fewer colours, then fewer pixels."""
     image = Image.fromarray(picture)
     width, height = image.size
-    for scale in (1.0, 0.8, 0.65, 0.5, 0.4, 0.3):
+    for scale in (1.0, 0.75, 0.5, 0.35):
         size = (max(int(width * scale), 1), max(int(height * scale), 1))
         small = image if scale == 1.0 else image.resize(size, Image.Resampling.LANCZOS)
-        for colours in (128, 48, 20):
+        for colours in (48, 20):
             buffer = io.BytesIO()
             few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
             few.save(buffer, format="PNG", compress_level=9)
