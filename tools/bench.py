@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lecture_utils.widgets.shell import Widget
+
 ROOT = Path(__file__).resolve().parent.parent
 Rows = list[tuple[str, str, str]]  # what, measured, aim
 
@@ -194,7 +196,7 @@ def chapters() -> Rows:
     return rows
 
 
-def all_widgets() -> dict[str, object]:
+def all_widgets() -> dict[str, Widget]:
     """Return every widget of the course by name: NAME() of lecture_utils/widgets/NAME.py."""
     import lecture_utils.widgets as package
 
@@ -208,12 +210,9 @@ def all_widgets() -> dict[str, object]:
 
 def widgets() -> Rows:
     """From a control's change to the picture's bytes, over every control's ends and middle."""
-    from lecture_utils.widgets.shell import Widget
-
     rows: Rows = []
     every: list[float] = []
     for name, widget in sorted(all_widgets().items()):
-        assert isinstance(widget, Widget), name
         settings = [{key: value} for key, control in widget.controls.items() for value in control.probes()]
         draw(widget, settings[0])
         times = []
@@ -226,11 +225,11 @@ def widgets() -> Rows:
     return [("All widgets, p50 and p95", percentiles(every), "≤ 100 ms"), *rows] if every else []
 
 
-def draw(widget: object, values: dict[str, object]) -> bytes:
+def draw(widget: Widget, values: dict[str, object]) -> bytes:
     """Do what a live widget does on a change: compute the picture and encode it."""
     from lecture_utils.plotting.display import png_bytes
 
-    return png_bytes(widget.compute(**widget.values(**values)))  # type: ignore[attr-defined]
+    return png_bytes(widget.picture(**widget.values(**values)), limit=None, level=1)
 
 
 def percentiles(times: list[float]) -> str:
