@@ -6,7 +6,8 @@ need torch, and load it when they are first asked for.
 
 from typing import TYPE_CHECKING, Any
 
-from .charts import claim_figure, confusion_matrix, curves
+from .charts import confusion_matrix, curves
+from .claims import claim_figure
 from .display import show
 from .images import (
     bare,

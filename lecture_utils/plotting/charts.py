@@ -1,4 +1,4 @@
-"""Charts: curves with direct labels and bands, a confusion matrix, and a claim's figures against its rule."""
+"""Charts: curves with direct labels and bands, and a confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .images import to_array
-from .style import BLUE, GREEN, INK, PALETTE, QUIET, VERMILION
+from .style import INK, PALETTE
 
 
 def curves(
@@ -168,68 +168,4 @@ def confusion_matrix(counts: Any, names: Sequence[str], title: str = "") -> Figu
     ax.grid(False)
     ax.tick_params(length=0)
     ax.set(xlabel="predicted", ylabel="true", title=title)
-    return fig
-
-
-def claim_figure(record: Any) -> Figure:
-    """Draw a claim: a dot a seed, the mean with its 95 % interval, the rule's threshold set beforehand.
-
-    Parameters
-    ----------
-    record : lecture_utils.experiments.ledger.Record
-        Anything with `id`, `rule` (figure, above, below, equals, tolerance), `figures` (a dict a seed),
-        `effect` (mean, low, high, n) and `holds`.
-
-    Returns
-    -------
-    Figure
-    """
-    rule, effect = record.rule, dict(record.effect)
-    values = np.array([float(figures[rule.figure]) for figures in record.figures])
-    fig = Figure(figsize=(8, 2.5), layout="constrained")
-    ax = fig.subplots()
-    spread = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
-    ax.plot(
-        values, 1 + spread, "o", color=BLUE, markersize=6, alpha=0.85, markeredgecolor="white", clip_on=False
-    )
-    mean, low, high = (float(effect[key]) for key in ("mean", "low", "high"))
-    ax.plot([low, high], [0, 0], color=INK, linewidth=3)
-    ax.plot([mean], [0], "D", color=INK, markersize=7)
-    thresholds = [
-        (side, float(value))
-        for side in ("above", "below", "equals")
-        if (value := getattr(rule, side, None)) is not None
-    ]
-    everything = np.array([*values, low, high, *(value for _, value in thresholds)])
-    pad = 0.08 * (np.ptp(everything) or max(abs(float(everything[0])), 1.0))
-    ax.set_xlim(float(everything.min()) - pad, float(everything.max()) + pad)
-    for side, value in thresholds:
-        left, right = ax.get_xlim()
-        start, end = {"above": (value, right), "below": (left, value), "equals": (value, value)}[side]
-        ax.axvspan(start, end, color=GREEN, alpha=0.12, linewidth=0)
-        ax.axvline(value, color=VERMILION, linewidth=1.6, linestyle="--")
-        ax.annotate(
-            f"rule: {side} {value:g}",
-            (value, 1.62),
-            fontsize=8.5,
-            color=VERMILION,
-            annotation_clip=False,
-            ha="left" if side != "below" else "right",
-            xytext=(4 if side != "below" else -4, 0),
-            textcoords="offset points",
-            va="center",
-        )
-    ax.set_ylim(-0.55, 1.8)
-    ax.set_yticks(
-        [0, 1], [f"mean, 95 % interval\n(n = {effect.get('n', len(values))})", "each seed"], fontsize=9
-    )
-    ax.tick_params(axis="y", length=0)
-    ax.grid(axis="y", visible=False)
-    ax.spines["left"].set_visible(False)
-    ax.set_xlabel(str(rule.figure).replace("_", " "))
-    outcome = "holds" if record.holds else "not reproduced"
-    ax.set_title(
-        f"{getattr(record, 'id', '')} {outcome}: {mean:.3g} [{low:.3g}, {high:.3g}]".strip(),
-        color=QUIET if not record.holds else INK,
-    )
     return fig

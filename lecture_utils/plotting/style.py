@@ -35,9 +35,9 @@ def styled() -> Iterator[None]:
 
 
 @cache
-def _sheet() -> dict[str, Any]:
+def _sheet() -> Any:
     """Read the style sheet once."""
-    return dict(matplotlib.rc_params_from_file(STYLE_SHEET, use_default_template=False))
+    return matplotlib.rc_params_from_file(STYLE_SHEET, use_default_template=False)
 
 
 def rgb(colour: str) -> tuple[float, float, float]:

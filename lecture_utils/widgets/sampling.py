@@ -85,8 +85,8 @@ def sample_and_round(picture: str, samples: int, low_pass: bool, bits: int) -> F
     Figure
     """
     from lecture_utils.imaging.formation import quantise, sample
-    from lecture_utils.widgets.pictures import three_panels
-    from lecture_utils.widgets.sampling import PHOTOGRAPH_SIZE, draw_row, limits, scene_of, truth
+    from lecture_utils.widgets.pictures import PHOTOGRAPH_SIZE, three_panels
+    from lecture_utils.widgets.sampling import draw_row, limits, scene_of, truth
 
     image = sample(scene_of(picture), samples, low_pass=low_pass, subsamples=4)  # (samples, samples)
     image = quantise(image.clamp(0, 1), bits)
