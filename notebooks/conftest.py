@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -33,20 +34,19 @@ def _keep_history() -> None:
     RunningKernel.execute_cell_input = execute_cell_input
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before a notebook's kernel starts, give it a fresh environment of its own."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """While a notebook's kernel starts, have the environment that it inherits be a fresh one of its own."""
     book = item.parent
     if not hasattr(book, "kernel") or book.kernel is not None:
-        return
+        return (yield)
     folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+    item.config.add_cleanup(folder.cleanup)
     outside = dict(os.environ)
     os.environ.clear()
     os.environ.update(fixed_environment(Path(folder.name)))
-
-    def restore() -> None:
+    try:
+        return (yield)
+    finally:
         os.environ.clear()
         os.environ.update(outside)
-        folder.cleanup()
-
-    book.addfinalizer(restore)

@@ -28,12 +28,15 @@ def read(path: Path) -> tuple[NotebookNode | None, list[str]]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         book = nbformat.from_dict(raw)
+        ids = [cell.get("id") for cell in raw["cells"]]
+        if twice := sorted({i for i in ids if i is not None and ids.count(i) > 1}):
+            return None, [f"has cell ids twice: {', '.join(twice)}"]
         nbformat.validate(book)
         return nbformat.read(path, as_version=4), []
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         return None, [f"cannot be read: {error}"]
     except Exception as error:  # nbformat raises its own and jsonschema's
-        return None, [f"is no valid notebook: {str(error).splitlines()[0]}"]
+        return None, [f"is no valid notebook: {(str(error) or repr(error)).splitlines()[0]}"]
 
 
 def chapter(path: Path, root: Path = ROOT) -> Chapter:
