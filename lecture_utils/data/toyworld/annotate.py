@@ -1,4 +1,4 @@
-"""Annotations: boxes, visibility, silhouettes and keypoints, from the scene's parameters or from the rendered pixels.
+"""Annotations: boxes, visibility, silhouettes and keypoints, from parameters or from rendered pixels.
 
 Legend: N scenes, K places for objects, M objects, S the image's side in pixels.
 """
@@ -36,7 +36,7 @@ def _seen(layers: Layers, instance: Tensor) -> Tensor:
 
 
 def visibility(scenes: Scenes, layers: Layers, instance: Tensor) -> Tensor:
-    """Share of each object's pixels in the image that nothing hides, (N, K) in [0, 1]; 0 where it has none."""
+    """Unhidden share of each object's pixels in the image, (N, K) in [0, 1]; 0 where it has none."""
     obj = layers.object[layers.solid]
     total = torch.bincount(obj, minlength=len(layers.scene))
     seen = torch.bincount(obj[_seen(layers, instance)], minlength=len(layers.scene))
@@ -53,7 +53,9 @@ def boxes_visible(scenes: Scenes, size: int, layers: Layers, instance: Tensor) -
     columns = rows.clone()
     rows[obj * size + pixel // size % size] = True
     columns[obj * size + pixel % size] = True
-    spans = torch.stack([columns.reshape(-1, size), rows.reshape(-1, size)], dim=1).to(torch.uint8)  # (M, 2, S)
+    spans = torch.stack([columns.reshape(-1, size), rows.reshape(-1, size)], dim=1).to(
+        torch.uint8
+    )  # (M, 2, S)
     first = spans.argmax(2)
     last = size - spans.flip(2).argmax(2)
     box = torch.cat([first, last], dim=1) * spans.amax(2)[:, :1]
@@ -76,10 +78,17 @@ def keypoints(scenes: Scenes, size: int) -> Tensor:
     y = scenes.centre[..., 1:] + radius * (local[..., 0] * sin + local[..., 1] * cos)
     visible = scenes.present[..., None] & (x >= 0) & (x < 1) & (y >= 0) & (y < 1)
     # (N, hidden, hider): pairs of which the second is nearer.
-    nearer = (scenes.depth[:, None, :] < scenes.depth[:, :, None]) & scenes.present[:, None, :] & scenes.present[:, :, None]
+    nearer = (
+        (scenes.depth[:, None, :] < scenes.depth[:, :, None])
+        & scenes.present[:, None, :]
+        & scenes.present[:, :, None]
+    )
     for class_id in range(len(CLASSES)):
         scene, hidden, hider = (nearer & (scenes.class_id == class_id)[:, None, :]).nonzero().unbind(1)
-        dx, dy = x[scene, hidden] - scenes.centre[scene, hider, :1], y[scene, hidden] - scenes.centre[scene, hider, 1:]  # (pairs, 5)
+        dx, dy = (
+            x[scene, hidden] - scenes.centre[scene, hider, :1],
+            y[scene, hidden] - scenes.centre[scene, hider, 1:],
+        )  # (pairs, 5)
         c, s, r = cos[scene, hider], sin[scene, hider], scenes.radius[scene, hider, None]
         u, v = (dx * c + dy * s) / r, (dy * c - dx * s) / r
         covered = sdf.distance(u.reshape(-1), v.reshape(-1), class_id).reshape(u.shape) < 0

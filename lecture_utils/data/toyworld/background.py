@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lecture_utils.data.toyworld import texture
-from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, SKY_DEPTH_M
+from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, SKY_DEPTH_M, STUFF
 from lecture_utils.data.toyworld.scene import Scenes
 
 _TILE_M = 2.8  # metres a texture tile covers
@@ -49,14 +49,18 @@ def shoreline(scenes: Scenes, size: int) -> Tensor:
 def stuff_map(scenes: Scenes, size: int) -> Tensor:
     """Id into STUFF of every pixel behind the objects, (N, S, S) int64, by its centre."""
     y = pixel_centres(size, scenes.key.device)[None, :, None]
-    ground = torch.where(y > shoreline(scenes, size)[:, None, :], scenes.ground[:, :1, None], scenes.ground[:, 1:, None])
+    ground = torch.where(
+        y > shoreline(scenes, size)[:, None, :], scenes.ground[:, :1, None], scenes.ground[:, 1:, None]
+    )
     return torch.where(y > scenes.horizon[:, None, None], ground, 0)
 
 
 def ground_depth(scenes: Scenes, size: int) -> Tensor:
-    """Depth of every row behind the objects in metres, (N, S); SKY_DEPTH_M above the horizon and at most that below."""
+    """Depth of every row behind the objects in metres, (N, S); the sky and all beyond it at SKY_DEPTH_M."""
     below = pixel_centres(size, scenes.key.device) - scenes.horizon[:, None]
-    return torch.where(below > 0, (CAMERA_HEIGHT_M / below.clamp_min(1e-4)).clamp(max=SKY_DEPTH_M), SKY_DEPTH_M)
+    return torch.where(
+        below > 0, (CAMERA_HEIGHT_M / below.clamp_min(1e-4)).clamp(max=SKY_DEPTH_M), SKY_DEPTH_M
+    )
 
 
 def sun_colour(scenes: Scenes) -> Tensor:
@@ -64,15 +68,17 @@ def sun_colour(scenes: Scenes) -> Tensor:
     return 1.0 + scenes.warmth[:, None] * scenes.warmth.new_tensor([0.10, 0.0, -0.12])
 
 
-def _rows(scenes: Scenes, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour, texture colour and sky share by row: colours (N, 2, S, 3) for far and near ground (both the sky above the horizon), sky (N, S)."""
+def _rows(scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
+    """Colour and texture colour by row, (N, 2, S, 3) each: far and near ground, or the sky."""
     device = scenes.key.device
     y = pixel_centres(size, device)
     horizon = scenes.horizon[:, None]
     sky_share = ((horizon - y) * size + 0.5).clamp(0, 1)  # (N, S), one pixel of softness
     kind = scenes.ground.flip(1) - 1  # (N, 2): far, near
     palette = _GROUND.to(device)[kind].square()  # (N, 2, near/far, 3)
-    away = (1.0 - (y - horizon) / (1.0 - horizon)).clamp(0, 1).square()[:, None, :, None]  # (N, 1, S, 1): 1 at the horizon
+    away = (
+        (1.0 - (y - horizon) / (1.0 - horizon)).clamp(0, 1).square()[:, None, :, None]
+    )  # (N, 1, S, 1): 1 at the horizon
     ground = palette[:, :, :1] * (1 - away) + palette[:, :, 1:] * away
     lit = scenes.brightness * (0.80 + 0.22 * -scenes.light[:, 1])
     ground = ground * (scenes.tint * sun_colour(scenes) * lit[:, None])[:, None, None]
@@ -81,17 +87,19 @@ def _rows(scenes: Scenes, size: int) -> tuple[Tensor, Tensor, Tensor]:
     first = place.long() % len(_SKY)
     skies = _SKY.to(device).square()
     t = (place - place.floor()).clamp(0, 1)
-    mixed = torch.lerp(skies[first], skies[(first + 1) % len(_SKY)], (t * t * (3 - 2 * t))[:, None, None])  # (N, 2, 3)
+    mixed = torch.lerp(
+        skies[first], skies[(first + 1) % len(_SKY)], (t * t * (3 - 2 * t))[:, None, None]
+    )  # (N, 2, 3)
     up = (1.0 - y / horizon).clamp(0, 1)[:, :, None]  # (N, S, 1): 1 at the top
     sky = torch.lerp(mixed[:, 1:], mixed[:, :1], up) * scenes.brightness[:, None, None]
     white = torch.lerp(sky, scenes.brightness[:, None, None] * 0.97, 0.88)
     cloud = (white - sky) * (0.25 + 0.75 * scenes.sky[:, 1])[:, None, None] * (up * 4).clamp(0, 1)
     share = sky_share[:, None, :, None]
-    return torch.lerp(ground, sky[:, None], share), torch.lerp(contrast, cloud[:, None], share), sky_share
+    return torch.lerp(ground, sky[:, None], share), torch.lerp(contrast, cloud[:, None], share)
 
 
 def _texture(scenes: Scenes, size: int, near: Tensor) -> Tensor:
-    """Texture at every pixel, (N, S, S): clouds above the horizon, the ground's below, blurred to what a pixel covers."""
+    """Texture at every pixel, (N, S, S): clouds, and the ground's blurred to what a pixel covers."""
     device = scenes.key.device
     n = len(scenes)
     xy = pixel_centres(size, device)
@@ -108,11 +116,13 @@ def _texture(scenes: Scenes, size: int, near: Tensor) -> Tensor:
     first = texture.atlas_row(kind, level[..., None]).float()
     down = down + scenes.offset[:, 1:] * texture.TEXELS
     row = (down - torch.floor(down / texture.TEXELS) * texture.TEXELS + 0.5)[..., None] + first  # (N, S, 2)
-    height = len(texture.STUFF) * texture.LEVELS * texture.STRIDE
+    height = len(STUFF) * texture.LEVELS * texture.STRIDE
     row = row * (2.0 / (height - 1)) - 1.0
     u = across[..., None] * ((xy - 0.5) / texture.TEXELS) + scenes.offset[:, :1, None]  # (N, S, S) in tiles
     grid = u.new_empty(n, size, size, 2)
-    grid[..., 0] = (u - u.floor()) * (2.0 * texture.TEXELS / (texture.STRIDE - 1)) + (1.0 / (texture.STRIDE - 1) - 1.0)
+    grid[..., 0] = (u - u.floor()) * (2.0 * texture.TEXELS / (texture.STRIDE - 1)) + (
+        1.0 / (texture.STRIDE - 1) - 1.0
+    )
     grid[..., 1] = torch.where(near, row[..., 1:], row[..., :1])
     tiles = texture.atlas(device).expand(n, -1, -1, -1)
     return F.grid_sample(tiles, grid, mode="bilinear", padding_mode="border", align_corners=True)[:, 0]
@@ -121,9 +131,11 @@ def _texture(scenes: Scenes, size: int, near: Tensor) -> Tensor:
 def paint(scenes: Scenes, size: int) -> Tensor:
     """The picture without objects, (N, S, S, 3) linear light."""
     y = pixel_centres(size, scenes.key.device)
-    share = ((y[None, :, None] - shoreline(scenes, size)[:, None, :]) * size + 0.5).clamp(0, 1)  # 1: near ground
+    share = ((y[None, :, None] - shoreline(scenes, size)[:, None, :]) * size + 0.5).clamp(
+        0, 1
+    )  # 1: near ground
     texel = _texture(scenes, size, share >= 0.5)[..., None]
-    colour, contrast, _ = _rows(scenes, size)
+    colour, contrast = _rows(scenes, size)
     share = share[..., None]
     colour = torch.lerp(colour[:, 0, :, None], colour[:, 1, :, None], share)
     return colour + torch.lerp(contrast[:, 0, :, None], contrast[:, 1, :, None], share) * texel

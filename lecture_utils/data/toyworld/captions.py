@@ -1,10 +1,10 @@
 """Captions from a small grammar, naming only what can be seen.
 
-    caption  = things [relation] place "."
-    things   = noun phrase {"," noun phrase} ["and" noun phrase]
-    noun     = article [material] colour class
-    relation = "; the" class "is" ("left of" | "right of" | "in front of" | "behind") "the" class
-    place    = ("on" | "before") stuff "under a" ("clear" | "cloudy") "sky"
+caption  = things [relation] place "."
+things   = noun phrase {"," noun phrase} ["and" noun phrase]
+noun     = article [material] colour class
+relation = "; the" class "is" ("left of" | "right of" | "in front of" | "behind") "the" class
+place    = ("on" | "before") stuff "under a" ("clear" | "cloudy") "sky"
 """
 
 import numpy as np
@@ -48,7 +48,9 @@ def captions(scenes: Scenes, visibility: Tensor) -> list[str]:
     scenes = scenes.to("cpu")
     named = (scenes.present & (visibility.cpu() >= SEEN)).tolist()
     die = uniform(scenes.key.numpy().view(np.uint64), "caption", 3)
-    class_id, colour_id, material_id = (t.tolist() for t in (scenes.class_id, scenes.colour_id, scenes.material_id))
+    class_id, colour_id, material_id = (
+        t.tolist() for t in (scenes.class_id, scenes.colour_id, scenes.material_id)
+    )
     x, depth = scenes.centre[..., 0].tolist(), scenes.depth.tolist()
     near, cloudy = scenes.ground[:, 0].tolist(), (scenes.sky[:, 1] > 0.5).tolist()
     out = []
@@ -59,7 +61,11 @@ def captions(scenes: Scenes, visibility: Tensor) -> list[str]:
             out.append(f"Nothing stands on the {STUFF[near[i]]} under {sky}.")
             continue
         with_material = bool(die[i, 0] < 0.7)
-        words = [f"{MATERIALS[material_id[i][k]]} " * with_material + f"{COLOURS[colour_id[i][k]]} {CLASSES[class_id[i][k]]}" for k in order]
+        words = [
+            f"{MATERIALS[material_id[i][k]]} " * with_material
+            + f"{COLOURS[colour_id[i][k]]} {CLASSES[class_id[i][k]]}"
+            for k in order
+        ]
         text = _join([_article(w) for w in words])
         if len(order) > 1 and die[i, 1] < 0.6 and words[0] != words[1]:
             a, b = order[0], order[1]

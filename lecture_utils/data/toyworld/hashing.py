@@ -1,7 +1,8 @@
-"""Random numbers that are a pure function of their address: counter-based hashing instead of a generator with a state.
+"""Random numbers as a pure function of their address: counter-based hashing, no generator with a state.
 
-Scene i's numbers do not depend on how many scenes are drawn, on other draws, or on the machine. The mixing function is the
-finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+Scene i's numbers do not depend on how many scenes are drawn, on other draws, or on the machine. The mixing
+function is the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014).
 """
 
 import zlib
@@ -29,7 +30,7 @@ def mix(x: np.ndarray) -> np.ndarray:
 
 
 def scene_keys(seed: int, stream: int, n: int) -> np.ndarray:
-    """Give each of scenes 0..n-1 of a seed its own 64-bit key, shape (n,); `stream` keeps the splits apart."""
+    """Give each of a seed's scenes 0..n-1 its own 64-bit key, (n,); `stream` keeps the splits apart."""
     start = mix(mix(np.array([seed], dtype=np.uint64)) + np.uint64(stream))
     return mix(start + np.arange(n, dtype=np.uint64) * _GOLDEN)
 
@@ -48,7 +49,9 @@ def uniform(keys: np.ndarray, name: str, *shape: int) -> np.ndarray:
     address = mix(np.array([zlib.crc32(name.encode())], dtype=np.uint64))
     place = np.zeros((1, *shape), dtype=np.uint64)
     for axis, length in enumerate(shape, start=1):
-        index = np.arange(length, dtype=np.uint64).reshape([-1 if a == axis else 1 for a in range(len(shape) + 1)])
+        index = np.arange(length, dtype=np.uint64).reshape(
+            [-1 if a == axis else 1 for a in range(len(shape) + 1)]
+        )
         place = mix(place + index + np.uint64(axis))
     keys = keys.reshape(-1, *[1] * len(shape))
     return (mix(keys ^ mix(place + address)) >> np.uint64(11)) * (1.0 / (1 << 53))

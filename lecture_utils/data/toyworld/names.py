@@ -22,7 +22,8 @@ COLOUR_RGB = np.array(
     ]
 )
 
-# Each class lacks two colours in ordinary scenes, and each colour two classes; the held-out set has only these 16 pairs.
+# Each class lacks two colours in ordinary scenes, and each colour two classes; the held-out set has only
+# these 16 pairs.
 HELD_OUT = tuple(sorted((c, (3 * c + shift) % len(COLOURS)) for c in range(len(CLASSES)) for shift in (2, 5)))
 
 # Ids of the semantic map: stuff first, then the classes of things.

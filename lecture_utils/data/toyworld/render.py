@@ -1,8 +1,8 @@
 """The renderer: from scenes to pictures and every annotation, a batch at a time.
 
-What is dense (sky, ground, the maps themselves) is computed for every pixel; objects only inside their bounding boxes, as one flat list of
-pixels ordered by depth rank and class, so that each signed distance function runs once per rank on its own pixels. Layers are then painted from
-the farthest to the nearest.
+What is dense (sky, ground, the maps themselves) is computed for every pixel; objects only inside their
+bounding boxes, as one flat list of pixels ordered by depth rank and class, so that each signed distance
+function runs once per rank on its own pixels. Layers are then painted from the farthest to the nearest.
 
 Legend: N scenes, K places for objects, M objects, P object pixels, S the image's side in pixels.
 """
@@ -30,13 +30,18 @@ class Sample:
     ----------
     image : (N, 3, S, S) float32 sRGB in [0, 1].
     class_id, colour_id, material_id : (N, K) int64, -1 where there is no object. present : (N, K) bool.
-    boxes_full : (N, K, 4) float32 x1, y1, x2, y2 in pixels around the whole object, hidden and cut-off parts included (may leave the image).
-    boxes : (N, K, 4) float32, likewise around its visible pixels; zeros where none is. Pixel i covers i to i + 1.
-    visibility : (N, K) float32, visible share of the object's pixels that lie in the image; 0 where it has none.
+    boxes_full : (N, K, 4) float32 x1, y1, x2, y2 in pixels around the whole object, hidden and cut-off parts
+        included (may leave the image).
+    boxes : (N, K, 4) float32, likewise around its visible pixels; zeros where none is. Pixel i covers i to i
+        + 1.
+    visibility : (N, K) float32, visible share of the object's pixels that lie in the image; 0 where it has
+        none.
     instance : (N, S, S) int64, 0 for stuff, k + 1 for the object in place k.
-    semantic : (N, S, S) int64 index into SEMANTIC: stuff 0..3, then 4 + class. panoptic : semantic * 1000 + instance.
+    semantic : (N, S, S) int64 index into SEMANTIC: stuff 0..3, then 4 + class. panoptic : semantic * 1000 +
+        instance.
     depth : (N, S, S) float32 metres along the viewing axis; the sky is at 100.
-    normals : (N, 3, S, S) float32 unit vectors, camera frame (x right, y down, z into the scene); 0 in the sky.
+    normals : (N, 3, S, S) float32 unit vectors, camera frame (x right, y down, z into the scene); 0 in the
+        sky.
     silhouette : (N, K, S, S) bool, each object's pixels as if it stood alone.
     keypoints : (N, K, 5, 3) float32 x, y in pixels and 1 where visible, else 0; names in KEYPOINTS.
     captions : list of N sentences that name only what can be seen.
@@ -67,7 +72,9 @@ class Sample:
 
     def __getattr__(self, name: str) -> Tensor:
         if name in FIELDS:
-            raise AttributeError(f"{name} was not rendered; ask for it with render(scenes, only=({name!r}, ...)) or leave `only` out")
+            raise AttributeError(
+                f"{name} was not rendered; ask for it: render(..., only=({name!r}, ...)) or leave `only` out"
+            )
         raise AttributeError(f"a Sample has no {name!r}; it can have {', '.join(FIELDS)}")
 
     def fields(self) -> tuple[str, ...]:
@@ -76,13 +83,18 @@ class Sample:
 
 
 def render(
-    scenes: Scenes, size: int = 64, device: torch.device | str | None = None, *, only: Sequence[str] | None = None
+    scenes: Scenes,
+    size: int = 64,
+    device: torch.device | str | None = None,
+    *,
+    only: Sequence[str] | None = None,
 ) -> Sample:
     """Render scenes at any resolution.
 
     Parameters
     ----------
-    scenes : from `sample_scenes`. size : pixels a side, 8 to 4096. device : where to compute (default: where the scenes are).
+    scenes : from `sample_scenes`. size : pixels a side, 8 to 4096. device : where to compute (default: where
+        the scenes are).
     only : names of the `Sample` fields wanted, default all; what is not wanted costs nothing.
 
     Returns
@@ -97,12 +109,16 @@ def render(
         raise ValueError(f"size is {size}, wanted 8 to 4096 pixels")
     wanted = set(FIELDS if only is None else ([only] if isinstance(only, str) else only))
     if wanted - set(FIELDS):
-        raise ValueError(f"only names {', '.join(sorted(wanted - set(FIELDS)))}, wanted some of {', '.join(FIELDS)}")
+        raise ValueError(
+            f"only names {', '.join(sorted(wanted - set(FIELDS)))}, wanted some of {', '.join(FIELDS)}"
+        )
     if device is not None:
         scenes = scenes.to(device)
     step = max(1, _CHUNK_PIXELS // (size * size))
     with torch.no_grad():
-        parts = [_render_chunk(scenes[i : i + step], size, wanted) for i in range(0, max(1, len(scenes)), step)]
+        parts = [
+            _render_chunk(scenes[i : i + step], size, wanted) for i in range(0, max(1, len(scenes)), step)
+        ]
     out: dict[str, Tensor | list[str]] = {}
     for name in (f for f in FIELDS if f in wanted):
         if name == "captions":
@@ -115,8 +131,23 @@ def render(
 def _render_chunk(scenes: Scenes, size: int, wanted: set[str]) -> dict:
     """Render one chunk; each field is computed at most once and only if something wanted needs it."""
     done: dict = {}
-    dense = {"image", "boxes", "visibility", "instance", "semantic", "panoptic", "depth", "normals", "silhouette", "captions"}
-    layers = list_layers(scenes, size, surface=bool(wanted & {"image", "depth", "normals"})) if wanted & dense else None
+    dense = {
+        "image",
+        "boxes",
+        "visibility",
+        "instance",
+        "semantic",
+        "panoptic",
+        "depth",
+        "normals",
+        "silhouette",
+        "captions",
+    }
+    layers = (
+        list_layers(scenes, size, surface=bool(wanted & {"image", "depth", "normals"}))
+        if wanted & dense
+        else None
+    )
 
     def get(name: str) -> Tensor:
         if name not in done:
@@ -130,11 +161,13 @@ def _image(scenes: Scenes, size: int, layers: Layers, get: Callable) -> Tensor:
     n = len(scenes)
     canvas = background.paint(scenes, size).reshape(-1, 3)  # (N * S * S, 3) linear light
     for pixel, keep in shadow_layers(scenes, size):
-        canvas[pixel] *= keep
+        canvas.index_copy_(0, pixel, canvas.index_select(0, pixel) * keep)
     colour = shade(scenes, layers, size)  # (P, 3)
     for rank in layers.ranks:
         pixel = layers.pixel[rank]
-        canvas[pixel] = torch.lerp(canvas[pixel], colour[rank], layers.cover[rank][:, None])
+        canvas.index_copy_(
+            0, pixel, torch.lerp(canvas.index_select(0, pixel), colour[rank], layers.cover[rank][:, None])
+        )
     return canvas.clamp_(0, 1).sqrt_().reshape(n, size, size, 3).permute(0, 3, 1, 2).contiguous()
 
 
@@ -148,7 +181,7 @@ def _instance(scenes: Scenes, size: int, layers: Layers, get: Callable) -> Tenso
 def _semantic(scenes: Scenes, size: int, layers: Layers, get: Callable) -> Tensor:
     instance = get("instance")
     table = torch.cat([scenes.class_id.new_zeros(len(scenes), 1), scenes.class_id + 4], dim=1)
-    thing = table.gather(1, instance.reshape(len(scenes), -1)).reshape(instance.shape)
+    thing = table.gather(1, instance.flatten(1)).reshape(instance.shape)
     return torch.where(instance > 0, thing, background.stuff_map(scenes, size))
 
 

@@ -1,7 +1,8 @@
 """Drawing scenes: from a seed to parameters, scene by scene independent of all others.
 
-The world is a level pinhole camera (focal length one image width) over flat ground: an object whose foot is g below the horizon
-stands CAMERA_HEIGHT_M / g metres away and its size in the picture is its size in camera heights times g, so that nearer is lower and larger.
+The world is a level pinhole camera (focal length one image width) over flat ground: an object whose foot is
+g below the horizon stands CAMERA_HEIGHT_M / g metres away and its size in the picture is its size in camera
+heights times g, so that nearer is lower and larger.
 """
 
 import math
@@ -10,15 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from lecture_utils.data.toyworld import names
+from lecture_utils.data.toyworld import checks, names
+from lecture_utils.data.toyworld.checks import Range
 from lecture_utils.data.toyworld.hashing import scene_keys, uniform
 from lecture_utils.data.toyworld.scene import Scenes
 from lecture_utils.data.toyworld.shapes import TURN_LIMIT, extents
 
-MAX_OBJECTS = 8
 _TRIES = 8  # candidate places per object
 _LOWEST = 0.97  # no foot is drawn below this
-Range = tuple[float, float]
 
 
 def sample_scenes(
@@ -47,11 +47,13 @@ def sample_scenes(
     n : number of scenes, 0 or more.
     seed : 0 to 2**63 - 1. split : "train", "val" or "test"; different splits of one seed share no scene.
     objects : how many objects a scene has, one number or an inclusive range within 0..8.
-    held_out : False never pairs a class with its held-out colours (`names.HELD_OUT`); True draws only such pairs.
+    held_out : False never pairs a class with its held-out colours (`HELD_OUT`); True draws only those.
     classes, colours, materials : draw only from these names. grounds : likewise, of "grass", "water", "sand".
     brightness : exposure, 1 is a normal day. size : an object's radius in camera heights (1.5 m).
-    distance : metres from the camera, at least 1.6. azimuth, elevation : where the light is, in degrees (azimuth 0 is behind the camera, positive is right;
-    elevation within 5..85). warmth : colour of the light, within [-1, 1]. turn : share of each class's turning range, within [0, 1].
+    distance : metres from the camera, at least 1.6.
+    azimuth, elevation : where the light is, in degrees: azimuth 0 is behind the camera, positive to its right.
+    warmth : colour of the light, cool to warm, within [-1, 1].
+    turn : share of each class's turning range, within [0, 1].
 
     Returns
     -------
@@ -61,7 +63,7 @@ def sample_scenes(
     ------
     ValueError for anything out of range, for unknown names, or where no class-colour pair is left.
     """
-    low, high = _counts(n, seed, split, objects)
+    low, high = checks.counts(n, seed, split, objects)
     for label, given, least, most in (
         ("brightness", brightness, 0.0, 4.0),
         ("size", size, 0.05, 1.0),
@@ -71,10 +73,16 @@ def sample_scenes(
         ("warmth", warmth, -1.0, 1.0),
         ("turn", (0.0, turn), 0.0, 1.0),
     ):
-        _check_range(label, given, least, most)
-    pairs = _pairs(_ids("classes", classes, names.CLASSES), _ids("colours", colours, names.COLOURS), held_out)
-    material_ids = np.array(_ids("materials", materials, names.MATERIALS))
-    ground_ids = np.array([names.STUFF.index(g) for g in _names("grounds", grounds, names.STUFF[1:])])
+        checks.check_range(label, given, least, most)
+    pairs = checks.allowed_pairs(
+        checks.known_ids("classes", classes, names.CLASSES),
+        checks.known_ids("colours", colours, names.COLOURS),
+        held_out,
+    )
+    material_ids = np.array(checks.known_ids("materials", materials, names.MATERIALS))
+    ground_ids = np.array(
+        [names.STUFF.index(g) for g in checks.known_names("grounds", grounds, names.STUFF[1:])]
+    )
     key = scene_keys(seed, names.SPLITS.index(split), n)
     places = high
 
@@ -90,7 +98,13 @@ def sample_scenes(
     far = np.where(two, far, near)
     shore_y = np.where(two, horizon + draw("shore", (0.06, 0.24)), horizon - 1.0)
     shore = np.stack(
-        [shore_y, draw("shore amplitude", (0.006, 0.03)), draw("shore cycles", (0.5, 1.6)), draw("shore phase", (0, 2 * math.pi))], axis=1
+        [
+            shore_y,
+            draw("shore amplitude", (0.006, 0.03)),
+            draw("shore cycles", (0.5, 1.6)),
+            draw("shore phase", (0, 2 * math.pi)),
+        ],
+        axis=1,
     )
     az, el = np.radians(draw("azimuth", azimuth)), np.radians(draw("elevation", elevation))
     light = np.stack([np.sin(az) * np.cos(el), -np.sin(el), -np.cos(az) * np.cos(el)], axis=1)
@@ -104,7 +118,12 @@ def sample_scenes(
     centre, radius, depth = _place(key, horizon, unit, present, size, distance)
     rgb, second = _paint(key, colour_id, places)
     pattern = np.stack(
-        [draw("pattern angle", (-1.2, 1.2), places), draw("pattern period", (0.46, 0.62), places), uniform(key, "pattern phase", places)], axis=2
+        [
+            draw("pattern angle", (-1.2, 1.2), places),
+            draw("pattern period", (0.46, 0.62), places),
+            uniform(key, "pattern phase", places),
+        ],
+        axis=2,
     )
     extent = np.concatenate([centre, centre], axis=2) + unit * radius[..., None]
 
@@ -143,16 +162,23 @@ def sample_scenes(
 def _place(
     key: np.ndarray, horizon: np.ndarray, unit: np.ndarray, present: np.ndarray, size: Range, distance: Range
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Stand the objects on the ground one after the other, each at the first of a few tries that leaves the earlier ones in sight."""
+    """Stand the objects on the ground one by one, each at the first try that leaves the earlier in sight."""
     n, places = present.shape
-    drop = np.minimum(names.CAMERA_HEIGHT_M / distance[0], _LOWEST - horizon)[:, None]  # (N, 1): foot below the horizon, at most
+    drop = np.minimum(names.CAMERA_HEIGHT_M / distance[0], _LOWEST - horizon)[
+        :, None
+    ]  # (N, 1): foot, at most
     least = np.minimum(names.CAMERA_HEIGHT_M / distance[1], drop)
-    foot = least[..., None] + (drop - least)[..., None] * uniform(key, "foot", places, _TRIES)  # (N, K, tries)
+    share = uniform(key, "foot", places, _TRIES)  # (N, K, tries)
+    foot = least[..., None] + (drop - least)[..., None] * share
     radius = (size[0] + (size[1] - size[0]) * uniform(key, "size", places))[..., None] * foot
     y = horizon[:, None, None] + foot - unit[..., 3:] * radius
     half = (unit[..., 2:3] - unit[..., 0:1]) / 2 * radius
     margin = np.minimum(0.85 * half, 0.5)  # a little of an object may leave the picture at the sides
-    x = margin + (1 - 2 * margin) * uniform(key, "x", places, _TRIES) - (unit[..., 2:3] + unit[..., 0:1]) / 2 * radius
+    x = (
+        margin
+        + (1 - 2 * margin) * uniform(key, "x", places, _TRIES)
+        - (unit[..., 2:3] + unit[..., 0:1]) / 2 * radius
+    )
     wanted = 0.75 + 0.45 * uniform(key, "crowding")
     chosen = np.zeros((n, places, 4))  # x, y, radius, foot
     rows = np.arange(n)
@@ -168,7 +194,7 @@ def _place(
 
 
 def _paint(key: np.ndarray, colour_id: np.ndarray, places: int) -> tuple[np.ndarray, np.ndarray]:
-    """Jitter the named colour a little, and mix the pattern's colour from it: towards cream or towards a deep shade."""
+    """Jitter the named colour a little, and mix the pattern's colour from it: cream or a deep shade."""
     base = names.COLOUR_RGB[colour_id]
     value = 1 + 0.10 * (2 * uniform(key, "value", places)[..., None] - 1)
     rgb = np.clip(base * value + 0.03 * (2 * uniform(key, "jitter", places, 3) - 1), 0, 1)
@@ -186,47 +212,3 @@ def _draw_pairs(u: np.ndarray, v: np.ndarray, pairs: np.ndarray) -> tuple[np.nda
     class_id = _pick(u, np.flatnonzero(pairs.any(1)))
     allowed = np.argsort(~pairs, axis=1, kind="stable")  # (classes, colours): allowed ones first
     return class_id, allowed[class_id, (v * pairs.sum(1)[class_id]).astype(int)]
-
-
-def _pairs(classes: list[int], colours: list[int], held_out: bool) -> np.ndarray:
-    held = np.zeros((len(names.CLASSES), len(names.COLOURS)), dtype=bool)
-    held[tuple(np.array(names.HELD_OUT).T)] = True
-    wanted = np.zeros_like(held)
-    wanted[np.ix_(classes, colours)] = True
-    pairs = wanted & (held == held_out)
-    if not pairs[classes].any(1).all():
-        lost = [names.CLASSES[c] for c in classes if not pairs[c].any()]
-        kind = "held-out" if held_out else "ordinary"
-        raise ValueError(f"no {kind} colour is left for {', '.join(lost)} among {', '.join(names.COLOURS[c] for c in colours)}")
-    return pairs
-
-
-def _counts(n: int, seed: int, split: str, objects: int | tuple[int, int]) -> tuple[int, int]:
-    if n < 0:
-        raise ValueError(f"n is {n}, wanted 0 or more")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}, wanted 0 to 2**63 - 1")
-    if split not in names.SPLITS:
-        raise ValueError(f"split is {split!r}, wanted one of {', '.join(names.SPLITS)}")
-    low, high = (objects, objects) if isinstance(objects, int) else objects
-    if not 0 <= low <= high <= MAX_OBJECTS:
-        raise ValueError(f"objects is {objects}, wanted a number or a range (low, high) within 0..{MAX_OBJECTS}")
-    return low, high
-
-
-def _check_range(label: str, given: Range, least: float, most: float) -> None:
-    if len(given) != 2 or not least <= given[0] <= given[1] <= most:
-        raise ValueError(f"{label} is {given}, wanted (low, high) within [{least}, {most}]")
-
-
-def _names(label: str, given: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
-    if given is None:
-        return known
-    wrong = [g for g in given if g not in known]
-    if isinstance(given, str) or wrong or not given or len(set(given)) != len(given):
-        raise ValueError(f"{label} is {given!r}, wanted a list of different names out of {', '.join(known)}")
-    return given
-
-
-def _ids(label: str, given: Sequence[str] | None, known: Sequence[str]) -> list[int]:
-    return [known.index(g) for g in _names(label, given, known)]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from lecture_utils.data.toyworld.shapes import extents
+
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
@@ -20,16 +22,19 @@ class Scenes:
     key : (N,) int64, the scene's hash key (captions and texture offsets hang on it).
     horizon : (N,) y of the horizon.
     ground : (N, 2) int64 ids into STUFF: near the camera, and beyond the shore.
-    shore : (N, 4) shoreline between the two: y, amplitude, cycles across the image, phase (radians). y <= horizon means no far ground.
+    shore : (N, 4) shoreline between the two: y, amplitude, cycles across the image, phase (radians). y <=
+        horizon means no far ground.
     sky : (N, 2) sky palette position in [0, 1) and cloudiness in [0, 1].
     tint : (N, 3) multiplies the ground's colour.
     offset : (N, 2) texture offset in [0, 1).
     light : (N, 3) unit vector towards the light, camera frame (x right, y down, z into the scene).
-    brightness : (N,) exposure, 1 is a normal day. warmth : (N,) in [-1, 1], colour of the light from cool to warm.
+    brightness : (N,) exposure, 1 is a normal day. warmth : (N,) in [-1, 1], colour of the light from cool to
+        warm.
     present : (N, K) bool. class_id, colour_id, material_id : (N, K) int64.
     centre : (N, K, 2). radius : (N, K), image units for one shape unit. turn : (N, K) radians, clockwise.
     depth : (N, K) metres from the camera to the object's plane.
-    rgb, second : (N, K, 3) sRGB albedo and the colour of the pattern. pattern : (N, K, 3) angle (radians), period (shape units), phase.
+    rgb, second : (N, K, 3) sRGB albedo and the colour of the pattern. pattern : (N, K, 3) angle (radians),
+        period (shape units), phase.
     extent : (N, K, 4) left, top, right, bottom of the whole object, image units, from closed form.
     """
 
@@ -96,9 +101,7 @@ class Scenes:
         return Scenes(**new)
 
     def moved(self, **changes: Tensor) -> "Scenes":
-        """Copy with changed geometry (`centre`, `radius`, `turn`, `class_id`, `depth`, …) and `extent` computed anew."""
-        from lecture_utils.data.toyworld.shapes import extents
-
+        """Copy with changed geometry (`centre`, `radius`, `turn`, `class_id`, …) and a new `extent`."""
         new = self.replace(**changes)
         unit = torch.from_numpy(extents(new.class_id.numpy(), new.turn.double().numpy()))  # (N, K, 4)
         extent = new.centre.double().repeat(1, 1, 2) + unit * new.radius.double()[..., None]
@@ -114,11 +117,15 @@ class Scenes:
         for f in fields(Scenes):
             values = [getattr(p, f.name) for p in parts]
             if f.name in PER_OBJECT:
-                values = [torch.cat([v, v.new_zeros(len(v), places - v.shape[1], *v.shape[2:])], dim=1) for v in values]
+                values = [
+                    torch.cat([v, v.new_zeros(len(v), places - v.shape[1], *v.shape[2:])], dim=1)
+                    for v in values
+                ]
             out[f.name] = torch.cat(values)
         return Scenes(**out)
 
 
 PER_OBJECT = frozenset(
-    "present class_id colour_id material_id centre radius turn depth rgb second pattern extent".split()
+    {"present", "class_id", "colour_id", "material_id", "centre", "radius", "turn", "depth", "rgb", "second"}
+    | {"pattern", "extent"}
 )

@@ -1,8 +1,8 @@
-"""Signed distance functions: how far a point is from a shape's outline, negative inside; and the height of the soft solid over it.
+"""Signed distance functions: how far a point is from an outline (negative inside), and the solid over it.
 
-The outline's distance is exact. The height rises from the rim by a quarter-circle profile of a *smooth* inner distance (a power mean
-of the distances to all edges, in the spirit of Belyaev, Fayolle and Pasko, "Signed Lp-distance fields", CAD 2013), so that the solid has no
-hard creases.
+The outline's distance is exact. The height rises from the rim by a quarter-circle profile of a *smooth*
+inner distance (a power mean of the distances to all edges, in the spirit of Belyaev, Fayolle and Pasko,
+"Signed Lp-distance fields", CAD 2013), so that the solid has no hard creases.
 
 Legend: P points, E edges. All lengths are in the shape's own unit, x to the right and y down.
 """
@@ -35,7 +35,7 @@ def _edges(name: str, device: torch.device) -> tuple[Tensor, ...]:
 
 
 def _to_polygon(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Offsets (P, E), (P, E) from the closest point of each edge of a polygon, and whether the points are inside (P,)."""
+    """Offsets (P, E), (P, E) from the closest point of each edge of a polygon; are the points inside (P,)?"""
     ax, ay, ex, ey, inverse, slope = _edges(name, x.device)
     wx, wy = x[:, None] - ax, y[:, None] - ay  # (P, E)
     along = ((wx * ex + wy * ey) * inverse).clamp(0, 1)
@@ -72,7 +72,8 @@ def outline(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Te
 
     Returns
     -------
-    distance (P,), negative inside; inner (P,), smooth, positive inside, minus the distance outside; its gradient (P,), (P,).
+    distance (P,), negative inside; inner (P,), smooth, positive inside, minus the distance outside; its
+    gradient (P,), (P,).
     """
     dx, dy, inside = _to_heart(x, y) if name == "heart" else _to_polygon(x, y, name)
     square = (dx * dx + dy * dy).clamp_min(1e-8)  # (P, E)
@@ -87,7 +88,12 @@ def outline(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Te
     pick = which[:, None]
     ox, oy = dx.gather(1, pick)[:, 0] / distance, dy.gather(1, pick)[:, 0] / distance
     signed = torch.where(inside, -distance, distance)
-    return signed, torch.where(inside, inner, -distance), torch.where(inside, gx, -ox), torch.where(inside, gy, -oy)
+    return (
+        signed,
+        torch.where(inside, inner, -distance),
+        torch.where(inside, gx, -ox),
+        torch.where(inside, gy, -oy),
+    )
 
 
 def _core_distance(x: Tensor, y: Tensor, name: str) -> Tensor:
@@ -125,7 +131,8 @@ def solid(x: Tensor, y: Tensor, class_id: int) -> tuple[Tensor, Tensor, Tensor, 
 
     Returns
     -------
-    distance (P,), negative inside; height (P,) towards the viewer, 0 at the rim; unit normal (P,), (P,), (P,) with z away from the viewer
+    distance (P,), negative inside; height (P,) towards the viewer, 0 at the rim; unit normal (P,), (P,), (P,)
+    with z away from the viewer
     (so a face that looks at the viewer has z = -1).
     """
     name = CLASSES[class_id]

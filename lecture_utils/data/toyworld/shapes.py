@@ -1,7 +1,7 @@
-"""The eight shapes, in their own frame: x to the right, y down, about one unit from the centre to the outline.
+"""The eight shapes, in their own frame: x to the right, y down, about one unit from centre to outline.
 
-Every shape is a core (a polygon, a segment, a circle or a point) thickened by a radius, so that its corners are round and its
-bounding box at any angle has a closed form: the box of a few circles.
+Every shape is a core (a polygon, a segment, a circle or a point) thickened by a radius, so that its corners
+are round and its bounding box at any angle has a closed form: the box of a few circles.
 """
 
 import math
@@ -23,26 +23,70 @@ def _star() -> np.ndarray:
 
 def _cross() -> np.ndarray:
     a, b = 0.25, 0.82
-    return np.array([[-a, -b], [a, -b], [a, -a], [b, -a], [b, a], [a, a], [a, b], [-a, b], [-a, a], [-b, a], [-b, -a], [-a, -a]])
+    return np.array(
+        [
+            [-a, -b],
+            [a, -b],
+            [a, -a],
+            [b, -a],
+            [b, a],
+            [a, a],
+            [a, b],
+            [-a, b],
+            [-a, a],
+            [-b, a],
+            [-b, -a],
+            [-a, -a],
+        ]
+    )
 
 
 _half = 0.62
 POLYGONS: dict[str, np.ndarray] = {
     "square": np.array([[-_half, -_half], [_half, -_half], [_half, _half], [-_half, _half]]),
-    "triangle": _ngon(np.arange(3) * 2 * math.pi / 3, np.full(3, 0.96)) + [0.0, 0.16],
+    "triangle": _ngon(np.arange(3) * 2 * math.pi / 3, np.full(3, 0.96)) + np.array([0.0, 0.16]),
     "star": _star(),
     "cross": _cross(),
 }
 # Radius by which the core is thickened.
-ROUNDING = {"ball": 0.84, "square": 0.12, "triangle": 0.13, "star": 0.08, "heart": 0.07, "cross": 0.10, "ring": 0.22, "capsule": 0.44}
+ROUNDING = {
+    "ball": 0.84,
+    "square": 0.12,
+    "triangle": 0.13,
+    "star": 0.08,
+    "heart": 0.07,
+    "cross": 0.10,
+    "ring": 0.22,
+    "capsule": 0.44,
+}
 RING_RADIUS = 0.72
 CAPSULE_HALF = 0.62
-# A heart is a square on its corner with a half disk on each upper side: half diagonal, and the y of its middle.
+# A heart is a square on its corner with a half disk on each upper side: half diagonal, and the y of its
+# middle.
 HEART_HALF, HEART_MIDDLE = 0.80, 0.07
 # Width of the rounded rim that makes a flat outline look solid.
-BEVEL = {"ball": 0.84, "square": 0.50, "triangle": 0.42, "star": 0.36, "heart": 0.46, "cross": 0.35, "ring": 0.22, "capsule": 0.44}
-# Largest turn, in degrees, that leaves the names of the keypoints unambiguous (a ball's turn cannot be seen: 0).
-TURN_LIMIT = {"ball": 0.0, "square": 38.0, "triangle": 45.0, "star": 30.0, "heart": 50.0, "cross": 38.0, "ring": 0.0, "capsule": 75.0}
+BEVEL = {
+    "ball": 0.84,
+    "square": 0.50,
+    "triangle": 0.42,
+    "star": 0.36,
+    "heart": 0.46,
+    "cross": 0.35,
+    "ring": 0.22,
+    "capsule": 0.44,
+}
+# Largest turn, in degrees, that leaves the names of the keypoints unambiguous (a ball's turn cannot be seen:
+# 0).
+TURN_LIMIT = {
+    "ball": 0.0,
+    "square": 38.0,
+    "triangle": 45.0,
+    "star": 30.0,
+    "heart": 50.0,
+    "cross": 38.0,
+    "ring": 0.0,
+    "capsule": 75.0,
+}
 
 
 def _core_circles(name: str) -> np.ndarray:
@@ -53,8 +97,12 @@ def _core_circles(name: str) -> np.ndarray:
         points = np.array([[-CAPSULE_HALF, 0.0], [CAPSULE_HALF, 0.0]])
     elif name == "heart":
         h, lobe = HEART_HALF, HEART_HALF / math.sqrt(2)
-        circles = [[h / 2, HEART_MIDDLE - h / 2, lobe], [-h / 2, HEART_MIDDLE - h / 2, lobe], [0.0, HEART_MIDDLE + h, 0.0]]
-        return np.array(circles) + [0.0, 0.0, ROUNDING[name]]
+        circles = [
+            [h / 2, HEART_MIDDLE - h / 2, lobe],
+            [-h / 2, HEART_MIDDLE - h / 2, lobe],
+            [0.0, HEART_MIDDLE + h, 0.0],
+        ]
+        return np.array(circles) + np.array([0.0, 0.0, ROUNDING[name]])
     else:
         points = np.zeros((1, 2))
     radius = ROUNDING[name] + (RING_RADIUS if name == "ring" else 0.0)

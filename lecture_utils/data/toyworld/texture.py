@@ -1,8 +1,8 @@
 """Textures: periodic noise tiles for clouds, grass, water and sand, and the patterns painted on objects.
 
-The tiles are made once from hashed lattice noise (value noise: Perlin, "An image synthesizer", SIGGRAPH 1985, is the classic source of the idea) and
-kept at several blurs, so that ground far away is smooth instead of noisy (Williams, "Pyramidal parametrics", SIGGRAPH 1983, without the smaller
-sizes).
+The tiles are made once from hashed lattice noise (value noise: Perlin, "An image synthesizer", SIGGRAPH
+1985, is the classic source of the idea) and kept at several blurs, so that ground far away is smooth
+instead of noisy (Williams, "Pyramidal parametrics", SIGGRAPH 1983, without the smaller sizes).
 
 Legend: T texels along a tile's side, L blur levels.
 """
@@ -71,7 +71,10 @@ def _blurs(tile: np.ndarray) -> list[np.ndarray]:
 
 @lru_cache(maxsize=4)
 def atlas(device: torch.device) -> Tensor:
-    """All tiles at all levels under one another: (1, 1, len(STUFF) * L * (T + 2), T + 2) float32; clouds in [0, 1], the rest of unit deviation."""
+    """All tiles at all levels under one another, (1, 1, len(STUFF) * L * (T + 2), T + 2) float32.
+
+    Clouds lie in [0, 1]; the others have zero mean and unit deviation.
+    """
     tiles = [np.pad(b, 1, mode="wrap") for stuff in STUFF for b in _blurs(_tile(stuff))]
     return torch.from_numpy(np.concatenate(tiles).astype(np.float32)).to(device)[None, None]
 
@@ -82,18 +85,29 @@ def atlas_row(stuff: Tensor, level: Tensor) -> Tensor:
 
 
 def smooth_wave(x: Tensor, sharpness: Tensor) -> Tensor:
-    """A square wave of period 1 with soft flanks, in [0, 1]; `sharpness` is periods^-1 of the flank (about 1 / its width)."""
+    """A square wave of period 1 in [0, 1] with soft flanks, each about 1 / `sharpness` periods wide."""
     triangle = ((x - x.floor()) - 0.5).abs() - 0.25  # -0.25..0.25
     return (triangle * sharpness).clamp(-0.5, 0.5) + 0.5
 
 
-def pattern(x: Tensor, y: Tensor, material: Tensor, angle_cos: Tensor, angle_sin: Tensor, period: Tensor, phase: Tensor, texel: Tensor) -> Tensor:
+def pattern(
+    x: Tensor,
+    y: Tensor,
+    material: Tensor,
+    angle_cos: Tensor,
+    angle_sin: Tensor,
+    period: Tensor,
+    phase: Tensor,
+    texel: Tensor,
+) -> Tensor:
     """How much of the second colour an object's surface shows.
 
     Parameters
     ----------
-    x, y : (P,) in the shape's own frame. material : (P,) index into MATERIALS. angle_cos, angle_sin, period, phase : (P,).
-    texel : (P,) width of a pixel in shape units; flanks are never sharper, and a pattern too fine for the pixels fades to its mean.
+    x, y : (P,) in the shape's own frame. material : (P,) index into MATERIALS. angle_cos, angle_sin, period,
+        phase : (P,).
+    texel : (P,) width of a pixel in shape units; flanks are never sharper, and a pattern too fine for the
+        pixels fades to its mean.
 
     Returns
     -------
