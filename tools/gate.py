@@ -87,7 +87,7 @@ def table(name: str, number: str, figures: dict[str, float]) -> str:
             if low is not None and high is not None
             else f"at {'most' if low is None else 'least'} {wanted}"
         )
-        lines.append(f"  {key:<32}{value:>8.3g}   {wanted}")
+        lines.append(f"  {key:<32}{value:>8.4g}   {wanted}")
     lines += [f"  goes without {what!r}: {why}" for what, why in EXEMPT.get(number, {}).items()]
     return "\n".join(lines)
 

@@ -84,7 +84,7 @@ def bounds(book: NotebookNode, chapter: Chapter) -> list[str]:
         if low is not None and value < low:
             found.append(f"{name}: {value:g}, wanted at least {low:g}")
         if high is not None and value > high:
-            found.append(f"{name}: {value:.3g}, wanted at most {high:g}")
+            found.append(f"{name}: {value:.4g}, wanted at most {high:g}")
     return found
 
 
