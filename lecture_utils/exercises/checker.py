@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lecture_utils.exercises import answers, compare, progress, sandbox
+from lecture_utils.exercises import answers, compare, sandbox
+from lecture_utils.exercises.progress import record
 from lecture_utils.panel import Panel
 
 Case = tuple[Any, ...]
@@ -144,7 +145,7 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
             "Until then the notebook uses the course's version."
         ).show()
         return exercise.reference
-    entry = progress.record(exercise.id, done=found.state == "right", fingerprint=answers.fingerprint(answer))
+    entry = record(exercise.id, done=found.state == "right", fingerprint=answers.fingerprint(answer))
     if found.state == "right":
         panel = Panel("good", f"{name}: right!")
         count = f"{found.passed} inputs, all as they should be. " if exercise.cases else ""

@@ -96,6 +96,7 @@ def _locked() -> Iterator[None]:
     """Hold the folder's lock. The system frees it when its process dies, so it is never left behind."""
     from filelock import FileLock, Timeout
 
+    path().parent.mkdir(parents=True, exist_ok=True)  # the learner may have removed the folder meanwhile
     try:
         with FileLock(str(path()) + ".lock", timeout=LOCK_SECONDS):
             yield

@@ -12,6 +12,7 @@ import pkgutil
 import random
 import re
 from typing import Any
+from unittest.mock import patch
 
 from lecture_utils import runtime
 from lecture_utils.panel import escape, publish
@@ -95,18 +96,18 @@ def _live(id: str, asked: list[Question]) -> None:
 
 def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
     """Return jupyterquiz's HTML and script for a question, made to read well and to stay offline."""
-    from IPython.utils.capture import capture_output
     from jupyterquiz import display_quiz
 
+    shown: list[Any] = []  # IPython's HTML and Javascript objects
     state = random.getstate()
     random.seed()  # the quiz draws its element's id; two quizzes must differ, the learner's numbers must not
     try:
-        with capture_output() as caught:
+        with patch.dict(display_quiz.__globals__, display=shown.append):
             display_quiz(asked, shuffle_answers=False, max_width=700)
     finally:
         random.setstate(state)
-    page = "".join(out.data.get("text/html", "") for out in caught.outputs)
-    script = "".join(out.data.get("application/javascript", "") for out in caught.outputs)
+    page = "".join(part.data for part in shown if hasattr(part, "_repr_html_"))
+    script = "".join(part.data for part in shown if hasattr(part, "_repr_javascript_"))
     match = re.search(r'<div id="(\w+)"', page)
     if match is None or not script:
         raise RuntimeError("jupyterquiz gave no quiz: please report its version with this message.")

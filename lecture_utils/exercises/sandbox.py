@@ -9,7 +9,6 @@ import random
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -139,13 +138,17 @@ def _time_limit(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    guard, over, end = threading.Lock(), threading.Event(), time.monotonic() + seconds
+    over, fired, raised = threading.Event(), 0, 0
+    tracing = sys.gettrace()
     previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
-    fired = False
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        if fired:
+        nonlocal raised
+        if fired > raised:
+            raised = fired
             if not over.is_set():
+                if fired > 1:
+                    _refuse_to_go_on(frame)
                 raise TooLong
         elif callable(previous):
             previous(number, frame)
@@ -154,12 +157,8 @@ def _time_limit(seconds: float) -> Iterator[None]:
         nonlocal fired
         wait = seconds
         while not over.wait(wait):
-            with guard:
-                if over.is_set():
-                    return
-                if time.monotonic() >= end:
-                    fired, wait = True, 0.2
-                    _interrupt_main()
+            fired, wait = fired + 1, 0.2
+            _interrupt_main()
 
     signal.signal(signal.SIGINT, interrupted)
     thread = threading.Thread(target=watch, daemon=True)
@@ -173,11 +172,27 @@ def _time_limit(seconds: float) -> Iterator[None]:
                 over.set()  # from here on the handler raises no TooLong, so a late signal does no harm
                 thread.join()
                 signal.signal(signal.SIGINT, previous)
+                sys.settrace(tracing)
                 break
             except (TooLong, KeyboardInterrupt) as error:  # came in just now: leave nothing half done
                 stopped = error
         if isinstance(stopped, KeyboardInterrupt):
             raise stopped
+
+
+def _refuse_to_go_on(frame: FrameType | None) -> None:
+    """Raise again at the next line of every running frame: a bare ``except`` has swallowed the first
+    TooLong."""
+
+    def refuse(running: FrameType, event: str, argument: object) -> Any:
+        if event == "line":
+            raise TooLong
+        return refuse
+
+    sys.settrace(lambda running, event, argument: None)  # no new frame is traced
+    while frame is not None and frame.f_code is not call.__code__:
+        frame.f_trace = refuse
+        frame = frame.f_back
 
 
 def _interrupt_main() -> None:
