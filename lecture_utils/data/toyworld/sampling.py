@@ -51,7 +51,7 @@ def sample_scenes(
     classes, colours, materials : draw only from these names. grounds : likewise, of "grass", "water", "sand".
     brightness : exposure, 1 is a normal day. size : an object's radius in camera heights (1.5 m).
     distance : metres from the camera, at least 1.6.
-    azimuth, elevation : where the light is, in degrees: azimuth 0 is behind the camera, positive to its right.
+    azimuth, elevation : where the light is, in degrees: azimuth 0 is behind the camera, right is positive.
     warmth : colour of the light, cool to warm, within [-1, 1].
     turn : share of each class's turning range, within [0, 1].
 
