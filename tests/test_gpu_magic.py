@@ -190,3 +190,29 @@ def test_widget_views_are_not_recorded(
     _run(shell, f"from IPython.display import display\ndisplay({view}, raw=True)")
     entry = json.loads((tmp_path / "recorded" / "demo.json").read_text())
     assert entry["outputs"] == [{"type": "display", "data": {"text/plain": "w"}, "metadata": {}}]
+
+
+def test_record_and_replay_in_a_real_kernel(tmp_path: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    shown = "from IPython.display import HTML, display\nprint('a')\ndisplay(HTML('<b>b</b>'))\nprint('c')\n7"
+    cell = f"%%gpu demo\n{shown}"
+    setup = (
+        "%reload_ext lecture_utils.runtime\nimport os, pathlib, torch\nfrom lecture_utils import runtime\n"
+        f"runtime.ASSETS = pathlib.Path({str(tmp_path)!r})\nruntime.cuda_available = lambda: True\n"
+        "runtime.device = lambda: torch.device('cpu')\nos.environ['COURSE_GPU'] = 'record'"
+    )
+    sources = [setup, cell, "os.environ['COURSE_GPU'] = 'off'", cell]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+
+    def said(outputs: list[Any]) -> list[str]:
+        return [
+            o.text if o.output_type == "stream" else o.data.get("text/html", o.data["text/plain"])
+            for o in outputs
+        ]
+
+    assert said(book.cells[1].outputs) == ["a\n", "<b>b</b>", "c\n", "7", "Recorded as demo.\n"]
+    banner, *replayed = said(book.cells[3].outputs)
+    assert "not computed now" in banner and replayed == ["a\n", "<b>b</b>", "c\n", "7"]
