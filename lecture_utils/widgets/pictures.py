@@ -28,9 +28,9 @@ def photograph(name: str, size: int = PHOTOGRAPH_SIZE) -> Tensor:
     -------
     Tensor (3, size, size), float32 in [0, 1]
     """
-    from lecture_utils.data import photographs
+    from lecture_utils.data.photographs import load
 
-    return photographs.load(name, size=size)
+    return load(name, size=size)
 
 
 @lru_cache(maxsize=8)

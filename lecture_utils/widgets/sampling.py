@@ -16,7 +16,7 @@ from .pictures import PHOTOGRAPH_SIZE, grey_photograph
 from .shell import Widget
 
 ZONE_PLATE = "zone plate"
-FINEST = 20  # waves a side at the zone plate's border
+FINEST = 16  # waves a side at the zone plate's border
 ROW_PART = 0.4  # the share of a row that is drawn as a curve
 _TOUR = (
     (
@@ -24,14 +24,14 @@ _TOUR = (
         208,
         False,
         8,
-        "208 samples a side carry up to 104 waves: the rings, at most 20, come out right.",
+        "208 samples a side carry up to 104 waves: the rings, at most 16, come out right.",
     ),
     (
         ZONE_PLATE,
-        32,
+        24,
         False,
         8,
-        "32 samples carry 16 waves: near the border appear rings that are not in the scene.",
+        "24 samples carry 12 waves: near the border appear rings that are not in the scene.",
     ),
     (
         ZONE_PLATE,
@@ -120,7 +120,7 @@ def sampling() -> Widget:
         compute=sample_and_round,
         controls={
             "picture": Choice([ZONE_PLATE, "astronaut", "coffee"], label="scene"),
-            "samples": Slider(16, 208, 8, 32, label="samples a side"),
+            "samples": Slider(16, 208, 8, 24, label="samples a side"),
             "low_pass": Choice(
                 [("off", False), ("on: mean over each pixel", True)], False, label="low-pass filter"
             ),

@@ -180,4 +180,4 @@ def test_rich_frames_are_compressed_to_the_limits_and_hopeless_ones_refused():
     sizes = [len(base64.b64decode(f["src"].split(",")[1])) for f in frames_of(data["text/html"])]
     assert max(sizes) <= FRAME_BYTES and sum(map(len, data.values())) <= BUNDLE_BYTES
     with pytest.raises(ValueError, match="12000 bytes each"):
-        static_bundle(make(compute=lambda **_: rng.random((600, 900, 3))))
+        static_bundle(make(compute=lambda **_: rng.random((400, 600, 3))))
