@@ -34,7 +34,7 @@ def md5(path: Path) -> str:
 
 
 def write_cifar(root: Path, kind: type, monkeypatch: pytest.MonkeyPatch, each: int = 4) -> np.ndarray:
-    """Write every batch of CIFAR-10 or -100 with random pictures; return the training pixels (N, 32, 32, 3)."""
+    """Write every batch of CIFAR-10 or -100 with random pictures; return the training ones."""
     rng = np.random.default_rng(0)
     folder = root / kind.base_folder
     folder.mkdir(parents=True)

@@ -78,10 +78,8 @@ def test_faces_are_half_faces() -> None:
     assert images.shape == (200, 1, 25, 25) and images.dtype == torch.float32
     assert images.min() >= 0 and images.max() <= 1
     assert labels[:100].all() and not labels[100:].any()
-    flat = images.flatten(1)
-    flat = (flat - flat.mean(1, keepdim=True)) / flat.std(1, keepdim=True)
-    alike = [part.mean(0).square().mean() for part in (flat[:100], flat[100:])]  # mean pairwise correlation
-    assert alike[0] > 2 * alike[1]  # faces are aligned and look like each other
+    theirs = skimage.data.lfw_subset()  # its page says: the first hundred are faces
+    np.testing.assert_allclose(images[:, 0].numpy(), theirs, atol=1e-6)
 
 
 def test_a_wheel_without_the_file_gives_one_clear_sentence(
