@@ -59,7 +59,7 @@ def test_surroundings():
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2", "--dist", "loadfile"), ("-n", "2")])
+@pytest.mark.parametrize("arguments", [(), ("-n", "2", "--dist", "loadfile")])
 def test_the_record_holds_what_ran(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
