@@ -175,3 +175,19 @@ def test_keypoint_names_tell_where_they_are_before_turning() -> None:
             assert not (name.startswith(("bottom", "lower", "point", "base")) and y <= middle[1])
             words = name.split()
             assert not ("right" in words and x <= middle[0]) and not ("left" in words and x >= middle[0])
+
+
+@pytest.mark.parametrize("class_id", range(len(CLASSES)))
+def test_solids_are_smooth_on_the_outline_of_their_core(class_id: int) -> None:
+    from lecture_utils.data.toyworld import sdf
+
+    y, x = torch.meshgrid(torch.linspace(-1.1, 1.1, 441), torch.linspace(-1.1, 1.1, 441), indexing="ij")
+    distance, _, nx, ny, nz = sdf.solid(x.flatten(), y.flatten(), class_id)
+    normal = torch.stack([nx, ny, nz]).reshape(3, 441, 441)
+    inside = (distance < 0).reshape(441, 441)
+    assert torch.allclose(normal.square().sum(0), torch.tensor(1.0), atol=1e-4)
+    # A pixel whose normal is more than 25 degrees off the median around it would be a speck.
+    patches = F.unfold(normal[None], 3)[0].reshape(3, 9, -1)
+    middle = F.normalize(patches.median(1).values, dim=0).reshape(3, 439, 439)
+    speck = ((middle * normal[:, 1:-1, 1:-1]).sum(0) < 0.9) & inside[1:-1, 1:-1]
+    assert speck.float().mean() < 2e-4  # none but at the few corners where the slope itself jumps

@@ -24,6 +24,7 @@ from lecture_utils.data.toyworld.shapes import (
 )
 
 CORNERED = frozenset((*POLYGONS, "heart"))
+_THIN = 1e-3  # closer to a core's outline than this, directions are rounding noise
 
 
 @lru_cache(maxsize=32)
@@ -63,12 +64,15 @@ def _to_heart(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.stack(dx, 1), torch.stack(dy, 1), lobes | (x.abs() + y.abs() < h)
 
 
-def outline(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def outline(
+    x: Tensor, y: Tensor, name: str, *, stepped_in: bool = False
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Distance to a core's outline, and the smooth inner distance with its gradient.
 
     Parameters
     ----------
     x, y : (P,) float. name : a key of `shapes.POLYGONS`, or "heart".
+    stepped_in : leave points on the outline as they are.
 
     Returns
     -------
@@ -87,13 +91,13 @@ def outline(x: Tensor, y: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor, Te
     gx, gy = (factor * dx).sum(1), (factor * dy).sum(1)
     pick = which[:, None]
     ox, oy = dx.gather(1, pick)[:, 0] / distance, dy.gather(1, pick)[:, 0] / distance
-    signed = torch.where(inside, -distance, distance)
-    return (
-        signed,
-        torch.where(inside, inner, -distance),
-        torch.where(inside, gx, -ox),
-        torch.where(inside, gy, -oy),
-    )
+    gx, gy = torch.where(inside, gx, -ox), torch.where(inside, gy, -oy)
+    # On the outline itself no direction is nearest: take the slope a little further in.
+    on_line = (distance < _THIN).nonzero()[:, 0]
+    if len(on_line) and not stepped_in:
+        _, _, inner_x, inner_y = outline(0.98 * x[on_line], 0.98 * y[on_line], name, stepped_in=True)
+        gx[on_line], gy[on_line] = inner_x, inner_y
+    return torch.where(inside, -distance, distance), torch.where(inside, inner, -distance), gx, gy
 
 
 def _core_distance(x: Tensor, y: Tensor, name: str) -> Tensor:
