@@ -48,12 +48,18 @@ class Panel:
         self.lines.append(text)
         return self
 
+    def stress(self, label: str, text: str) -> "Panel":
+        """Add a paragraph that the eye should find first: a bold label before it."""
+        self.rows.append(f'<div style="margin-top:6px;{TEXT}"><b>{escape(label)}</b> {escape(text)}</div>')
+        self.lines.append(f"{label} {text}")
+        return self
+
     def code(self, label: str, text: str) -> "Panel":
-        """Add a labelled piece of code or a value."""
-        self.rows.append(
-            f'<div style="margin-top:4px">{escape(label)}</div><pre style="{CODE}">{escape(text)}</pre>'
-        )
-        self.lines.append(f"{label} {text}" if "\n" not in text else f"{label}\n{_indent(text)}")
+        """Add a labelled value or piece of code, on the label's line if it takes one."""
+        short = "\n" not in text
+        inner = f'<pre style="{CODE}{";display:inline;margin:0" if short else ""}">{escape(text)}</pre>'
+        self.rows.append(f'<div style="margin-top:4px;{TEXT}">{escape(label)} {inner}</div>')
+        self.lines.append(f"{label} {text}" if short else f"{label}\n{_indent(text)}")
         return self
 
     def fold(self, label: str, text: str) -> "Panel":

@@ -161,7 +161,7 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
             panel.code(label, text)
     panel.say(found.problem)
     shown = min(max(entry["attempts"], 1), len(exercise.hints))
-    panel.say(f"Hint {shown} of {len(exercise.hints)}: {exercise.hints[shown - 1]}")
+    panel.stress(f"Hint {shown} of {len(exercise.hints)}:", exercise.hints[shown - 1])
     if shown > 1:
         earlier = [f"{i}. {hint}" for i, hint in enumerate(exercise.hints[: shown - 1], start=1)]
         panel.fold("Earlier hints", "\n".join(earlier))

@@ -20,11 +20,24 @@ from lecture_utils.panel import escape, publish
 Question = dict[str, Any]
 # Feedback says in words what its colour says, on a light ground in every theme, and screen readers are told.
 _STYLE = """<style>
-#{id} .Feedback:not(:empty) {{ background: #fff; border-radius: 6px; padding: 6px; margin-top: 4px; }}
-#{id} .Feedback.correct:not(:empty)::before {{ content: "\\2713  Right. "; font-weight: bold; }}
-#{id} .Feedback.incorrect:not(:empty)::before {{ content: "\\2717  Not quite. "; font-weight: bold; }}
-#{id} .MCButton:focus-within {{ outline: 3px solid #56B4E9; }}
-</style>"""
+#{id} .Quiz {{ margin-left: 0; font-size: 1.1em; line-height: 1.4; }}
+#{id} .Answer {{ grid-template-columns: 1fr; grid-gap: 6px; }}
+#{id} .MCButton {{ justify-content: flex-start; gap: 10px; text-align: left; font-size: 1em; padding: 8px
+12px; }} #{id} .MCButton:focus-within {{ outline: 3px solid #56B4E9; }} #{id} .InpLabel {{ color:
+var(--jp-content-font-color1, inherit); font-size: 1em; }} #{id} .Input-text {{ font-size: 1em; }} #{id}
+.Feedback {{ font-size: 1em; text-align: left; }} #{id} .Feedback:not(:empty) {{ background: #fff;
+border-radius: 6px; padding: 6px 12px; margin-top: 4px; }} #{id} .Feedback.correct:not(:empty)::before {{
+content: "\\2713  Right. "; font-weight: bold; }} #{id} .Feedback.incorrect:not(:empty)::before {{ content:
+"\\2717  Not quite. "; font-weight: bold; }} </style>"""
+_BLUE, _GREEN, _RED = "#1B4F72", "#00694B", "#B03A00"
+_COLOURS = {
+    "--jq-multiple-choice-bg": _BLUE,
+    "--jq-many-choice-bg": _BLUE,
+    "--jq-numeric-bg": _BLUE,
+    "--jq-correct-color": _GREEN,
+    "--jq-incorrect-color": _RED,
+    "--jq-numeric-input-bg": "#5D6D7E",
+}
 _SCRIPT = """(function () {{
 var MathJax = undefined;
 {script}
@@ -103,7 +116,7 @@ def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
     random.seed()  # the quiz draws its element's id; two quizzes must differ, the learner's numbers must not
     try:
         with patch.dict(display_quiz.__globals__, display=shown.append):
-            display_quiz(asked, shuffle_answers=False, max_width=700)
+            display_quiz(asked, shuffle_answers=False, max_width=700, colors=dict(_COLOURS))
     finally:
         random.setstate(state)
     page = "".join(part.data for part in shown if hasattr(part, "_repr_html_"))

@@ -26,7 +26,7 @@ def claim_panel(id: str) -> Panel:
         panel.say(f"Out of date. {problem}")
     panel.say(f"Paper: {record.paper}.", faint=True)
     return panel.say(
-        f"Measured {record.date} on {record.device}, torch {record.torch}, {record.seconds:.0f} s in all, "
+        f"Measured {record.date} on {record.device}, torch {record.torch}, {record.seconds:.3g} s in all, "
         f"budget {record.budget}.",
         faint=True,
     )

@@ -6,20 +6,31 @@ the rule in the code; *not reproduced* is a result like any other.
 
 import importlib
 import json
-import math
 import pkgutil
 import platform
 import re
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from lecture_utils import runtime, source
+from lecture_utils.experiments.record import (
+    ClaimError,
+    Record,
+    derive_effect,
+    derive_holds,
+    effect_text,
+    holds,
+    number,
+    plain,
+    rule_text,
+    verdict,
+)  # fmt: skip
 from lecture_utils.experiments.rules import Claim, Experiment, Rule, claim
 from lecture_utils.files import write_atomically
 
@@ -27,53 +38,6 @@ __all__ = [
     "Claim", "ClaimError", "Record", "Rule", "claim", "derive_effect", "derive_holds", "effect_text", "find",
     "ids", "load", "records", "rule_text", "run", "show", "stale", "statements", "verdict",
 ]  # fmt: skip
-
-
-class ClaimError(RuntimeError):
-    """A claim that does not exist, or whose record is missing or damaged; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What was measured for one claim.
-
-    Attributes
-    ----------
-    rules : tuple of Rule
-        All must hold; the first is the one that `effect` is about.
-    figures : list of dict
-        One a seed, with the key ``seed``. A number that was not finite is None.
-    effect : dict
-        mean, low and high (95 % t-interval) and n of the first rule's figure.
-    holds : bool
-        By the rule, from the figures.
-    device, torch : str
-        What computed it.
-    seconds : float
-        Summed over the seeds.
-    source_hash : str
-        Of the experiment and all package code that it reaches.
-    """
-
-    id: str
-    statement: str
-    paper: str
-    rules: tuple[Rule, ...]
-    figures: list[dict[str, Any]]
-    effect: dict[str, float | int | None]
-    holds: bool
-    device: str
-    seconds: float
-    budget: str
-    torch: str
-    source_hash: str
-    date: str
-    note: str = ""
-
-    @property
-    def rule(self) -> Rule:
-        """The first rule."""
-        return self.rules[0]
 
 
 def statements() -> list[Claim]:
@@ -141,15 +105,15 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
     for done, (row, took) in enumerate(_rows(item, budget, workers), start=1):
         figures.append(row)
         seconds += took
-        values = ", ".join(f"{r.figure} = {_number(row[r.figure])}" for r in item.rules)
+        values = ", ".join(f"{r.figure} = {number(row[r.figure])}" for r in item.rules)
         print(f"{id} seed {row['seed']} ({done} of {item.seeds}): {values}  [{took:.1f} s]", flush=True)
     import torch
 
     record = Record(
         id=id, statement=item.statement, paper=item.paper, rules=item.rules, figures=figures,
-        effect=derive_effect(item.rules[0], figures), holds=all(_holds(r, figures) for r in item.rules),
-        device=_device(), seconds=round(seconds, 1), budget=budget, torch=torch.__version__.partition("+")[0],
-        source_hash=fingerprint, date=datetime.now(UTC).date().isoformat(), note=item.note,
+        effect=derive_effect(item.rules[0], figures), holds=all(holds(r, figures) for r in item.rules),
+        device=_device(), seconds=float(f"{seconds:.3g}"), budget=budget, source_hash=fingerprint,
+        torch=torch.__version__.partition("+")[0], date=datetime.now(UTC).date().isoformat(), note=item.note,
     )  # fmt: skip
     try:
         write_atomically(
@@ -186,30 +150,13 @@ def _one_seed(id: str, seed: int, budget: str) -> tuple[dict[str, Any], float]:
     seconds = time.perf_counter() - start
     if not isinstance(figures, Mapping):
         raise ClaimError(f"{id}: an experiment returns a dict of figures, got {type(figures).__name__}.")
-    row = {"seed": seed, **{key: _plain(value, f"{id}: {key}") for key, value in figures.items()}}
+    row = {"seed": seed, **{key: plain(value, f"{id}: {key}") for key, value in figures.items()}}
     for rule in experiment.claim.rules:  # type: ignore[attr-defined]
         if not isinstance(row.get(rule.figure, ""), int | float | None):
             raise ClaimError(
                 f"{id}: the rule's figure {rule.figure!r} must be a number, got {row.get(rule.figure)!r}."
             )
     return row, seconds
-
-
-def _plain(value: Any, where: str) -> Any:
-    """Bring a figure to JSON: floats to 6 significant digits, what is not finite to None."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()  # numpy and torch
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part, f"{where}.{key}") for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part, where) for part in value]
-    raise ClaimError(
-        f"{where} cannot be recorded: wanted numbers, text, lists or dicts, got {type(value).__name__}."
-    )
 
 
 def _device() -> str:
@@ -219,40 +166,6 @@ def _device() -> str:
 
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"{device.type} ({platform.machine()}, one thread)"
-
-
-def derive_effect(rule: Rule, figures: list[dict[str, Any]]) -> dict[str, float | int | None]:
-    """Return mean, 95 % t-interval and n of a rule's figure over the seeds (None where a seed has no
-    number)."""
-    import numpy as np
-    from scipy import stats
-
-    values = [row.get(rule.figure) for row in figures]
-    n = len(values)
-    if not values or any(value is None for value in values):
-        return {"mean": None, "low": None, "high": None, "n": n}
-    array = np.array(values, dtype=float)
-    mean = float(array.mean())
-    half = float(stats.t.ppf(0.975, n - 1) * array.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
-    return {"mean": _plain(mean, ""), "low": _plain(mean - half, ""), "high": _plain(mean + half, ""), "n": n}
-
-
-def _holds(rule: Rule, figures: list[dict[str, Any]]) -> bool:
-    values = [row.get(rule.figure) for row in figures]
-    if not values or any(value is None for value in values):
-        return False
-    if rule.equals is not None:
-        return all(abs(value - rule.equals) <= rule.tolerance for value in values)  # type: ignore[operator]
-    effect = derive_effect(rule, figures)
-    low, high = effect["low"], effect["high"]
-    if len(values) < 3 or low is None or high is None:
-        return False
-    return (rule.above is None or low > rule.above) and (rule.below is None or high < rule.below)
-
-
-def derive_holds(record: Record) -> bool:
-    """Decide a record anew from its figures, by its rules."""
-    return all(_holds(rule, record.figures) for rule in record.rules)
 
 
 def stale(record: Record) -> str | None:
@@ -302,38 +215,6 @@ def records() -> list[Record]:
 
 def _path(id: str) -> Path:
     return runtime.ASSETS / "claims" / f"{id}.json"
-
-
-def verdict(record: Record) -> str:
-    """Return ``"holds"`` or ``"not reproduced"``, from the figures."""
-    return "holds" if derive_holds(record) else "not reproduced"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "not a number"
-
-
-def effect_text(record: Record) -> str:
-    """Return the effect with its interval in words."""
-    figure, effect = record.rule.figure, record.effect
-    if effect["mean"] is None:
-        return f"{figure} is not a number for every seed"
-    mean, low, high = (_number(effect[key]) for key in ("mean", "low", "high"))
-    if effect["n"] == 1:
-        return f"{figure} = {mean} (1 seed)"
-    if effect["low"] == effect["high"]:
-        return f"{figure} = {mean} ({effect['n']} seeds, all equal)"
-    return f"{figure} = {mean}, 95 % interval {low} to {high} ({effect['n']} seeds)"
-
-
-def rule_text(rule: Rule) -> str:
-    """Return a rule in words."""
-    if rule.equals is not None:
-        within = f" within {rule.tolerance:g}" if rule.tolerance else ""
-        return f"{rule.figure} is {rule.equals:g}{within} for every seed"
-    bounds = [f"above {rule.above:g}"] if rule.above is not None else []
-    bounds += [f"below {rule.below:g}"] if rule.below is not None else []
-    return f"the 95 % interval of the mean of {rule.figure} lies {' and '.join(bounds)}"
 
 
 def show(id: str) -> None:
