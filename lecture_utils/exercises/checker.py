@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lecture_utils.exercises import answers, compare, sandbox
+from lecture_utils.exercises import answers, compare, guard
 from lecture_utils.exercises.progress import record
 from lecture_utils.panel import Panel
 
@@ -194,13 +194,13 @@ def examine(exercise: Exercise, answer: Any, *, seconds: float = 10.0) -> Verdic
     names, file, printed, passed = _names(exercise), answers.source_file(answer), "", 0
     for passed, case in enumerate(exercise.cases(np.random.default_rng(0))):
         theirs, ours = compare.clone(case), compare.clone(case)
-        best = sandbox.call(lambda: use(exercise.reference, *ours), seconds=60.0, seed=passed, file=None)  # noqa: B023
+        best = guard.call(lambda: use(exercise.reference, *ours), seconds=60.0, seed=passed, file=None)  # noqa: B023
         if best.kind:
             raise RuntimeError(
                 f"Exercise {exercise.id}: the course's own version fails on a case. {best.problem}"
             )
-        made = sandbox.call(lambda: use(answer, *theirs), seconds=seconds, seed=passed, file=file)  # noqa: B023
-        printed += made.printed[: sandbox.PRINTED - len(printed)]
+        made = guard.call(lambda: use(answer, *theirs), seconds=seconds, seed=passed, file=file)  # noqa: B023
+        printed += made.printed[: guard.PRINTED - len(printed)]
         if made.kind == "unfinished" and passed == 0:
             return Verdict("untouched")
         problem = made.problem or _problem(exercise, made.result, best.result)

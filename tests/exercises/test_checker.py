@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils import runtime
-from lecture_utils.exercises import answers, check, checker, compare, sandbox
+from lecture_utils.exercises import answers, check, checker, compare, guard
 from lecture_utils.exercises.checker import Exercise, examine
 
 progress = importlib.import_module("lecture_utils.exercises.progress")  # the package's name is the function
@@ -187,7 +187,7 @@ def test_exception_shows_type_message_and_line_but_no_traceback(capsys: pytest.C
     assert check("98.1", space["mine"]) is doubled
     text = said(capsys)
     assert "IndexError: index 99 is out of bounds" in text and "line 3" in text
-    assert "Traceback" not in text and "sandbox" not in text
+    assert "Traceback" not in text and "guard" not in text
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), RecursionError(), AssertionError(), KeyError("a")])
@@ -239,7 +239,7 @@ def test_prints_are_kept_and_limited(capsys: pytest.CaptureFixture[str]) -> None
     assert check("98.1", mine) is mine
     text = said(capsys)
     assert "I was here (2,)" in text and "What your code printed" in text
-    assert len(text) < 3 * sandbox.PRINTED
+    assert len(text) < 3 * guard.PRINTED
 
 
 def _loops() -> list[Callable[..., Any]]:
@@ -281,7 +281,7 @@ def test_just_in_time_leaves_no_signal_behind() -> None:
     """The result comes at the very moment when the time is up: either verdict, but never a stray
     interrupt."""
     for tenth_ms in range(60):
-        outcome = sandbox.call(
+        outcome = guard.call(
             lambda t=tenth_ms: time.sleep(0.01 + t / 10_000), seconds=0.012, seed=0, file=None
         )  # type: ignore[misc]
         assert outcome.kind in ("", "loops")
