@@ -10,7 +10,7 @@ from lecture_utils.data.toyworld import sdf
 from lecture_utils.data.toyworld.captions import captions
 from lecture_utils.data.toyworld.layers import Layers
 from lecture_utils.data.toyworld.names import CLASSES
-from lecture_utils.data.toyworld.scene import Scenes
+from lecture_utils.data.toyworld.scene import Scenes, cos_sin
 from lecture_utils.data.toyworld.shapes import KEYPOINT_XY
 
 __all__ = ["boxes_full", "boxes_visible", "captions", "keypoints", "silhouette", "visibility"]
@@ -72,7 +72,7 @@ def keypoints(scenes: Scenes, size: int) -> Tensor:
     device = scenes.key.device
     n, k = scenes.present.shape
     local = torch.as_tensor(KEYPOINT_XY, dtype=torch.float32, device=device)[scenes.class_id]  # (N, K, 5, 2)
-    cos, sin = scenes.turn.double().cos().float()[..., None], scenes.turn.double().sin().float()[..., None]
+    cos, sin = (t[..., None] for t in cos_sin(scenes.turn))
     radius = scenes.radius[..., None]
     x = scenes.centre[..., :1] + radius * (local[..., 0] * cos - local[..., 1] * sin)  # (N, K, 5)
     y = scenes.centre[..., 1:] + radius * (local[..., 0] * sin + local[..., 1] * cos)

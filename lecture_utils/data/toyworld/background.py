@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from lecture_utils.data.toyworld import texture
 from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, SKY_DEPTH_M, STUFF
-from lecture_utils.data.toyworld.scene import Scenes
+from lecture_utils.data.toyworld.scene import Scenes, cos_sin
 
 _TILE_M = 2.8  # metres a texture tile covers
 # sRGB: near and far colour of each kind of ground, and the contrast of its texture.
@@ -42,8 +42,8 @@ def pixel_centres(size: int, device: torch.device) -> Tensor:
 def shoreline(scenes: Scenes, size: int) -> Tensor:
     """y of the shore at each column of pixels, (N, S); above the horizon where there is no far ground."""
     x = pixel_centres(size, scenes.key.device)
-    y, amplitude, cycles, phase = (c[:, None].double() for c in scenes.shore.unbind(1))
-    return (y + amplitude * torch.sin(2 * torch.pi * cycles * x + phase)).float()
+    y, amplitude, cycles, phase = (c[:, None] for c in scenes.shore.unbind(1))
+    return y + amplitude * cos_sin(2 * torch.pi * cycles * x + phase)[1]
 
 
 def stuff_map(scenes: Scenes, size: int) -> Tensor:

@@ -1,10 +1,12 @@
 """Captions from a small grammar, naming only what can be seen.
 
-caption  = things [relation] place "."
-things   = noun phrase {"," noun phrase} ["and" noun phrase]
-noun     = article [material] colour class
-relation = "; the" class "is" ("left of" | "right of" | "in front of" | "behind") "the" class
-place    = ("on" | "before") stuff "under a" ("clear" | "cloudy") "sky"
+caption  = (things | pair [", with" things]) ", on" ground "under a" ("clear" | "cloudy") "sky."
+         | "Nothing stands on the" ground "under a" ("clear" | "cloudy") "sky."
+pair     = noun ("left of" | "right of" | "in front of" | "behind") noun
+things   = noun {"," noun} ["and" noun]
+noun     = ("a" | "an") [material] colour class
+
+The nearest object comes first. Left and right are the viewer's.
 """
 
 import numpy as np

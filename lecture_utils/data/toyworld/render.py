@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from lecture_utils.data.toyworld import annotate, background
-from lecture_utils.data.toyworld.layers import Layers, list_layers, shade, shadow_layers
+from lecture_utils.data.toyworld.layers import Layers, list_layers
+from lecture_utils.data.toyworld.light import shade, shadow_layers
 from lecture_utils.data.toyworld.scene import Scenes
 
 FIELDS = (
     "image", "class_id", "colour_id", "material_id", "present", "boxes_full", "boxes", "visibility",
     "instance", "semantic", "panoptic", "depth", "normals", "silhouette", "keypoints", "captions",
 )  # fmt: skip
-_CHUNK_PIXELS = 64 * 64 * 64  # pixels rendered at a time, so that a chunk stays in the processor's cache
+_CHUNK_PIXELS = 64 * 64 * 64  # pixels rendered at a time, to stay in the processor's cache
 
 
 class Sample:
@@ -32,16 +33,13 @@ class Sample:
     class_id, colour_id, material_id : (N, K) int64, -1 where there is no object. present : (N, K) bool.
     boxes_full : (N, K, 4) float32 x1, y1, x2, y2 in pixels around the whole object, hidden and cut-off parts
         included (may leave the image).
-    boxes : (N, K, 4) float32, likewise around its visible pixels; zeros where none is. Pixel i covers i to i
-        + 1.
-    visibility : (N, K) float32, visible share of the object's pixels that lie in the image; 0 where it has
-        none.
+    boxes : (N, K, 4) float32, likewise around its visible pixels (pixel i covers i to i + 1); zeros if none.
+    visibility : (N, K) float32, visible share of the object's pixels within the image; 0 where it has none.
     instance : (N, S, S) int64, 0 for stuff, k + 1 for the object in place k.
-    semantic : (N, S, S) int64 index into SEMANTIC: stuff 0..3, then 4 + class. panoptic : semantic * 1000 +
-        instance.
+    semantic : (N, S, S) int64 index into SEMANTIC: stuff 0..3, then 4 + class.
+    panoptic : (N, S, S) int64, semantic * 1000 + instance.
     depth : (N, S, S) float32 metres along the viewing axis; the sky is at 100.
-    normals : (N, 3, S, S) float32 unit vectors, camera frame (x right, y down, z into the scene); 0 in the
-        sky.
+    normals : (N, 3, S, S) float32 unit vectors, camera frame (x right, y down, z away); 0 in the sky.
     silhouette : (N, K, S, S) bool, each object's pixels as if it stood alone.
     keypoints : (N, K, 5, 3) float32 x, y in pixels and 1 where visible, else 0; names in KEYPOINTS.
     captions : list of N sentences that name only what can be seen.
@@ -114,7 +112,8 @@ def render(
         )
     if device is not None:
         scenes = scenes.to(device)
-    step = max(1, _CHUNK_PIXELS // (size * size))
+    pixels = _CHUNK_PIXELS * (1 if scenes.key.device.type == "cpu" else 16)
+    step = max(1, pixels // (size * size))
     with torch.no_grad():
         parts = [
             _render_chunk(scenes[i : i + step], size, wanted) for i in range(0, max(1, len(scenes)), step)

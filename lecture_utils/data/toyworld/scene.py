@@ -22,19 +22,19 @@ class Scenes:
     key : (N,) int64, the scene's hash key (captions and texture offsets hang on it).
     horizon : (N,) y of the horizon.
     ground : (N, 2) int64 ids into STUFF: near the camera, and beyond the shore.
-    shore : (N, 4) shoreline between the two: y, amplitude, cycles across the image, phase (radians). y <=
-        horizon means no far ground.
+    shore : (N, 4) shoreline between the two: y, amplitude, cycles across the image, phase (radians); no far
+        ground where it lies above the horizon.
     sky : (N, 2) sky palette position in [0, 1) and cloudiness in [0, 1].
     tint : (N, 3) multiplies the ground's colour.
     offset : (N, 2) texture offset in [0, 1).
     light : (N, 3) unit vector towards the light, camera frame (x right, y down, z into the scene).
-    brightness : (N,) exposure, 1 is a normal day. warmth : (N,) in [-1, 1], colour of the light from cool to
-        warm.
+    brightness : (N,) exposure, 1 is a normal day.
+    warmth : (N,) colour of the light from cool, -1, to warm, 1.
     present : (N, K) bool. class_id, colour_id, material_id : (N, K) int64.
     centre : (N, K, 2). radius : (N, K), image units for one shape unit. turn : (N, K) radians, clockwise.
     depth : (N, K) metres from the camera to the object's plane.
-    rgb, second : (N, K, 3) sRGB albedo and the colour of the pattern. pattern : (N, K, 3) angle (radians),
-        period (shape units), phase.
+    rgb, second : (N, K, 3) sRGB albedo and the colour of the pattern.
+    pattern : (N, K, 3) angle (radians), period (shape units), phase.
     extent : (N, K, 4) left, top, right, bottom of the whole object, image units, from closed form.
     """
 
@@ -103,9 +103,9 @@ class Scenes:
     def moved(self, **changes: Tensor) -> "Scenes":
         """Copy with changed geometry (`centre`, `radius`, `turn`, `class_id`, …) and a new `extent`."""
         new = self.replace(**changes)
-        unit = torch.from_numpy(extents(new.class_id.numpy(), new.turn.double().numpy()))  # (N, K, 4)
-        extent = new.centre.double().repeat(1, 1, 2) + unit * new.radius.double()[..., None]
-        return new.replace(extent=extent.float())
+        unit = extents(new.class_id.cpu().numpy(), new.turn.cpu().double().numpy())  # (N, K, 4) float64
+        grown = torch.from_numpy(unit).float().to(new.radius.device) * new.radius[..., None]
+        return new.replace(extent=new.centre.repeat(1, 1, 2) + grown)
 
     @staticmethod
     def cat(parts: Sequence["Scenes"]) -> "Scenes":
@@ -129,3 +129,9 @@ PER_OBJECT = frozenset(
     {"present", "class_id", "colour_id", "material_id", "centre", "radius", "turn", "depth", "rgb", "second"}
     | {"pattern", "extent"}
 )
+
+
+def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine and sine, float32 from float64 on the CPU: the same on every device, in every batch."""
+    exact = angle.cpu().double()
+    return exact.cos().float().to(angle.device), exact.sin().float().to(angle.device)
