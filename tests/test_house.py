@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -230,6 +231,17 @@ def test_claims_page_shows_both_verdicts_and_what_is_missing(monkeypatch: pytest
 
 
 # --- the house ---
+
+
+def test_every_folder_of_systems_is_under_the_import_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers, forbidden, _ = contracts["contracts"]
+    systems = re.findall(r"\((\w+)\)", " ".join(layers["layers"][-2:]))
+    there = {f"lecture_utils.{name}" for name in systems if (ROOT / "lecture_utils" / name).is_dir()}
+    assert set(forbidden["source_modules"]) == there
+    listed = set(re.findall(r"\((\w+)\)", " ".join(layers["layers"])))
+    found = {path.stem for path in (ROOT / "lecture_utils").iterdir() if path.stem[0] not in "_."}
+    assert found - {"py"} <= listed, "a new part of the package needs its place among the layers"
 
 
 def test_ci_runs_what_a_reader_runs() -> None:

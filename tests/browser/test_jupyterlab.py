@@ -1,4 +1,4 @@
-"""A person opens a chapter in JupyterLab, runs it, moves a widget, answers an exercise wrongly, then rightly."""
+"""A person opens a chapter in JupyterLab, runs it, moves a widget, answers an exercise wrong, then right."""
 
 import re
 import tomllib
