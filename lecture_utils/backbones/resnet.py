@@ -243,6 +243,8 @@ class CifarNet(nn.Module):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth: got {depth}, want 6n + 2 with n ≥ 1: 8, 14, 20, 32, …")
+        if shortcut not in ("identity", "projection"):
+            raise ValueError(f"shortcut: got {shortcut!r}, want 'identity' or 'projection'")
         kind = shortcut if residual else "none"
         self.in_channels, n = in_channels, (depth - 2) // 6
         self.stem = nn.Sequential(

@@ -218,6 +218,8 @@ def test_bad_input_is_named() -> None:
             CifarNet(depth, residual=True)
     with pytest.raises(ValueError, match="shortcut: got 'add', want 'identity'"):
         CifarNet(8, residual=True, shortcut="add")
+    with pytest.raises(ValueError, match="shortcut: got 'none'"):
+        CifarNet(8, residual=True, shortcut="none")  # a plain net is residual=False, never a residual in name
     for net in (CifarNet(8, residual=True), ResNet(BasicBlock, (1, 1, 1, 1), width=4)):
         for bad, message in [
             (torch.zeros(3, 32, 32), "for one image use x"),
