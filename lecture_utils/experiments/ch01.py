@@ -163,6 +163,7 @@ def steps_to_error(
         The error on 1,024 of the 2,048 training images, every 20 steps from step 0.
     """
     images, labels = toyworld.classification(2048, size=16, seed=seed)
+    images = images - images.mean(0)  # the mean picture is subtracted, as in the paper's section 2
     torch.manual_seed(seed)
     model = four_layer_net(activation, len(toyworld.CLASSES))
     optimizer = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
@@ -192,13 +193,15 @@ def fastest_rate(activation: str, target: float, cap: int) -> tuple[float, int]:
     paper="A. Krizhevsky, I. Sutskever, G. Hinton, ImageNet Classification …, NeurIPS 2012 (figure 1)",
     rule=Rule("log2_speedup", above=0.0),
     seeds=5,
+    note="First measured without subtracting the mean picture, which the paper does: log2_speedup -0.69, 95 % "
+    "interval -0.95 to -0.44, not reproduced. Measured once more with it; that is the result shown.",
 )
 def c01_2_relu(seed: int, budget: str) -> Figures:
     """Steps to 25 % training error on toy-world objects with ReLU and with tanh.
 
-    Objects of 16 × 16 pixels, no regularisation (the paper's figure 1). `log2_speedup` is log2(steps of
-    tanh / steps of ReLU): 1 means twice as fast. The learning rate is chosen for each activation apart, as
-    the fastest of six on a tuning seed.
+    Objects of 16 × 16 pixels with the mean picture subtracted, no regularisation (the paper's figure 1).
+    `log2_speedup` is log2(steps of tanh / steps of ReLU): 1 means twice as fast. The learning rate is
+    chosen for each activation apart, as the fastest of six on a tuning seed.
     """
     target, cap = 0.25, 4000 if budget == "full" else 600
     steps, curves, rates = {}, {}, {}
