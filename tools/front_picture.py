@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from lecture_utils import plotting
 from lecture_utils.data import toyworld
-from PIL import Image
 
 OUT = Path(__file__).resolve().parent.parent / "assets" / "images" / "front.png"
 LAYERS = ["image", "boxes", "panoptic", "depth", "normals", "keypoints"]
