@@ -126,7 +126,7 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "… falls a little: each block loses a small correction.",
             False,
-            "It is the other way round: F(x) is the correction, x the signal.",
+            "F(x) is what a block adds; x is what it adds to, and that is gone nine times in a row.",
         ),
         (
             "… falls to about chance.",

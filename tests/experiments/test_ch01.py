@@ -61,11 +61,18 @@ def test_four_layer_nets_differ_only_in_activation_and_scale() -> None:
 
 
 def test_steps_to_error_stops_at_the_target_and_at_the_cap() -> None:
-    steps, errors = ch01.steps_to_error("ReLU", 0.03, seed=0, target=1.0, cap=40)
+    steps, errors, _ = ch01.steps_to_error("ReLU", 0.03, seed=0, target=1.0, cap=40)
     assert (steps, len(errors)) == (0, 1)
-    steps, errors = ch01.steps_to_error("ReLU", 0.0, seed=0, target=0.0, cap=40)
+    steps, errors, _ = ch01.steps_to_error("ReLU", 0.0, seed=0, target=0.0, cap=40)
     assert (steps, len(errors)) == (40, 3)
     assert len(set(errors)) == 1  # rate 0: nothing learned
+
+
+def test_idle_share_counts_closed_gates() -> None:
+    x = torch.tensor([[-3.0, -0.1, 0.1, 3.0]])
+    assert ch01.idle_share(nn.Sequential(nn.ReLU()), x) == 0.5  # off below zero
+    assert ch01.idle_share(nn.Sequential(nn.Tanh()), x) == 0.5  # flat at both ends
+    assert ch01.idle_share(nn.Sequential(nn.Identity(), nn.Tanh(), nn.ReLU()), x) == 0.5
 
 
 @pytest.mark.system("S01.2")
