@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 #: Above this size a figure is reduced to a palette of 256 colours, so that notebooks stay small.
-PALETTE_ABOVE_BYTES = 60_000
+PALETTE_ABOVE_BYTES = 12_000
 
 
 def pixels(fig: Figure, dpi: float | None = None) -> np.ndarray:
