@@ -276,3 +276,12 @@ def test_readme_links_lead_somewhere() -> None:
         links = re.findall(r"\]\(([^)#]+)\)", text) + re.findall(r'(?:src|href)="([^"#]+)"', text)
         for link in links:
             assert link.startswith("https://") or (ROOT / link).exists(), f"{page}: {link}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks" / "src").glob("*.py")), ids=lambda path: path.stem
+)
+def test_code_in_a_chapter_keeps_to_the_line_length(path: Path) -> None:
+    """A learner reads code in a narrow cell; prose wraps by itself."""
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+    assert [number for number, line in lines if len(line) > 110 and not line.startswith("#")] == []
