@@ -52,7 +52,7 @@ def png_bytes(image: np.ndarray, *, limit: int | None = PALETTE_ABOVE_BYTES, lev
     picture = Image.fromarray(image)
     data = _encode(picture, level)
     if limit is not None and len(data) > limit:
-        few = picture.quantize(colors=256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE, kmeans=1)
         data = min(data, _encode(few, level), key=len)
     return data
 
