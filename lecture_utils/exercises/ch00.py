@@ -147,7 +147,9 @@ def _eight_bit_overflow(x: Tensor, bits: int) -> Tensor:
 
 
 def _quantise_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    yield torch.tensor([0.6]), 1
     yield torch.tensor([0.0, 0.4, 0.6, 1.0]), 1
+    yield torch.tensor([0.6]), 2
     yield torch.tensor([0.0, 0.30, 0.55, 0.90, 1.0]), 2
     for bits in (3, 4, 8):
         yield torch.from_numpy(rng.uniform(0, 1, (3, 4, 5))).float(), bits
@@ -236,8 +238,11 @@ def _mask_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 def _same_box(got: Any, want: Any) -> bool:
-    got = torch.as_tensor(got, dtype=torch.float32)
-    return got.shape == want.shape and bool(torch.allclose(got, want))
+    return isinstance(got, Tensor) and got.shape == want.shape and bool(torch.allclose(got.float(), want))
+
+
+def _box_tuple(mask: Tensor) -> tuple[int, ...]:
+    return tuple(int(v) for v in mask_to_box(mask))
 
 
 EXERCISES = [
@@ -299,7 +304,7 @@ EXERCISES = [
     ),
     Exercise(
         id="00.5",
-        title="How far apart are two hues?",
+        title="The distance between two hues",
         reference=hue_distance,
         cases=_hue_cases,
         hints=(
@@ -321,7 +326,7 @@ EXERCISES = [
             "And an empty mask has no smallest row: answer zeros.",
             "(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), or torch.zeros(4) if none.",
         ),
-        mistakes=(_box_swapped, _box_short, _box_width_height, _box_empty_crashes),
+        mistakes=(_box_swapped, _box_short, _box_width_height, _box_empty_crashes, _box_tuple),
         same=_same_box,
     ),
 ]

@@ -42,20 +42,20 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         ("24 million", False, "Half of the sites are green, but every site measures one number."),
     ),
     "00.6": _choice(
-        "We fit a scene's parameters to its picture by gradient descent. Which start will fail?",
+        "We fit a scene's parameters to its picture by small steps that lower the error. Which start fails?",
         ("a wrong colour in nearly the right place", False, "Where the shapes overlap, colour has a slope."),
         (
             "a place that does not overlap the true object at all",
             True,
-            "Then no small move makes the picture more alike: nothing pulls towards the truth.",
+            "Then no small move of the object makes the picture more alike.",
         ),
         ("none: less error is always a step nearer the truth", False, "Wait for the loss curve."),
     ),
     "00.7": _choice(
         "Pixel values are stored as 8-bit integers, 0 to 255. You add 80 to a photograph to brighten it. "
-        "What happens to the brightest parts?",
-        ("they stay white", False, "Only if something clips them at 255."),
-        ("they turn nearly black", True, "250 + 80 = 330, and 330 − 256 = 74."),
+        "What happens to values above 175?",
+        ("they stay at 255", False, "Only if something clips them at 255."),
+        ("they wrap round to small numbers", True, "250 + 80 = 330, and 330 − 256 = 74."),
         ("Python raises an error", False, "NumPy arrays of small integers wrap round and say nothing."),
     ),
 }

@@ -22,11 +22,11 @@ STUFF = 4  # the first labels of a semantic map: sky, grass, water, sand
 LAYERS = ("image", "boxes", "boxes_full", "instance", "semantic", "panoptic", "depth", "normals", "keypoints")
 TITLES = {
     "image": "image",
-    "boxes": "boxes (visible part)",
-    "boxes_full": "boxes (full extent)",
+    "boxes": "visible boxes",
+    "boxes_full": "full boxes",
     "instance": "instances",
     "semantic": "semantic classes",
-    "panoptic": "panoptic: class and instance",
+    "panoptic": "panoptic",
     "depth": "depth (m)",
     "normals": "surface normals",
     "keypoints": "keypoints",
