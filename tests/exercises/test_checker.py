@@ -143,7 +143,7 @@ def _stubs() -> list[Any]:
     return [dots, documented, passed, raising, begun, ..., None]
 
 
-@pytest.mark.parametrize("stub", _stubs(), ids=str)
+@pytest.mark.parametrize("stub", _stubs(), ids=lambda stub: getattr(stub, "__name__", repr(stub)))
 def test_untouched_stub_gets_one_friendly_line_and_no_attempt(
     stub: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
