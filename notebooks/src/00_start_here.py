@@ -170,7 +170,7 @@ covered = np.full_like(board, 0.94)
 for r, c in (A, B):
     covered[r - 26 : r + 26, c - 40 : c + 40] = board[r - 26 : r + 26, c - 40 : c + 40]
 titles = ["the picture", "covered but for two patches", "paint R", "light L"]
-fig = plotting.image_grid([board, covered, paint, light], titles, columns=2, size=2.75,
+fig = plotting.image_grid([board, covered, paint, light], titles, columns=2, size=2.65,
                           suptitle="A and B differ in paint and in light; the product is the same")
 for panel, name, (r, c) in ((0, "A", A), (0, "B", B), (1, "A", A), (1, "B", B)):
     fig.axes[panel].text(c, r, name, color="white", ha="center", va="center", fontweight="bold")
@@ -365,19 +365,20 @@ seen = [int(torch.fft.rfft(wave - 0.5).abs().argmax()) for wave in waves]  # the
 predicted = [apparent_frequency(f, rate) for f in cycles]
 worst = max(abs(p - s) for p, s in zip(predicted, seen, strict=True))
 print(f"{len(seen)} waves; largest error of the prediction: {worst:.0f} cycles")
-kept = [sample(formation.grating(f), rate, low_pass=True)[0].std(correction=0) * 8**0.5 for f in cycles]  # 1/√8 is 1
+kept = [sample(formation.grating(f), rate, low_pass=True)[0].std(correction=0) * 8**0.5 for f in cycles]
 
 # %%
 fig = Figure(figsize=(7, 2.3), layout="constrained")
 left, right = fig.subplots(1, 2)
 plotting.curves({"": (cycles, predicted)}, "cycles in the scene", "cycles seen", "Frequency folds", ax=left)
 left.plot(cycles[::3], seen[::3], "o", color="#E69F00", markersize=4)
-left.legend(["predicted", "seen"], loc="lower center", bbox_to_anchor=(0.5, -0.75), ncols=2)
+left.legend(["predicted", "seen"], loc="upper right", ncols=2)
+left.set_ylim(-0.5, 21)
 plotting.curves({"": (cycles[1:], kept[1:])}, "cycles in the scene", "contrast kept",
                 "Averaging first hushes the liars", ax=right)
 right.axvspan(rate / 2, 96, color="#D55E00", alpha=0.08)
 right.text(56, 0.65, "can only be seen\nas something false", ha="center", color="#9A4400")
-show(fig, "Left: the frequency seen in 32 samples rises to almost 16 cycles and falls back, again and again; dots "
+show(fig, "Left: the frequency seen in 32 samples rises to almost 16 cycles and falls back, and again; dots "
      "lie on the predicted line. Right: the contrast left by averaging over a pixel falls with frequency.")
 
 # %% [markdown]
@@ -393,7 +394,7 @@ show(fig, "Left: the frequency seen in 32 samples rises to almost 16 cycles and 
 # %% tags=["slide"]
 motorcycle = photographs.load("motorcycle")[:, 180:420, 330:570]
 views = [motorcycle, formation.downsample(motorcycle, 4, low_pass=False), formation.downsample(motorcycle, 4)]
-fig = plotting.image_grid(views, ["photograph", "every 4th pixel", "blurred first"], columns=3, size=1.3,
+fig = plotting.image_grid(views, ["photograph", "every 4th pixel", "blurred first"], columns=3, size=1.25,
                           suptitle="Sampling without a filter invents edges")
 show(fig, "A motorcycle's engine; every fourth pixel gives jagged, broken edges; blurring first gives smooth ones.")
 
@@ -441,7 +442,7 @@ fig = Figure(figsize=(7.2, 2.1), layout="constrained")
 *left, right = fig.subplots(1, 4, width_ratios=[1, 1, 1, 1.6])
 for ax, k in zip(left, (1, 2, 4), strict=True):
     plotting.bare(ax, f"{2**k} levels").imshow(plotting.to_image(round_to_bits(coffee, k)))
-plotting.curves({"": (bits, theory)}, "bits", "mean square error", "Each bit cuts the error, soon to a quarter", log_y=True, ax=right)
+plotting.curves({"": (bits, theory)}, "bits", "mean square error", "Soon a quarter per bit", log_y=True, ax=right)
 right.plot(bits, errors, "o", color="#E69F00")
 right.legend(["Δ²/12", "photograph"])
 show(fig, "A cup of coffee rounded to one, two and four bits per channel, with fewer and fewer false "
@@ -710,7 +711,8 @@ def draw(scenes, theta, k=0, blur=0.0, size=40):
 k = known.class_id[0].tolist().index(toyworld.CLASSES.index("ring"))  # which object is the ring
 truth = read(scene, k)  # (1, 7)
 near, far = draw(scene[[0] * 7], truth + NUDGE.diag(), k, size=96), draw(scene, truth, k, size=96)
-slopes = [plotting.signed_image(s.mean(0), max(float(s.mean(0).abs().max()), 0.01)) for s in near - far]  # seven pictures (96, 96, 3)
+slopes = (near - far).mean(1)  # (7, 96, 96)
+slopes = [plotting.signed_image(s, max(float(s.abs().max()), 0.01)) for s in slopes]
 views = [v[40:84, 2:46] for v in (plotting.to_image(far[0]), *slopes)]
 titles = ["picture", "x", "y", "size", "turn", "red", "green", "blue"]
 fig = plotting.image_grid(views, titles, columns=8, size=1.0,
@@ -758,7 +760,8 @@ def fit(scenes, target, theta, *, k=0, blur=0.0, steps=8):
 
 predict("00.6")
 
-# %% tags=["slide"]
+# %% tags=["slide", "nbval-ignore-output"]
+# The last digits of a fit differ between processors.
 target, views, titles = draw(scene, truth, k), [], []
 starts = {"near": truth + torch.tensor([-0.04, 0.04, -0.02, 0.5, -0.4, -0.1, 0.3]),
           "far": torch.tensor([[0.15, 0.85, 0.12, 0.0, 0.5, 0.5, 0.5]])}
@@ -769,8 +772,8 @@ for name, start in starts.items():
     print(f"{name:>4}: RMS difference {errors[0]:.3f} -> {errors[-1]:.3f}; ends {off:.2f} pixels off")
     views += [draw(scene, path[step], k, size=120)[0] for step in (0, 1, 3, 12)]
     titles += [f"{name}, step {step}" for step in (0, 1, 3, 12)]
-fig = plotting.image_grid(views, titles, columns=4, size=1.35,
-                          suptitle="From nearby, the search finds the ring; from afar, it paints one like water")
+fig = plotting.image_grid(views, titles, columns=4, size=1.28,
+                          suptitle="From nearby it finds the ring; from afar it paints camouflage")
 show(fig, "Eight pictures of two fits. From a nearby start the ring moves to its place and takes its colour. "
      "From a far start it stays where it is and takes the colour of the water.")
 
@@ -809,7 +812,8 @@ show(fig, "Error against the ring's position, sharp and with two blurs. All are 
 # to the first six scenes and believes the one whose best picture comes closest: classification without a
 # single training example.
 
-# %% tags=["slide"]
+# %% tags=["slide", "nbval-ignore-output"]
+# How many scenes are recovered hangs on last digits, which differ between processors.
 def coarse_to_fine(scenes, target, theta, plan=((6, 6), (3, 5), (1, 4), (0, 6)), k=0):
     """Fit with less and less blur; plan lists (blur in pixels, steps). Gives parameters, RMS differences."""
     for blur, steps in plan:
@@ -822,21 +826,24 @@ targets, grey = draw(tests, read(tests)), torch.tensor([[0.5, 0.65, 0.12, 0.0, 0
 sharp, sharp_error = coarse_to_fine(tests, targets, grey, plan=((0, 21),))
 found, error = coarse_to_fine(tests, targets, grey)
 good = (error < 0.01).tolist()
-quarter = torch.tensor([0.0, 0.0, 0.0, -math.pi / 2, 0.0, 0.0, 0.0])
-_, second_error = coarse_to_fine(tests, targets, grey + quarter)
-for name, e in (("sharp throughout", sharp_error), ("coarse to fine", error),
-                ("and a second start, a quarter turned", torch.minimum(error, second_error))):
+rest, best_error = (error >= 0.01).nonzero()[:, 0], error.clone()
+for turn in (math.pi / 2, math.pi, -math.pi / 2):  # the rest again, from three other turns
+    again = grey[rest] + turn * torch.eye(7)[3]
+    best_error[rest] = best_error[rest].minimum(coarse_to_fine(tests[rest], targets[rest], again)[1])
+for name, e in (("sharp throughout", sharp_error), ("coarse to fine", error), ("from four turns", best_error)):
     print(f"recovered: {int((e < 0.01).sum()):2d} of 12  {name}")
+
 
 # %%
 views = torch.stack([targets, draw(tests, sharp), draw(tests, found)], 1).flatten(0, 1)
 titles = [t for i in range(12) for t in ("target", "sharp only", "found" if good[i] else "NOT found")]
 fig = plotting.image_grid(views, titles, columns=9, size=0.8,
-                          suptitle="Coarse to fine finds some of what the sharp search hides")
+                          suptitle="Coarse to fine finds what the sharp search hides, or turns it wrongly")
 show(fig, "Twelve test scenes in threes: the target; the sharp search's outcome, objects often shrunk into "
-     "the background; and the outcome from coarse to fine, which equals the target in half of the scenes.")
+     "the background; and the outcome from coarse to fine, equal to the target or wrongly turned.")
 
-# %%
+# %% tags=["nbval-ignore-output"]
+# Which shape fits best hangs on last digits, which differ between processors.
 kinds = len(toyworld.CLASSES)
 every = tests[torch.arange(6).repeat_interleave(kinds)]
 every = every.replace(class_id=torch.arange(kinds).repeat(6)[:, None])
@@ -849,8 +856,8 @@ for g, t in zip(guess.tolist(), label.tolist(), strict=True):
 # %% [markdown] tags=["slide"]
 # ### Where it must fail
 #
-# Better, and far from solved; and with twelve scenes the numbers are rough. Camouflage and a wrong turn are
-# failures of *search*; a better start mends them. Other failures no search can mend, because **the picture
+# Better, and not solved; and with twelve scenes the numbers are rough. Camouflage and a wrong turn are
+# failures of *search*; better starts mend most. Other failures no search can mend, because **the picture
 # does not contain the answer**. Predict each before you measure it:
 #
 # * **Occlusion.** One object stands right behind another. Paint it black. How much does the picture change?
@@ -935,7 +942,7 @@ for name, channel in zip(("red", "green", "blue"), cat, strict=True):
 views = [cat, cat + 80, (cat.float() / 255 + 80 / 255).clamp(0, 1)]
 fig = plotting.image_grid(views, ["as it was", "bytes + 80", "floats, clipped"], columns=3, size=1.3,
                           suptitle="Bytes wrap around without a word")
-show(fig, "A cat; brightened as bytes, its bright parts turn cyan, because only red wrapped; as clipped floats, white.")
+show(fig, "A cat; brightened as bytes, its bright parts turn cyan, as only red wraps; as clipped floats, white.")
 
 # %% tags=["subslide"]
 def best_x(size, half):
@@ -961,9 +968,9 @@ for size in (16, 32, 64):
 # | A lens blurs, distorts, darkens corners | A pinhole, sharp everywhere | Real cameras must be calibrated |
 # | Photons arrive at random; electronics add noise | No noise | Real fits stop improving at the noise |
 # | Sensors measure linear light; files hold a curve of it | Paint × light in file values | Off shades |
-# | Demosaicing borrows detail across channels (Malvar et al., 2004) | Bilinear | The fringes you saw |
+# | Demosaicing borrows across channels (Malvar et al., 2004) | Bilinear | The fringes you saw |
 # | White balance, tone curves, JPEG | None | A photograph is an interpretation before we begin |
-# | A learned encoder names the parameters at once (Kulkarni et al., 2015) | A grey start, coarse to fine | Fails in clutter |
+# | A learned first guess (Kulkarni et al., 2015) | A grey start, coarse to fine | Fails in clutter |
 #
 # ### With the tools of the trade
 #
