@@ -30,18 +30,12 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         ("5 cycles, clean and wrong", True, "32 − 27 = 5: nothing in the samples tells them apart."),
     ),
     "00.4": _choice(
-        "Each further bit per pixel divides the mean squared quantisation error by",
-        ("2", False, "The step Δ halves. The error is squared."),
-        ("about 4", True, "Δ halves and the error goes with Δ²."),
-        ("256", False, "That is the number of levels of 8 bits."),
-    ),
-    "00.5": _choice(
         "A 12-megapixel photograph holds 36 million numbers. How many of them did the sensor measure?",
         ("all 36 million", False, "Each photosite sits behind one colour filter."),
         ("12 million", True, "One number a pixel; the other two are computed."),
         ("24 million", False, "Half of the sites are green, but every site measures one number."),
     ),
-    "00.6": _choice(
+    "00.5": _choice(
         "We fit a scene's parameters to its picture by small steps that lower the error. Which start fails?",
         ("a wrong colour in nearly the right place", False, "Where the shapes overlap, colour has a slope."),
         (
@@ -51,7 +45,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         ),
         ("none: less error is always a step nearer the truth", False, "Wait for the loss curve."),
     ),
-    "00.7": _choice(
+    "00.6": _choice(
         "Pixel values are stored as 8-bit integers, 0 to 255. You add 80 to a photograph to brighten it. "
         "What happens to values above 175?",
         ("they stay at 255", False, "Only if something clips them at 255."),
