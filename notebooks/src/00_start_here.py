@@ -396,7 +396,7 @@ motorcycle = photographs.load("motorcycle")[:, 180:420, 330:570]
 views = [motorcycle, formation.downsample(motorcycle, 4, low_pass=False), formation.downsample(motorcycle, 4)]
 fig = plotting.image_grid(views, ["photograph", "every 4th pixel", "blurred first"], columns=3, size=1.25,
                           suptitle="Sampling without a filter invents edges")
-show(fig, "A motorcycle's engine; every fourth pixel gives jagged, broken edges; blurring first gives smooth ones.")
+show(fig, "A motorcycle's engine; every fourth pixel gives jagged edges; blurring first gives smooth ones.")
 
 # %% tags=["skip"]
 from lecture_utils.widgets import present, sampling, scene_browser
@@ -442,7 +442,7 @@ fig = Figure(figsize=(7.2, 2.1), layout="constrained")
 *left, right = fig.subplots(1, 4, width_ratios=[1, 1, 1, 1.6])
 for ax, k in zip(left, (1, 2, 4), strict=True):
     plotting.bare(ax, f"{2**k} levels").imshow(plotting.to_image(round_to_bits(coffee, k)))
-plotting.curves({"": (bits, theory)}, "bits", "mean square error", "Soon a quarter per bit", log_y=True, ax=right)
+plotting.curves({"": (bits, theory)}, "bits", "square error", "Soon a quarter per bit", log_y=True, ax=right)
 right.plot(bits, errors, "o", color="#E69F00")
 right.legend(["Δ²/12", "photograph"])
 show(fig, "A cup of coffee rounded to one, two and four bits per channel, with fewer and fewer false "
@@ -717,7 +717,7 @@ views = [v[40:84, 2:46] for v in (plotting.to_image(far[0]), *slopes)]
 titles = ["picture", "x", "y", "size", "turn", "red", "green", "blue"]
 fig = plotting.image_grid(views, titles, columns=8, size=1.0,
                           suptitle="How pixels answer to each parameter (each panel on its own scale)")
-show(fig, "The ring; its edges change with x, y and size, its surface with red, green and blue; turn does nothing.")
+show(fig, "The ring; edges change with x, y and size, the surface with red, green, blue; turn does nothing.")
 
 # %% [markdown]
 # A ring can be turned all day, and nothing shows; and where the square hides the ring, no parameter has any
@@ -750,7 +750,7 @@ def fit(scenes, target, theta, *, k=0, blur=0.0, steps=8):
         for damping in (1e-3, 0.1, 3.0):
             damped = square + torch.diag_embed(damping * square.diagonal(dim1=1, dim2=2) + 1e-4)
             trial = theta + NUDGE * torch.linalg.solve(damped, right)[..., 0]
-            trials.append(torch.cat([trial[:, :4], trial[:, 4:].clamp(0.02, 0.97)], 1))  # colours stay colours
+            trials.append(torch.cat([trial[:, :4], trial[:, 4:].clamp(0.02, 0.97)], 1))
         pictures = g(torch.stack(trials))
         best = (pictures - want).square().mean(2).argmin(0), torch.arange(n)
         theta, now = torch.stack(trials)[best], pictures[best]
@@ -795,7 +795,7 @@ slide[:, 0] = torch.linspace(0.0, 1.0, 101)
 for blur in (0, 3, 6):
     loss = (draw(alone[[0] * 101], slide, k, blur) - draw(alone, truth, k, blur)).square().mean((1, 2, 3))
     lines[f"blur {blur}"] = (slide[:, 0], loss / loss.max())
-fig = plotting.curves(lines, "x of the ring (dotted: the true one)", "error / its largest", "A blur widens the valley")
+fig = plotting.curves(lines, "x of the ring (dotted: true)", "error / largest", "A blur widens the valley")
 fig.axes[0].axvline(float(truth[0, 0]), color="#222222", linewidth=0.8, linestyle=":")
 fig.set_size_inches(7, 2.3)
 show(fig, "Error against the ring's position, sharp and with two blurs. All are lowest at the true "
@@ -830,7 +830,7 @@ rest, best_error = (error >= 0.01).nonzero()[:, 0], error.clone()
 for turn in (math.pi / 2, math.pi, -math.pi / 2):  # the rest again, from three other turns
     again = grey[rest] + turn * torch.eye(7)[3]
     best_error[rest] = best_error[rest].minimum(coarse_to_fine(tests[rest], targets[rest], again)[1])
-for name, e in (("sharp throughout", sharp_error), ("coarse to fine", error), ("from four turns", best_error)):
+for name, e in (("sharp all along", sharp_error), ("coarse to fine", error), ("from four turns", best_error)):
     print(f"recovered: {int((e < 0.01).sum()):2d} of 12  {name}")
 
 
@@ -942,7 +942,7 @@ for name, channel in zip(("red", "green", "blue"), cat, strict=True):
 views = [cat, cat + 80, (cat.float() / 255 + 80 / 255).clamp(0, 1)]
 fig = plotting.image_grid(views, ["as it was", "bytes + 80", "floats, clipped"], columns=3, size=1.3,
                           suptitle="Bytes wrap around without a word")
-show(fig, "A cat; brightened as bytes, its bright parts turn cyan, as only red wraps; as clipped floats, white.")
+show(fig, "A cat; brightened as bytes, its bright parts turn cyan: only red wraps; as clipped floats, white.")
 
 # %% tags=["subslide"]
 def best_x(size, half):
