@@ -58,9 +58,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "put together": "no one model runs through the chapter: it is a tour",
         "train": "nothing is trained before chapter 01",
         "evaluate": "nothing is trained before chapter 01",
-        "failures": "nothing is trained before chapter 01",
         "claims": "the syllabus has no claim for this chapter",
-        "paper and toy": "no paper is rebuilt; image formation has closed forms",
         "with real weights": "no system of this chapter has weights",
     },
 }
