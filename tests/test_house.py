@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import check
 import pytest
@@ -186,6 +187,15 @@ def test_the_course_lists_the_whole_syllabus() -> None:
             module = system.get("module", "")
             path = ROOT / Path(*module.split("."))
             assert not module or path.with_suffix(".py").exists() or (path / "__init__.py").exists(), module
+
+
+@pytest.mark.parametrize("chapter", [c for c in tables.course() if "file" in c], ids=lambda c: c["number"])
+def test_minutes_are_those_of_the_chapter_s_own_plan(chapter: dict[str, Any]) -> None:
+    """Each chapter opens on a table: part, minutes, part, minutes."""
+    text = (ROOT / "notebooks" / "src" / f"{chapter['file']}.py").read_text(encoding="utf-8")
+    plan = re.search(r"^# \| Part \| Minutes.*?\n#\n", text, re.MULTILINE | re.DOTALL)
+    assert plan, "no table of parts and minutes"
+    assert sum(int(minutes) for minutes in re.findall(r"\| (\d+) (?=\|)", plan[0])) == chapter["minutes"]
 
 
 def test_every_notebook_is_listed() -> None:
