@@ -664,7 +664,7 @@ for claim, hit in ((successes, said == truth), (failures, said != truth)):
     plotting.show(figure, f"Small pictures of distant objects with the network's answers. {claim}.")
 
 # %% [markdown]
-# **Why these?** On pictures like those it trained on there is nothing left to fail: a network with unlimited fresh pictures of a clean world masters it, and new pairs of shape and colour
+# **Why these?** On pictures like those it trained on there is next to nothing left to fail: a network with unlimited fresh pictures of a clean world masters it, and new pairs of shape and colour
 # do not trouble it either, since it never needed the colour. Distance does. The rows of the matrix say what is lost first: the star goes first, mostly to the cross, then the square, to cross and capsule. A plausible reading is that tips and corners are a pixel wide out there; we have not tested it. Nothing in a convolution knows about *scale*: weights are shared over places, not over sizes, and hardly any training object was this small. To its credit the confidence falls with the accuracy (it was trained with label smoothing, which keeps it below 100 % even where it is right). **Equivariance to shifts is built in; everything else has to be in the data.**
 
 # %% [markdown] tags=["slide"]
@@ -864,7 +864,7 @@ plotting.show(figure, "Accuracy in training mode rises with the test batch, from
 # %% [markdown] tags=["slide"]
 # ## 18 · With a GPU: the full ResNet-18
 #
-# The cell below trains the real ResNet-18 on 60,000 pictures of 64 × 64 pixels. It takes a minute on a graphics card and would take hours here, so without one it only says what it would do.
+# The cell below trains the real ResNet-18 on 60,000 pictures of 64 × 64 pixels. That is too much work for a CPU in a lecture, so without a graphics card it only says what it needs.
 
 # %%
 # %%gpu ch01_resnet18
