@@ -431,6 +431,7 @@ dense_share = sum(p.numel() for p in network.classifier.parameters()) / sum(p.nu
 title = f"AlexNet: 61.1 M parameters, {dense_share:.0%} of them in three dense layers"
 figure = plotting.architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
 plotting.show(figure, "AlexNet as blocks: five convolutions and three pools, 224 to 6 pixels, then three dense layers.")
+del network  # 244 MB
 
 # %% tags=["show"]
 from collections.abc import Callable, Iterable
