@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Generator
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move the learner's folder out of the way, and keep the record where tests run or are gathered."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: tests of the Stop button
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # need the handler that a terminal gives
     home = tempfile.mkdtemp(prefix="course-tests-")
     before = {name: os.environ.get(name) for name in ("COURSE_HOME", "IPYTHONDIR")}
     os.environ |= {name: str(Path(home) / name.lower()) for name in before}
