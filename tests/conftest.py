@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move the learner's folder out of the way, and keep the record where tests run or are gathered."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: tests of the Stop button
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # need the handler that a terminal gives
+    # A shell ignores interrupts for what it starts in the background; the Stop button's tests need a handler.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tempfile.mkdtemp(prefix="course-tests-")
     before = {name: os.environ.get(name) for name in ("COURSE_HOME", "IPYTHONDIR")}
     os.environ |= {name: str(Path(home) / name.lower()) for name in before}
