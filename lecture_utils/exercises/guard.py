@@ -138,16 +138,17 @@ def _time_limit(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    over, fired, raised = threading.Event(), 0, 0
+    over, fired, seen, raised = threading.Event(), 0, 0, 0
     tracing = sys.gettrace()
     previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        nonlocal raised
-        if fired > raised:
-            raised = fired
-            if not over.is_set():
-                if fired > 1:
+        nonlocal seen, raised
+        if fired > seen:
+            seen = fired
+            if not over.is_set() and _is_in_the_function(frame):
+                raised += 1
+                if raised > 1:
                     _refuse_to_go_on(frame)
                 raise TooLong
         elif callable(previous):
@@ -178,6 +179,19 @@ def _time_limit(seconds: float) -> Iterator[None]:
                 stopped = error
         if isinstance(stopped, KeyboardInterrupt):
             raise stopped
+
+
+def _is_in_the_function(frame: FrameType | None) -> bool:
+    """Whether the frame is in what `call` was given, and not in the entering and leaving around it.
+
+    TooLong in there would leave a lock held or the limit armed; the watching thread soon tries again.
+    """
+    while frame is not None:
+        caller = frame.f_back
+        if caller is not None and caller.f_code is call.__code__:
+            return frame.f_code.co_filename not in (__file__, contextlib.__file__)
+        frame = caller
+    return False
 
 
 def _refuse_to_go_on(frame: FrameType | None) -> None:
