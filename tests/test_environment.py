@@ -22,7 +22,8 @@ def pins() -> list[Requirement]:
 
 def declared() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    return [Requirement(text) for text in (*PROJECT["dependencies"], *extras["dev"], *extras["hub"])]
+    entries = [Requirement(text) for text in (*PROJECT["dependencies"], *extras["dev"], *extras["hub"])]
+    return [entry for entry in entries if entry.name != PROJECT["name"]]  # `dev` takes our own `hub` along
 
 
 def environment() -> tuple[list[str], list[str]]:

@@ -1,0 +1,1 @@
+"""Data augmentation: pictures changed together with their annotations (chapter 05)."""

@@ -1,0 +1,1 @@
+"""Looking inside networks: what they respond to, and where they look (chapter 04)."""

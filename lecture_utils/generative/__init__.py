@@ -1,0 +1,1 @@
+"""Models that make images (chapters 04, 15 to 17)."""
