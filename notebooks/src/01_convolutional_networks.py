@@ -108,7 +108,7 @@ names = ["digit", "64 dense outputs", "feature map, 5×5 kernel", "5 pixels righ
 title = "A shift changes the dense outputs and only moves the feature map"
 figure = plotting.image_grid(pictures, names, 3, 2.1, title)
 plotting.show(figure,
-              "A digit and its shifted copy: the dense outputs differ throughout, the feature map only moves.")
+              "A digit and its shifted copy: the dense outputs differ, the feature map only moves.")
 
 # %% [markdown]
 # **How to read it.** Red is positive, blue negative, white zero; all weights are random. The dense outputs before and after are only loosely
@@ -448,7 +448,7 @@ dense_share = dense_weights / sum(p.numel() for p in network.parameters())
 title = f"AlexNet: 61.1 M parameters, {dense_share:.0%} of them in three dense layers"
 figure = plotting.architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
 plotting.show(figure,
-              "AlexNet as blocks: five convolutions and three pools, 224 to 6 pixels, then three dense layers.")
+              "AlexNet as blocks: five convolutions, three pools, 224 to 6 pixels, then three dense layers.")
 del network  # 244 MB
 
 # %% tags=["show"]
@@ -573,8 +573,7 @@ predict("01.5")
 # %% tags=["show", "system:S01.5"]
 # show: lecture_utils.backbones.resnet.BasicBlock.forward
 
-plotting.show(residual_block(),
-              "A plain block beside a residual one, in which the input goes around and is added.")
+plotting.show(residual_block(), "A plain block beside a residual one, whose input is added at the end.")
 
 # %% [markdown]
 # That is the whole idea: one `+`. The sum needs equal shapes, and at two or three places in the network the map halves and the channels double. He et al. offer two ways
