@@ -1,0 +1,85 @@
+"""Weights `shapes_vit`: a small vision transformer that names the one object of a 32 × 32 toy-world picture.
+
+A ViT as in Dosovitskiy et al. (ICLR 2021, section 3.1) with 4-pixel patches: 8 × 8 patches and a class token,
+4 layers of width 64. Simplified: it never sees a picture twice (the toy world renders as many as asked for),
+which takes the place of the paper's hundreds of millions of photographs.
+"""
+
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from lecture_utils.backbones.vit import ViT
+from lecture_utils.data import toyworld
+from lecture_utils.recipes.shapes_resnet import SIZE, fresh_batches, smoothed_cross_entropy
+from lecture_utils.training.loop import accuracy, fit
+
+STEPS, PEAK_RATE = 5000, 2e-3
+PATCH, DIM, HEADS, HIDDEN, LAYERS = 4, 64, 4, 128, 4
+
+
+def build() -> ViT:
+    """The network, untrained: (B, 3, 32, 32) in [0, 1] → scores (B, classes)."""
+    model = ViT(
+        image=SIZE,
+        patch=PATCH,
+        dim=DIM,
+        heads=HEADS,
+        hidden=HIDDEN,
+        layers=LAYERS,
+        classes=len(toyworld.CLASSES),
+    )
+    centre_(model.embed.projection)
+    return model
+
+
+@torch.no_grad()
+def centre_(layer: nn.Conv2d) -> None:
+    """Let a first layer take x in [0, 1] as if it were (x - 0.5) / 0.25: the usual normalisation, folded
+    in."""
+    assert layer.bias is not None
+    layer.weight.mul_(4)
+    layer.bias.sub_(0.5 * layer.weight.sum((1, 2, 3)))
+
+
+def half_batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of 32 training pictures that never repeat: images (B, 3, 32, 32) and labels (B,)."""
+    for images, labels in fresh_batches(seed):
+        yield from zip(images.split(32), labels.split(32), strict=True)
+
+
+def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
+    """Train on fresh pictures, 32 a step: AdamW, the rate warmed up and let down again.
+
+    Returns
+    -------
+    model : nn.Module
+        In evaluation mode.
+    info : dict
+        steps, seconds, and the mean loss of the last 50 steps.
+    """
+    start = time.perf_counter()
+    torch.manual_seed(seed)
+    model = build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.02)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1)
+    history = fit(
+        model,
+        half_batches(seed),
+        loss=smoothed_cross_entropy,
+        optimizer=optimizer,
+        steps=steps,
+        schedule=rates,
+        label="shapes ViT",
+    )
+    last = history.losses[-50:]
+    seconds = time.perf_counter() - start
+    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+
+
+def evaluate(model: nn.Module) -> dict[str, float]:
+    """Accuracy on 4,000 pictures of the test split."""
+    images, labels = toyworld.classification(4000, size=SIZE, split="test", seed=0)
+    return {"test_accuracy": accuracy(model, images, labels)}
