@@ -14,7 +14,7 @@ from .controls import Choice, Slider
 from .shell import Widget
 
 GRID = 8
-SINUSOIDAL, LEARNED, UNTRAINED = "sinusoidal", "learned", "learned, before training"
+SINUSOIDAL, LEARNED, UNTRAINED = "sinusoidal", "learned", "learned, at the start"
 
 
 @lru_cache(maxsize=3)
@@ -29,7 +29,7 @@ def encodings(kind: str) -> Tensor:
     if kind == SINUSOIDAL:
         return sinusoidal_encoding(GRID * GRID, 64)
     if kind == LEARNED:
-        return zoo.load("shapes_vit").position[0, 1:].detach()  # type: ignore[index,union-attr]
+        return zoo.load("shapes_vit").position[0, 1:].detach()  # type: ignore[index]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return shapes_vit.build().position[0, 1:].detach()  # type: ignore[index]
@@ -41,7 +41,7 @@ def similarity(kind: str = SINUSOIDAL, position: int = 28) -> Figure:
     Parameters
     ----------
     kind : str
-        "sinusoidal", "learned" (by the shipped ViT) or "learned, before training".
+        "sinusoidal", "learned" (by the shipped ViT) or "learned, at the start" (of its training).
     position : int
         0 to 63, in reading order.
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from lecture_utils.experiments import ch02
+from lecture_utils.experiments import ch02, ch02_hunger, ch02_shift
 
 
 def test_gradient_by_distance_of_a_leaky_sum() -> None:
@@ -47,16 +47,51 @@ def test_a_vit_without_positions_sees_a_bag_of_patches() -> None:
     ("world", "shape", "classes"), [("toy world", (3, 16, 16), 8), ("digits", (1, 8, 8), 10)]
 )
 def test_both_learners_are_equally_large(world: str, shape: tuple[int, ...], classes: int) -> None:
-    cnn, vit = ch02.learner("CNN", world), ch02.learner("ViT", world)
-    assert abs(ch02.parameters(cnn) / ch02.parameters(vit) - 1) < 0.1
+    cnn, vit = ch02_hunger.learner("CNN", world), ch02_hunger.learner("ViT", world)
+    weights = [sum(p.numel() for p in model.parameters()) for model in (cnn, vit)]
+    assert abs(weights[0] / weights[1] - 1) < 0.1
     assert cnn(torch.rand(2, *shape)).shape == vit(torch.rand(2, *shape)).shape == (2, classes)
 
 
 def test_pictures_are_as_many_as_asked_for_and_fixed_by_the_seed() -> None:
-    x, y = ch02.pictures("digits", "train", 48, 3)
+    x, y = ch02_hunger.pictures("digits", "train", 48, 3)
     assert x.shape == (48, 1, 8, 8) and y.shape == (48,)
-    assert torch.equal(x, ch02.pictures("digits", "train", 48, 3)[0])
-    assert not torch.equal(x, ch02.pictures("digits", "train", 48, 4)[0])
+    assert torch.equal(x, ch02_hunger.pictures("digits", "train", 48, 3)[0])
+    assert not torch.equal(x, ch02_hunger.pictures("digits", "train", 48, 4)[0])
+
+
+def test_a_smaller_toy_set_is_the_beginning_of_a_larger_one() -> None:
+    x, y = ch02_hunger.pictures("toy world", "train", 8, 3)
+    more, labels = ch02_hunger.pictures("toy world", "train", 20, 3)
+    assert torch.equal(x, more[:8]) and torch.equal(y, labels[:8])
+
+
+def test_both_learners_are_tuned_over_the_same_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The better rate on validation pictures wins, after half the steps, on a seed that is not measured."""
+    asked = []
+
+    def score(name: str, world: str, size: int, rate: float, **how: object) -> tuple[float, float]:
+        asked.append((name, rate, how["steps"], how["seed"], how["split"]))
+        return rate, 0.0
+
+    monkeypatch.setattr(ch02_hunger, "score", score)
+    for name in ("CNN", "ViT"):
+        assert ch02_hunger.tuned_rate.__wrapped__(name, "digits", 48, 300) == max(ch02_hunger.RATES)
+    assert asked[:2] == [("CNN", rate, 150, ch02_hunger.TUNING_SEED, "val") for rate in ch02_hunger.RATES]
+    assert [row[1:] for row in asked[:2]] == [row[1:] for row in asked[2:]]
+
+
+def test_the_gaps_follow_from_the_accuracies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def score(name: str, world: str, size: int, rate: float, **how: object) -> tuple[float, float]:
+        return {"CNN": 0.9, "ViT": {48: 0.3, 96: 0.5, 192: 0.8}.get(size, 0.6)}[name], 1.0
+
+    monkeypatch.setattr(ch02_hunger, "score", score)
+    monkeypatch.setattr(ch02_hunger, "tuned_rate", lambda *_: 1e-3)
+    found = ch02_hunger.c02_3_data_hunger(0, "quick")
+    assert found["digits_gap_few"] == pytest.approx(0.5)
+    assert found["digits_gap_many"] == pytest.approx(0.1)
+    assert found["digits_shrinks_by"] == pytest.approx(0.4)
+    assert found["toy_shrinks_by"] == pytest.approx(0.0)
 
 
 def test_multiply_adds_are_those_of_the_formula() -> None:
@@ -74,13 +109,13 @@ def test_slope_of_a_power() -> None:
 
 
 def test_only_the_bottom_right_quarter_is_tinted_by_the_label() -> None:
-    images, labels = ch02.far_mark(50, 5)
+    images, labels = ch02_shift.far_mark(50, 5)
     colour = images - images.mean(1, keepdim=True)  # grey has none
     assert colour[:, :, 8:, 8:].abs().amax(1).min() > 0.05
     colour[:, :, 8:, 8:] = 0
     assert colour.abs().max() < 1e-6
     tint = images[:, :, 8:, 8:].mean((2, 3)) - images[:, :, 8:, 8:].mean((1, 2, 3))[:, None]  # (N, 3)
-    nearest = torch.cdist(tint, 0.5 * (ch02.MARKS - ch02.MARKS.mean(1, keepdim=True))).argmin(1)
+    nearest = torch.cdist(tint, 0.5 * (ch02_shift.MARKS - ch02_shift.MARKS.mean(1, keepdim=True))).argmin(1)
     assert torch.equal(nearest, labels)
 
 
@@ -88,4 +123,6 @@ def test_only_the_bottom_right_quarter_is_tinted_by_the_label() -> None:
 @pytest.mark.parametrize(("shifted", "reached"), [(False, 16), (True, 64)])
 def test_only_the_shift_reaches_out_of_the_window(shifted: bool, reached: int) -> None:
     torch.manual_seed(0)
-    assert int(ch02.reached_tokens(ch02.CornerReader(shifted=shifted).swin, 3, 3).sum()) == reached
+    assert (
+        int(ch02_shift.reached_tokens(ch02_shift.CornerReader(shifted=shifted).swin, 3, 3).sum()) == reached
+    )
