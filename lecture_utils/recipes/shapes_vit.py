@@ -11,8 +11,8 @@ Twenty minutes are short for a ViT, so it starts and moves better than one in th
   turned (A. Trockman, J. Z. Kolter, "Mimetic Initialization of Self-Attention Layers", ICML 2023);
 - the layers' matrices are moved by Muon, orthogonalised momentum (K. Jordan et al., 2024), the rest by AdamW.
 
-A first version without these three, 5,000 steps of AdamW, named 54.7 % of the test pictures. In tries of 40 to
-80 seconds each of the first two made the loss fall sooner; Muon did so only with mimetic attention.
+A first version without these three, 5,000 steps of AdamW, named 54.7 % of the test pictures. In tries of 40
+to 80 seconds each of the first two made the loss fall sooner; Muon did so only with mimetic attention.
 
 Shapes: B batch, D width, d head width.
 """

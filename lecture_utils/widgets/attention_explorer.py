@@ -89,16 +89,25 @@ def attention_explorer() -> Widget:
             "column": Slider(1, GRID, 1, 4),
         },
         tour=[
-            ("The class token in the last layer: what the answer is read from.", {}),
-            ("The class token in the first layer, before it knows anything of the picture.", {"layer": 1}),
-            ("A patch in the middle, first layer.", {"layer": 1, "asker": HERE, "row": 5, "column": 5}),
-            ("The same patch in the last layer.", {"asker": HERE, "row": 5, "column": 5}),
+            ("The class token in the last layer: what the answer is read from. Heads share the object.", {}),
             (
-                "A patch in the top left corner, first layer.",
+                "The class token in the first layer: ball, water, horizon. Head 1 (peak 0 %) stays at home.",
+                {"layer": 1},
+            ),
+            (
+                "A patch of grass beside the ball, first layer: at grass, most of all.",
+                {"layer": 1, "asker": HERE, "row": 5, "column": 5},
+            ),
+            (
+                "The same patch in the last layer: it now looks where the class token looks.",
+                {"asker": HERE, "row": 5, "column": 5},
+            ),
+            (
+                "A patch of sky in the corner, first layer: at sky and horizon; head 3 at the ball.",
                 {"layer": 1, "asker": HERE, "row": 1, "column": 1},
             ),
-            ("Another picture, class token, last layer.", {"picture": 3}),
-            ("And another.", {"picture": 5}),
+            ("Another picture, class token, last layer: heads 1 and 3 watch one edge each.", {"picture": 3}),
+            ("And another: the tips count.", {"picture": 5}),
         ],
         alt="A small picture with the asking patch framed; beside it four copies, lit where a head looks.",
     )

@@ -93,8 +93,14 @@ def position_similarity() -> Widget:
                 {"position": 0},
             ),
             ("Near the end.", {"position": 60}),
-            ("Learned, before training: random, so alike to nothing but itself.", {"kind": UNTRAINED}),
-            ("Learned, after training, the same position: its whole row is alike.", {"kind": LEARNED}),
+            (
+                "Learned, at the start of training: made of row and column, so alike in both directions.",
+                {"kind": UNTRAINED},
+            ),
+            (
+                "Learned, after training, the same position: its row is still alike, other rows much less.",
+                {"kind": LEARNED},
+            ),
             ("Learned: one row further down.", {"kind": LEARNED, "position": 36}),
             ("Learned: a corner.", {"kind": LEARNED, "position": 0}),
         ],
