@@ -684,7 +684,7 @@ figure = plotting.image_grid(example, names, columns=6, size=1.25,
 plotting.show(figure, "Six grey noise pictures, each with a tinted bottom right quarter.")
 
 # %% [markdown]
-# **How to read it.** Chance is one in four. Without the shift the corner's tokens depend on the corner's pixels alone (`outside_without_shift` is the number of foreign tokens with any gradient), and those hold nothing but noise: no training, however long, could help. With the shift, the same weights, steps and data carry the tint across: three times out of three, though one of the seeds had not learned it fully when its 200 steps were over, hence the wide interval. Whole networks soften this, since patch merging also lets windows meet, only later and more coarsely.
+# **How to read it.** Chance is one in four. Without the shift the corner's tokens depend on the corner's pixels alone (`outside_without_shift` is the number of foreign tokens with any gradient), and those hold nothing but noise: no training, however long, could help. With the shift, the same weights, steps and data carry the tint across on each of the five seeds. Whole networks soften this, since patch merging also lets windows meet, only later and more coarsely.
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Paper and toy
