@@ -1,7 +1,8 @@
 """Diagrams of chapter 02: matrices as heat maps with their numbers, and the two transformer layers."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,6 +11,9 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .images import bare, to_array
 from .style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def heat_maps(
@@ -61,6 +65,37 @@ def heat_maps(
     if suptitle:
         fig.suptitle(suptitle, x=0.01, ha="left", fontsize=11)
     return fig
+
+
+def lit(images: "Tensor", weights: "Tensor") -> "Tensor":
+    """Darken pictures where little attention falls.
+
+    Parameters
+    ----------
+    images : Tensor, (B, 3, S, S)
+        In [0, 1].
+    weights : Tensor, (B, N)
+        For each picture one weight a patch, in reading order; N a square, S a multiple of its root.
+
+    Returns
+    -------
+    Tensor, (B, 3, S, S)
+        Full light on the patch of the largest weight.
+
+    Raises
+    ------
+    ValueError
+        If the patches do not tile the pictures.
+    """
+    side, size = math.isqrt(weights.shape[1]), images.shape[-1]
+    if side**2 != weights.shape[1] or size % side:
+        raise ValueError(
+            f"lit: got {weights.shape[1]} patches for pictures of {size} pixels, want a square number whose "
+            "root divides the side"
+        )
+    light = (weights / weights.amax(dim=1, keepdim=True)).reshape(-1, 1, side, side)
+    repeat = size // side
+    return images * (0.15 + 0.85 * light.repeat_interleave(repeat, 2).repeat_interleave(repeat, 3))
 
 
 def layer_diagram() -> Figure:
