@@ -47,9 +47,8 @@ def heat_maps(
     axes = fig.subplots(1, len(arrays), squeeze=False)[0]
     for k, (ax, array, title) in enumerate(zip(axes, arrays, titles, strict=True)):
         limit = max(float(np.abs(array).max()), 1e-9)
-        ax.imshow(
-            array, cmap="RdBu_r" if signed else "Blues", vmin=-limit if signed else 0, vmax=1.25 * limit
-        )
+        low, high = (-limit, limit) if signed else (0, 1.25 * limit)
+        ax.imshow(array, cmap="RdBu_r" if signed else "Blues", vmin=low, vmax=high)
         bare(ax, title)
         if labels and array.shape[1] == len(labels):
             ax.set_xticks(range(len(labels)), labels, fontsize=8)
