@@ -158,7 +158,7 @@ mixed, plain = attention(query, key[:, :, order], value[:, :, order])[0], attent
 print("keys and values shuffled: same output?", torch.allclose(mixed, plain, atol=1e-5))
 
 # %% [markdown]
-# That proof is a licence. From here on the package calls the library's fused kernel, which computes the same without ever storing the $N \times M$ matrix.
+# The first proof is a licence. From here on the package calls the library's fused kernel, which computes the same without ever storing the $N \times M$ matrix.
 #
 # **Masks** say who may look where. Three are in use everywhere: a **causal** mask for writing (no token may look into the future), a **padding** mask (sentences of a batch have different lengths, and nobody may look at the
 # filling), and, later in this chapter, the mask of Swin's windows.
@@ -809,7 +809,7 @@ for name in ("vit_b_16", "swin_t"):
 # 1. Attention compares every query with every key and mixes the values accordingly, so any two tokens are one step apart, and gradients reach as far as tokens do.
 # 2. It treats its input as a set, so position must be written into the tokens, by sines, by learned vectors, or as a bias on the scores.
 # 3. Heads run several comparisons at once; masks say who may look where; residual connections and layer norms make the layers stackable.
-# 4. ViT feeds patches to a plain encoder and reads the answer from a class token; it assumes almost nothing about images, and pays with data.
+# 4. ViT feeds patches to a plain encoder and reads the answer from a class token; it assumes almost nothing about images, and pays with data and computing.
 # 5. Swin looks only inside windows, shifts them so that information crosses, merges patches into a hierarchy, and so makes the cost linear.
 #
 # ### Further exercises
@@ -819,6 +819,7 @@ for name in ("vit_b_16", "swin_t"):
 # 3. Train `reverser` on sequences of up to 8 digits and test it on 12. What fails, the positions or the attention?
 # 4. Read the answer from the mean of the patch tokens instead of the class token. Is the accuracy on the digits different over five seeds?
 # 5. In C02.5, replace the shift by one patch merging. Does information cross? How many layers does it take?
+# 6. Take one of the three helps out of the recipe of `shapes_vit` and train for 1,000 steps. Which one is missed most?
 #
 # ### References
 #
