@@ -28,7 +28,7 @@ def looked_at() -> tuple[Tensor, Tensor]:
 
 
 def attention_maps(
-    picture: int = 1, layer: int = 4, asker: str = CLASS_TOKEN, row: int = 4, column: int = 4
+    picture: int = 1, layer: int = 4, asker: str = HERE, row: int = 4, column: int = 4
 ) -> Figure:
     """Draw a picture with the asking patch, and for each head of a layer the weights over all patches.
 
@@ -84,30 +84,36 @@ def attention_explorer() -> Widget:
         controls={
             "picture": Slider(1, PICTURES, 1, 1),
             "layer": Slider(1, 4, 1, 4),
-            "asker": Choice([CLASS_TOKEN, HERE]),
+            "asker": Choice([CLASS_TOKEN, HERE], value=HERE),
             "row": Slider(1, GRID, 1, 4),
             "column": Slider(1, GRID, 1, 4),
         },
         tour=[
-            ("The class token in the last layer: what the answer is read from. Heads share the object.", {}),
+            (
+                "The class token in the last layer: what the answer is read from. Heads share the object.",
+                {"asker": CLASS_TOKEN},
+            ),
             (
                 "The class token in the first layer: ball, water, horizon. Head 1 (peak 0 %) stays at home.",
-                {"layer": 1},
+                {"layer": 1, "asker": CLASS_TOKEN},
             ),
             (
                 "A patch of grass beside the ball, first layer: at grass, most of all.",
-                {"layer": 1, "asker": HERE, "row": 5, "column": 5},
+                {"layer": 1, "row": 5, "column": 5},
             ),
             (
                 "The same patch in the last layer: it now looks where the class token looks.",
-                {"asker": HERE, "row": 5, "column": 5},
+                {"row": 5, "column": 5},
             ),
             (
                 "A patch of sky in the corner, first layer: at sky and horizon; head 3 at the ball.",
-                {"layer": 1, "asker": HERE, "row": 1, "column": 1},
+                {"layer": 1, "row": 1, "column": 1},
             ),
-            ("Another picture, class token, last layer: heads 1 and 3 watch one edge each.", {"picture": 3}),
-            ("And another: the tips count.", {"picture": 5}),
+            (
+                "Another picture, class token, last layer: heads 1 and 3 watch one edge each.",
+                {"picture": 3, "asker": CLASS_TOKEN},
+            ),
+            ("And another: the tips count.", {"picture": 5, "asker": CLASS_TOKEN}),
         ],
         alt="A small picture with the asking patch framed; beside it four copies, lit where a head looks.",
     )

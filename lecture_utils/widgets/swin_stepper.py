@@ -21,7 +21,7 @@ def tokens(step: str, shift: int) -> np.ndarray:
     return (grid.roll((-shift, -shift), dims=(0, 1)) if step == "rolled" else grid).numpy()
 
 
-def swin_windows(step: str = "regular windows", shift: int = 2, window: int = 1) -> Figure:
+def swin_windows(step: str = "rolled", shift: int = 2, window: int = 1) -> Figure:
     """Draw the tokens in their windows, and who may look at whom inside one of them.
 
     Parameters
@@ -104,25 +104,25 @@ def swin_stepper() -> Widget:
         title="Swin windows, step by step",
         compute=swin_windows,
         controls={
-            "step": Choice(STEPS),
+            "step": Choice(STEPS, value="rolled"),
             "shift": Slider(0, WINDOW - 1, 1, 2),
             "window": Slider(1, 4, 1, 1),
         },
         tour=[
             (
                 "Regular windows: 16 tokens each, all may look at each other. Nothing crosses a line.",
-                {},
+                {"step": "regular windows"},
             ),
             (
                 "Shifted: the map is rolled up and left by 2 and cut as before. Window 1 now joins four.",
-                {"step": "rolled"},
+                {},
             ),
             (
                 "Window 2 holds tokens from the right border and, come round, from the left: masked.",
-                {"step": "rolled", "window": 2},
+                {"window": 2},
             ),
-            ("Window 3: top and bottom rows together, and the same remedy.", {"step": "rolled", "window": 3}),
-            ("Window 4 holds all four corners of the image: four groups.", {"step": "rolled", "window": 4}),
+            ("Window 3: top and bottom rows together, and the same remedy.", {"window": 3}),
+            ("Window 4 holds all four corners of the image: four groups.", {"window": 4}),
             (
                 "Rolled back: in the image, the groups are windows displaced by 2, cut off at the borders.",
                 {"step": "rolled back", "window": 4},
