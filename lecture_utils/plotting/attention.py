@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -25,12 +26,14 @@ def heat_maps(
     signed: bool = False,
     labels: Sequence[str] = (),
     height: float = 2.6,
+    every: int = 0,
 ) -> Figure:
     """Draw matrices side by side.
 
     Parameters
     ----------
     tables : sequence of (N, M)
+        NaN is drawn grey.
     titles : sequence of str
     suptitle : str
     numbers : bool
@@ -41,15 +44,21 @@ def heat_maps(
         For the rows of the first and the columns of all, where they have as many.
     height : float
         Of the figure, in inches.
+    every : int
+        Draw a line after so many rows and columns; 0 for none.
     """
     fig = Figure(figsize=(8, height), layout="constrained")
     arrays = [to_array(table).astype(float) for table in tables]
     axes = fig.subplots(1, len(arrays), squeeze=False)[0]
     for k, (ax, array, title) in enumerate(zip(axes, arrays, titles, strict=True)):
-        limit = max(float(np.abs(array).max()), 1e-9)
+        limit = max(float(np.nanmax(np.abs(array))), 1e-9)
         low, high = (-limit, limit) if signed else (0, 1.25 * limit)
-        ax.imshow(array, cmap="RdBu_r" if signed else "Blues", vmin=low, vmax=high)
+        colours = colormaps["RdBu_r" if signed else "Blues"].with_extremes(bad="#B5B5B5")
+        ax.imshow(array, cmap=colours, vmin=low, vmax=high)
         bare(ax, title)
+        for edge in range(every, max(array.shape), every) if every else ():
+            ax.axhline(edge - 0.5, color=INK, linewidth=0.6)
+            ax.axvline(edge - 0.5, color=INK, linewidth=0.6)
         if labels and array.shape[1] == len(labels):
             ax.set_xticks(range(len(labels)), labels, fontsize=8)
         if labels and array.shape[0] == len(labels) and k == 0:
