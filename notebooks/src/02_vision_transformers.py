@@ -50,7 +50,6 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
-from lecture_utils.experiments.ch02_hunger import WORLDS, cross_entropy, learner, score
 from lecture_utils.plotting.attention import heat_maps, layer_diagram, lit
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
@@ -524,6 +523,8 @@ for name, model in (("ViT-B/16", big), ("Swin-T", windowed), ("our ViT", vit)):
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
+from lecture_utils.experiments.ch02_hunger import WORLDS, cross_entropy, learner, score
+
 (digit_x, digit_y), (test_x, test_y) = (digits.load(size=8, split=s) for s in ("train", "test"))
 torch.manual_seed(0)
 small, batch = learner("ViT", "digits"), (digit_x[:16], digit_y[:16])
