@@ -49,12 +49,10 @@ class Dissection:
 
     def labels(self, minimum: float = 0.04) -> list[UnitLabel]:
         """Name each unit by its best concept; only units with an IoU above `minimum`, the best first."""
-        best = self.iou.max(1)
+        values, concepts = (part.tolist() for part in self.iou.max(1))
         found = [
             UnitLabel(unit, self.names[concept], iou)
-            for unit, iou, concept in zip(
-                range(len(self.iou)), *(part.tolist() for part in best), strict=True
-            )
+            for unit, (iou, concept) in enumerate(zip(values, concepts, strict=True))
             if iou > minimum
         ]
         return sorted(found, key=lambda label: -label.iou)

@@ -20,9 +20,9 @@ from lecture_utils.ops.checks import check_float
 
 
 class Neighbours(NamedTuple):
-    """For each query its k nearest rows, nearest first: their index (B, k), how alike they are (B, k)."""
+    """For each query its k nearest rows, nearest first: their numbers (B, k), how alike they are (B, k)."""
 
-    index: Tensor
+    rows: Tensor
     similarity: Tensor
 
 
@@ -95,7 +95,7 @@ class FeatureDatabase:
 
     def knn_predict(self, x: Tensor, k: int = 5, *, exclude: Tensor | None = None) -> Tensor:
         """Classify queries (B, D) by a vote of their k nearest rows, (B,); of tied classes, the lowest."""
-        labels = self._labels()[self.query(x, k, exclude=exclude).index]  # (B, k)
+        labels = self._labels()[self.query(x, k, exclude=exclude).rows]  # (B, k)
         votes = F.one_hot(labels, int(self._labels().max()) + 1).sum(1)  # (B, K)
         return votes.argmax(1)
 
@@ -105,7 +105,7 @@ class FeatureDatabase:
         """Return the share of the k nearest rows that have the query's label, the mean over queries."""
         if labels.shape != (len(x),):
             raise ValueError(f"labels: got shape {tuple(labels.shape)}, want ({len(x)},), one a query")
-        found = self._labels()[self.query(x, k, exclude=exclude).index]  # (B, k)
+        found = self._labels()[self.query(x, k, exclude=exclude).rows]  # (B, k)
         return (found == labels[:, None]).double().mean().item()
 
     def _labels(self) -> Tensor:

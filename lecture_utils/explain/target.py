@@ -41,12 +41,10 @@ def target_score(output: Any, target: Target) -> Tensor:
     if callable(target):
         score = target(output)
         if not isinstance(score, Tensor) or score.ndim > 1:
-            got = tuple(score.shape) if isinstance(score, Tensor) else type(score).__name__
-            raise ValueError(f"target: the function gave {got}, want a Tensor: one number, or one an image")
+            raise ValueError(f"target: the function gave {shape_of(score)}, want a Tensor () or (B,)")
         return score.sum()
     if not isinstance(output, Tensor) or output.ndim != 2:
-        got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f"target: got the output {got}, want scores (B, K), or a function as the target")
+        raise ValueError(f"target: got the output {shape_of(output)}, want scores (B, K)")
     return output.gather(1, class_index(target, *output.shape)[:, None].to(output.device)).sum()
 
 
@@ -60,6 +58,11 @@ def class_index(target: Any, batch: int, classes: int) -> Tensor:
     if batch and not (int(target.min()) >= 0 and int(target.max()) < classes):
         raise ValueError(f"target: got {target.tolist()}, want class numbers from 0 to {classes - 1}")
     return target.long()
+
+
+def shape_of(value: Any) -> str:
+    """Return a tensor's shape, or what else this is, for an error message."""
+    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
 
 def check_evaluation(model: nn.Module) -> None:

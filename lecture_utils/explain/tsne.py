@@ -64,22 +64,22 @@ def conditional_probabilities(x: Tensor, perplexity: float = 30.0, *, tolerance:
         raise ValueError(f"perplexity: got {perplexity} for {len(x)} points, want {wanted}")
     distance = torch.cdist(x.double(), x.double()).square()  # (N, N)
     distance.fill_diagonal_(math.inf)  # a point is not its own neighbour
-    distance -= distance.amin(1, keepdim=True)  # cancels in the ratio, and keeps exp away from 0/0
-    beta = 1 / distance.masked_fill(distance.isinf(), 0).mean(1, keepdim=True).clamp_min(1e-12)  # (N, 1)
+    distance -= distance.amin(1, keepdim=True)  # cancels in the ratio, and keeps the sum of exp above 1
+    distance.fill_diagonal_(0)
+    distance = distance.to(x.dtype)
+    beta = 1 / distance.mean(1, keepdim=True).clamp_min(1e-12)  # (N, 1)
     low, high = torch.zeros_like(beta), torch.full_like(beta, math.inf)
-    finite = distance.masked_fill(distance.isinf(), 0)
     for _ in range(100):
-        p = torch.exp(-beta * distance)
+        p = (-beta * distance).exp_().fill_diagonal_(0)
         total = p.sum(1, keepdim=True)
-        p /= total
-        entropy = total.log() + beta * (p * finite).sum(1, keepdim=True)  # −Σ p log p
+        entropy = total.log() + beta * (p * distance).sum(1, keepdim=True) / total  # −Σ p log p of p / total
         excess = entropy - math.log(perplexity)
         if bool((excess.abs() < tolerance).all()):
             break
         low = torch.where(excess > 0, beta, low)  # too many neighbours: narrower, so a larger β
         high = torch.where(excess > 0, high, beta)
         beta = torch.where(high.isinf(), beta * 2, (low + high) / 2)
-    return p.to(x.dtype)
+    return p / total
 
 
 def joint_probabilities(x: Tensor, perplexity: float = 30.0) -> Tensor:
@@ -123,15 +123,15 @@ def tsne_gradient(p: Tensor, y: Tensor, exaggeration: float = 1.0) -> Tensor:
     """
     sq, one = y.square().sum(1, keepdim=True), torch.ones_like(y[:, :1])  # (N, 1)
     left, right = torch.cat([-2 * y, sq + 1, one], 1), torch.cat([y, one, sq], 1).T
-    yone = torch.cat([y, one], 1)  # (N, d + 1)
+    yone = torch.cat([y, one], 1).T.contiguous()  # (d + 1, N): in this order products are three times as fast
     pull, push, z = torch.empty_like(yone), torch.empty_like(yone), -float(len(y))  # w_ii = 1 is not in Z
     for i in range(0, len(y), BLOCK):
         rows = slice(i, i + BLOCK)
         w = (left[rows] @ right).reciprocal_()  # (b, N): 1 / (1 + |y_i|² − 2 y_i·y_j + |y_j|²)
         z += w.sum().item()
-        pull[rows] = (p[rows] * w) @ yone
-        push[rows] = w.square_() @ yone
-    force = exaggeration * pull - push / z  # (N, d + 1): A Y and rowsum(A); i = j adds nothing to their sum
+        pull[:, rows] = yone @ (p[rows] * w).T
+        push[:, rows] = yone @ w.square_().T
+    force = (exaggeration * pull - push / z).T  # (N, d + 1): A Y and rowsum(A); i = j adds nothing to them
     return 4 * (force[:, -1:] * y - force[:, :-1])
 
 
