@@ -288,8 +288,8 @@ EXERCISES = [
         hints=(
             "For a precision β the probabilities are softmax(-β · squared distances). Perplexity is the "
             "exponential of their entropy, -Σ p log p in nats: the effective number of neighbours.",
-            "A larger β is a narrower bell: fewer neighbours, a lower perplexity. So you can search: too many "
-            "neighbours, raise β; too few, lower it.",
+            "A larger β is a narrower bell: fewer neighbours, a lower perplexity. So you can search: too "
+            "many neighbours, raise β; too few, lower it.",
             "Bisection: keep a lower and an upper bound for β. While no upper bound is known, double β; "
             "after that, go to the middle. 50 rounds are plenty; in float64 nothing underflows.",
         ),

@@ -20,7 +20,7 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "The shape: they are mostly stars.",
             False,
-            "A star two pixels further left has quite other pixels, and a star is a small part of the picture.",
+            "A star two pixels further left has quite other pixels, and it is a small part of the picture.",
         ),
         (
             "The background and the brightness.",
@@ -64,7 +64,7 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "Fewer than in a trained network, but perhaps not none.",
             True,
-            "Colours and large areas are easy even by chance. That is why the random network is measured too.",
+            "Colours and large areas are easy even by chance. So the random network is measured too.",
         ),
         (
             "As many as in a trained one: the threshold adapts.",

@@ -1,0 +1,878 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["slide"]
+# # 04 · Looking inside networks
+#
+# **The network says "star". Which part of the picture made it say so, and which of its thousands of units?**
+#
+# A trained network is the best-documented machine there is: every weight lies open, every intermediate number can be printed. And yet nobody can read it. This chapter
+# builds the instruments: neighbours in its feature space, maps of that space, a dissection of its units, pictures that it would like to see, and heat maps that say
+# where it found its evidence. Each instrument is then put to the test, because a beautiful heat map of nothing is easy to draw. At the end one of them catches a network that cheats.
+
+# %% [markdown] tags=["skip"]
+# ## What you will do
+#
+# 1. **Search** a network's feature space, and **draw** it in two dimensions with PCA and t-SNE.
+# 2. **Measure** what a single unit detects, in a classifier and in a GAN, and **prove** it by switching units off.
+# 3. **Derive** CAM and Grad-CAM, and **show** that on some networks they are one and the same.
+# 4. **Compare** explanation methods by numbers: against exact masks, against baselines, against a network with random weights.
+# 5. **Find** the cause of a network's failure, and mend it.
+#
+# **You need** chapter 01 (convolution, global pooling, training); for section 9 the attention of chapter 02.
+#
+# | Part | Minutes | Part | Minutes |
+# |---|---:|---|---:|
+# | 1 · Why a black box is hard to improve | 6 | 8 · Gradients at the pixels | 8 |
+# | 2 · Neighbours in feature space | 12 | 9 · Attention of a transformer | 12 |
+# | 3 · PCA and t-SNE | 18 | 10 · Dissecting a GAN | 14 |
+# | 4 · Units, one by one | 16 | 11–12 · Put together, train | 15 |
+# | 5 · What would it like to see? | 8 | 13 · Evaluate | 12 |
+# | 6 · CAM | 12 | 14 · Claims, measured | 12 |
+# | 7 · Grad-CAM | 15 | 15–18 · Paper and toy, broken, real | 15 |
+#
+# **A GPU** is not needed anywhere in this chapter.
+
+# %% tags=["skip"]
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from lecture_utils import plotting, runtime, zoo
+from lecture_utils.data import digits, photographs, toyworld
+from lecture_utils.exercises import check, predict, progress
+from lecture_utils.plotting import explain as draw
+from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
+
+runtime.start("04")
+
+# %% [markdown] tags=["slide"]
+# ## Result first
+#
+# Our running example has learned to say which of eight classes stand in a scene, a yes or no for each. It was told *what* is in its training pictures, never *where*. Below, four scenes that it has not
+# seen; under each, where it finds its evidence for the class that it is most sure of, and for the second.
+
+# %%
+from lecture_utils.explain.grad_cam import grad_cam
+from lecture_utils.explain.maps import upsample
+from lecture_utils.recipes import shapes_multilabel
+
+scene_net = zoo.load("shapes_multilabel")  # (B, 3, 48, 48) -> (B, 8) logits, one a class
+scenes = shapes_multilabel.scenes(300, seed=1, split="test", objects=(2, 3))
+sample = toyworld.render(scenes, 48, only=("image", "class_id", "visibility", "semantic"))
+images = sample.image  # (300, 3, 48, 48)
+chance = predictions(scene_net, images).sigmoid()  # (300, 8)
+best = chance.argsort(1, descending=True)  # (300, 8) classes, the surest first
+pictures, titles = list(images[:4]), [""] * 4
+for rank in (0, 1):
+    maps = upsample(grad_cam(scene_net, images[:4], best[:4, rank], layer="stages"), 48)  # (4, 48, 48)
+    pictures += [draw.heat(x, m) for x, m in zip(images[:4], maps, strict=True)]
+    titles += [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}" for i, k in enumerate(best[:4, rank].tolist())]
+figure = plotting.image_grid(pictures, titles, 4, 1.44, "It was never told where, and it knows where")
+plotting.show(figure, "Four scenes, and under each two heat maps: one for each class that the network names.")
+
+# %% [markdown] tags=["slide"]
+# ## 1 · Why a black box is hard to improve
+#
+# A network that fails gives no reason. It has no line of code to look at, only numbers that training found. So people change what they can reach, more data, another architecture, another learning rate, and
+# look at the accuracy again. That is search, not repair. Worse, a network can be right for the wrong reason: one that named horses in the photographs of the PASCAL VOC benchmark did so, in part, by a photographer's tag in the corner (Lapuschkin et al. 2016). Its
+# *test* accuracy showed nothing, since the test photographs were tagged too.
+#
+# Here are mistakes of ours. Before you read on, write down why it made them. How would you know that you are right?
+
+# %%
+truth = shapes_multilabel.classes_in(sample.class_id, sample.visibility)  # (300, 8): 1 where it can be seen
+wrong = (chance > 0.5) != truth.bool()
+print(f"{(~wrong).float().mean():.1%} of the answers are right; {int(wrong.any(1).sum())} of 300 scenes have one wrong")
+margin = torch.where(wrong, (chance - 0.5).abs(), -1.0)
+worst = margin.flatten().topk(5).indices
+cases = [(int(i) // 8, int(i) % 8) for i in worst]
+titles = [f"{toyworld.CLASSES[k]}: {chance[i, k]:.0%}\nthere: {'yes' if truth[i, k] else 'no'}" for i, k in cases]
+figure = plotting.image_grid(images[[i for i, _ in cases]], titles, 5, 1.2, "Its five most confident mistakes: why?")
+plotting.show(figure, "Five scenes with a class that the network missed or imagined, and its probability.")
+
+# %% [markdown]
+# Three kinds of question can be asked of such a machine, and each has its instrument:
+#
+# | Question | Instrument | Section |
+# |---|---|---|
+# | Which pictures are alike to it? | neighbours in feature space; PCA, t-SNE | 2, 3 |
+# | What is a unit for? | dissection; in a generator, switching it off | 4, 10 |
+# | What does it take for a star? | class visualisation | 5 |
+# | Where is the evidence in *this* picture? | CAM, Grad-CAM, gradients, attention | 6–9 |
+
+# %% [markdown] tags=["slide"]
+# ## 2 · Neighbours in feature space
+#
+# The last layer before the classifier gives each picture a **feature vector**. If the network has learned what matters, pictures of like things have like vectors, and what differs without
+# mattering (the place, the light, the colour) is gone. To see whether that is so, keep the vectors of many pictures, a **database**, and ask for those nearest to a new one. Nearness is measured by the cosine,
+#
+# $$\cos(q, f_n) = \frac{q \cdot f_n}{\lVert q\rVert\,\lVert f_n\rVert},$$
+#
+# with $q$ the new picture's features (`query`) and $f_n$ row $n$ of the `database`: it compares directions and does not care how strongly a picture excites the network. Write the search.
+
+# %% tags=["exercise:04.1"]
+def nearest(database: Tensor, query: Tensor, k: int) -> Tensor:
+    """Rows of the (N, D) database whose direction is most like that of the (D,) query, best first: (k,)."""
+    ...
+
+
+nearest = check("04.1", nearest)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.nearest
+#
+# The single-object network of chapter 01 has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
+# pictures of the database and the queries are disjoint.
+
+# %% tags=["system:S04.1"]
+from lecture_utils.explain.hooks import activations
+from lecture_utils.explain.retrieval import FeatureDatabase
+
+predict("04.1")
+shapes_net = zoo.load("shapes_resnet")  # (B, 3, 32, 32) -> (B, 8)
+stored, labels = toyworld.classification(600, size=32, split="val")
+asked, asked_labels = toyworld.classification(200, size=32, split="test")
+spaces = {"pixels": (stored.flatten(1), asked.flatten(1))}
+for layer in ("stem", "stages.0", "stages.1", "stages.2"):
+    spaces[layer] = tuple(activations(shapes_net, x, layer).mean((2, 3)) for x in (stored, asked))  # (N, C)
+found = {name: FeatureDatabase(f, labels).precision_at_k(q, asked_labels, 5) for name, (f, q) in spaces.items()}
+database, queries = spaces["stages.2"]
+same = all(torch.equal(nearest(database, q, 5), FeatureDatabase(database).query(q[None]).index[0]) for q in queries)
+figure = Figure(figsize=(7, 2.2))
+ax = figure.subplots()
+ax.barh(list(found), list(found.values()), color=plotting.PALETTE[0])
+ax.axvline(1 / 8, color=plotting.PALETTE[5], linestyle="--")
+ax.set(xlabel="share of the 5 nearest with the query's class (dashed: chance)", xlim=(0, 1))
+ax.invert_yaxis()
+ax.set_title("The deeper the layer, the more its neighbours share a class")
+plotting.show(figure, "Bars: precision among five neighbours for pixels and four depths of the network.")
+print("your search gives what the package's gives:", same)
+print(", ".join(f"{name} {value:.1%}" for name, value in found.items()))
+
+# %%
+from lecture_utils.widgets import gan_toggles, grad_cam_chooser, present, retrieval_browser
+from lecture_utils.widgets import tsne_perplexity, unit_threshold
+
+present(retrieval_browser.retrieval_browser())
+
+# %% [markdown] tags=["slide"]
+# ## 3 · Two dimensions: PCA and t-SNE
+#
+# A list of neighbours answers for one picture. To see all of them at once, we need a map in the plane. The oldest way is to **project**: principal component analysis (PCA) finds the directions along which the data varies most, the leading eigenvectors of its
+# covariance, and keeps two coordinates. It is linear, it has one solution, and it can be undone. It also *must* crush together whatever differs only in the other directions: below, 64 dimensions of the handwritten digits in two.
+#
+# **t-SNE** (van der Maaten and Hinton 2008) gives up on distances and keeps only *who is near whom*. For each point $i$ it puts a Gaussian bell around $x_i$ and turns it into probabilities of being a neighbour,
+#
+# $$p_{j|i} = \frac{\exp(-\beta_i\,\lVert x_i - x_j\rVert^2)}{\sum_{k \ne i}\exp(-\beta_i\,\lVert x_i - x_k\rVert^2)}, \qquad \text{perplexity}_i = \exp\Bigl(-\sum_j p_{j|i}\log p_{j|i}\Bigr).$$
+#
+# Every point gets its own **precision** $\beta_i = 1/2\sigma_i^2$, such that its **perplexity**, the effective number of its neighbours, is the same everywhere: narrow bells in crowds, wide ones in deserts. Finding $\beta_i$ is a search in one
+# dimension. Do it.
+
+# %% tags=["exercise:04.2"]
+def neighbour_probabilities(squared: Tensor, perplexity: float) -> Tensor:
+    """Turn squared distances (N,) to the other points into probabilities (N,) of the wanted perplexity."""
+    ...
+
+
+neighbour_probabilities = check("04.2", neighbour_probabilities)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.neighbour_probabilities
+#
+# Two digits below: the one with the nearest, and the one with the most distant tenth neighbour. Their bells differ in width; the number of neighbours that count does not.
+
+# %%
+digit_images, digit_labels = digits.load(size=8, split="all")
+some = torch.randperm(len(digit_images), generator=torch.Generator().manual_seed(0))[:500]
+vectors, names = digit_images[some].flatten(1), [str(k) for k in range(10)]  # (500, 64)
+digit_labels = digit_labels[some]
+distance = torch.cdist(vectors, vectors).square()
+tenth = distance.sort(1).values[:, 10]
+figure = Figure(figsize=(7.4, 2.3))
+ax = figure.subplots()
+for i, colour in ((tenth.argmin(), plotting.PALETTE[0]), (tenth.argmax(), plotting.PALETTE[5])):
+    others = distance[i][torch.arange(500) != i]
+    p = neighbour_probabilities(others, 15.0)
+    effective = (-(p * p.clamp_min(1e-30).log()).sum()).exp()
+    ax.plot(others.sqrt(), p, "o", markersize=3.5, color=colour,
+            label=f"a {digit_labels[i]}: {effective:.1f} effective neighbours")
+ax.set(xlabel="distance to another digit", ylabel="$p_{j|i}$", title="In a crowd or in a desert: 15 neighbours each")
+ax.legend()
+plotting.show(figure, "Neighbour probability against distance for two digits: a narrow and a wide bell.")
+
+# %% [markdown]
+# In the map, points $y_i$ have probabilities too, but with a heavier tail, a Student t: $q_{ij} \propto (1 + \lVert y_i - y_j\rVert^2)^{-1}$. In the plane there is too little room for all those who are equally far apart in 64 dimensions; the tail lets them stand
+# apart. The map is moved until $q$ is like the symmetric $p_{ij} = (p_{j|i} + p_{i|j})/2N$, in the sense of $\mathrm{KL}(P\,\Vert\,Q) = \sum p_{ij}\log (p_{ij}/q_{ij})$, by gradient descent. The gradient reads like mechanics: springs $p_{ij}$ pull neighbours together, a repulsion $q_{ij}$ pushes everyone apart,
+#
+# $$\frac{\partial\,\mathrm{KL}}{\partial y_i} = 4\sum_j (p_{ij} - q_{ij})\,\frac{y_i - y_j}{1 + \lVert y_i - y_j\rVert^2}.$$
+#
+# The code never forms the differences $y_i - y_j$: $\sum_j a_{ij}(y_i - y_j)$ is a row sum times $y_i$ less a matrix product. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration**, so that groups form while the map is small and can still pass each other.
+
+# %% tags=["show", "system:S04.2"]
+BLOCK = 128
+# show: lecture_utils.explain.tsne.tsne_gradient
+
+# %%
+from sklearn.manifold import trustworthiness
+
+from lecture_utils.explain.pca import fit_pca
+from lecture_utils.explain.tsne import tsne
+
+steps = runtime.pick(quick=500, full=1000)
+run = tsne(vectors, perplexity=30, steps=steps, every=50)
+figure = Figure(figsize=(8, 1.9))
+for ax, step in zip(figure.subplots(1, 5), (50, 150, 250, 300, steps), strict=True):
+    draw.points(ax, run.frames[run.frame_steps.index(step)], digit_labels, names, f"step {step}", size=2, named=False)
+figure.suptitle("Groups form early, in a crowd; when the exaggeration ends at 250, they part", x=0.01, ha="left")
+plotting.show(figure, "The map of 500 digits after 50 to 500 steps: a ball at first, then islands.")
+
+# %%
+projected = fit_pca(vectors, 2)
+flat = projected.transform(vectors)  # (500, 2)
+figure = Figure(figsize=(7, 3.1))
+for ax, (title, y) in zip(figure.subplots(1, 2), (("PCA", flat), ("t-SNE", run.embedding)), strict=True):
+    title += f": trustworthiness {trustworthiness(vectors, y, n_neighbors=5):.3f}"
+    draw.points(ax, y, digit_labels, names, title, size=6)
+plotting.show(figure, "Digits by their two principal components, overlapping, and by t-SNE, in islands.")
+print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
+
+# %% [markdown]
+# **How to read it.** *Trustworthiness* (Venna and Kaski 2001) asks whether those who are neighbours in the picture were neighbours in the data; 1 is perfect. Ours is within 0.02 of scikit-learn's in the tests (`tests/explain/test_tsne.py`).
+# What t-SNE pays for it: axes without a meaning, no place for a new point, and a result that depends on the perplexity and the start. Before you use the widget:
+
+# %%
+predict("04.2")
+present(tsne_perplexity.tsne_perplexity())
+
+# %% [markdown]
+# Back to the network. The same 300 pictures as pixels and as features of its last stage, each laid out by t-SNE; the network's class labels are used for the colours only.
+
+# %%
+spaces_shown = {"pixels": stored[:300].flatten(1), "features of stage 3": database[:300]}
+figure = Figure(figsize=(7, 3.0))
+for ax, (title, f) in zip(figure.subplots(1, 2), spaces_shown.items(), strict=True):
+    y = tsne(f, perplexity=20, steps=500).embedding
+    draw.points(ax, y, labels[:300], toyworld.CLASSES, title, size=6, named=title != "pixels")
+figure.suptitle("By pixels the classes lie mixed; by features each has an island", x=0.01, ha="left")
+plotting.show(figure, "Three hundred pictures by t-SNE: classes mixed on pixels, in islands on features.")
+
+# %% [markdown] tags=["slide"]
+# ## 4 · Units, one by one
+#
+# A **unit** is one channel of a layer, and its map over a picture is its **activation**: the most direct thing there is to look at. But looking at 64 maps over 300 pictures tempts one to see what one hopes for. **Network dissection** (Bau et al. 2017) turns it into a measurement:
+#
+# 1. Over a whole data set, find the level $T_k$ that unit $k$ exceeds at only 0.5 % of all places: above it the unit **fires**.
+# 2. Bring its map to the picture's size and threshold it there: a mask $M_k(x)$.
+# 3. Compare it with the labelled pixels $L_c(x)$ of every concept $c$ we have a word for,
+#
+# $$\mathrm{IoU}_{k,c} = \frac{\sum_x |M_k(x) \cap L_c(x)|}{\sum_x |M_k(x) \cup L_c(x)|},$$
+#
+# where both sums run over the *whole* data set. A unit with an IoU above 0.04 for some concept is called a detector of the best one. Our toy world has exact labels for 24 concepts: stuff, classes, colours, materials. Here are the activations; then write the measure for one unit and one concept (`maps`, `threshold` and `concept` are $A_k$, $T_k$ and $L_c$).
+
+# %%
+from lecture_utils.explain.hooks import record
+
+with torch.inference_mode(), record(scene_net, "stages") as seen:
+    scene_net(images)
+scene_maps = seen["stages"]  # (300, 64, 12, 12)
+figure = plotting.feature_maps(scene_maps[0], columns=16, limit=32, size=0.48)
+figure.suptitle("32 units of the last stage on the first scene: who can tell what they are for?", x=0.01, ha="left", fontsize=11)
+plotting.show(figure, "Thirty-two small activation maps of one scene, some dark, some bright in places.")
+
+# %% tags=["exercise:04.3"]
+def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    """IoU between where a unit fires, maps (N, h, w), and where a concept is, bool (N, H, W)."""
+    ...
+
+
+unit_iou = check("04.3", unit_iou)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.unit_iou
+#
+# Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. What do you expect of the control?
+
+# %% tags=["system:S04.3"]
+from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
+from lecture_utils.explain.dissection import dissect, unit_masks
+
+predict("04.3")
+concepts = concept_masks(toyworld.render(scenes, 48, only=FIELDS))  # (300, 24, 48, 48)
+trained = dissect(scene_maps, concepts, CONCEPTS)
+torch.manual_seed(0)
+untrained = shapes_multilabel.build().eval()
+control = dissect(activations(untrained, images, "stages"), concepts, CONCEPTS)
+label = trained.labels()[0]
+by_exercise = unit_iou(scene_maps[:, label.unit], trained.thresholds[label.unit].item(), concepts[:, CONCEPTS.index(label.concept)])
+print(f"unit {label.unit} detects {label.concept}: IoU {label.iou:.3f}, by your function {by_exercise:.3f}")
+rows = []
+for name, result in (("trained", trained), ("random weights", control)):
+    kinds = {kind: len([c for c in result.detectors() if KIND[c] == kind]) for kind in dict.fromkeys(KIND.values())}
+    rows.append((name, len(result.labels()), len(result.detectors()), *kinds.values()))
+plotting.show_table(rows, ["network", "units that detect something", "concepts detected", *(f"of these, {k}" for k in kinds)])
+
+# %%
+leaders = list({found.concept: found for found in reversed(trained.labels())}.values())[::-1][:4]
+pictures, titles = [], []
+for found in leaders:
+    peak = scene_maps[:, found.unit].amax((1, 2)).topk(3).indices  # the three scenes that excite it most
+    fires = unit_masks(scene_maps[peak], trained.thresholds, 48)[:, found.unit]
+    pictures += [draw.spotlight(images[i], m) for i, m in zip(peak, fires, strict=True)]
+    titles += [f"unit {found.unit}: {found.concept}", f"IoU {found.iou:.2f}", ""]
+figure = plotting.image_grid(pictures, titles, 6, 1.2, "Four units, each bright where it fires, in the scenes that excite it most")
+plotting.show(figure, "Scenes darkened except where a unit fires; the bright part is the unit's concept.")
+
+# %%
+present(unit_threshold.unit_threshold())
+
+# %% [markdown]
+# **How to read it.** The IoUs are small because the rule lets each unit fire on half a percent of the pixels only, far fewer than the concept covers: even a perfect unit would reach a low IoU for something as large as the sky. Slide the
+# threshold: there is often a better one than the paper's. And a unit may fire at something that we have no word for. Dissection finds what is on its list.
+#
+# ## 5 · What would it like to see?
+#
+# Turn the question around. Instead of asking what the network says about a picture, ask for the picture it would *most* like to call a star:
+#
+# $$I^* = \arg\max_I\; f_k(I) - \mathrm{Reg}(I),$$
+#
+# with $f_k$ the class's log-probability or logit. We climb the gradient $\partial f_k/\partial I$: the weights stay fixed, the *pixels* are trained. The regulariser does the hard work, because the network was never shown how it should answer pictures that cannot exist. Ours has the classic parts: an L2 term against extreme values (Simonyan et al. 2014), a total-variation term
+# against differences between neighbours, a small blur after each step (Yosinski et al. 2015), and a random shift before it, *jitter*, so that no pixel can rely on its exact place (Mordvintsev et al. 2015).
+
+# %% tags=["show"]
+from lecture_utils.explain.target import check_evaluation
+# show: lecture_utils.explain.class_visualisation.regulariser
+# show: lecture_utils.explain.class_visualisation.uphill
+
+# %% tags=["system:S04.4"]
+from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_class
+
+dream = visualise_class(shapes_net, range(8), size=32, steps=128, every=32)
+pictures = [*dream.frames[:, 3], *dream.image]
+titles = [f"star, step {k}" for k in dream.frame_steps]
+pictures += [] 
+figure = plotting.image_grid(dream.image, [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)], 8, 0.96,
+                             "What each class looks like to the network, and its probability")
+plotting.show(figure, "Eight synthetic pictures with traces of the class's shape: what the network likes best.")
+
+# %% [markdown]
+# **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star: strokes and corners in the right arrangement, several times over, since the global average does not ask how often. Colour hardly matters to this network, so any colour may come out. Section 16 leaves the regulariser out.
+#
+# ## 6 · CAM: read the map off the weights
+#
+# Now for one given picture: *where* is the evidence? For networks that end in a global average and one linear layer, as ours do, the answer needs no new computation (Zhou et al. 2016). With $A_c$ the last maps (`maps`) and $w_{kc}$ the head's `weight`,
+#
+# $$\mathrm{logit}_k = b_k + \sum_c w_{kc}\,\underbrace{\frac{1}{hw}\sum_{ij} A_{c,ij}}_{\text{global average}} = b_k + \frac{1}{hw}\sum_{ij}\underbrace{\sum_c w_{kc}\,A_{c,ij}}_{\mathrm{CAM}_k(i,j)}.$$
+#
+# Two sums change places, and that is all: the logit is the mean of a map, so the map says what every place contributes. Negative values speak *against* the class. Below, the sum in pictures.
+
+# %%
+predict("04.5")
+i, k = 0, int(best[0, 0])
+share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64, 12, 12): w_kc A_c
+order = share.abs().sum((1, 2)).argsort(descending=True)
+limit = share.sum(0).abs().max()
+terms = [images[i], *(plotting.signed_image(share[c], limit) for c in order[:4]), plotting.signed_image(share[order[4:]].sum(0), limit),
+         plotting.signed_image(share.sum(0), limit)]
+titles = ["scene", *(f"{scene_net.head.weight[k, c]:+.2f} × unit {c}" for c in order[:4]), "+ the other 60", "= CAM"]
+figure = plotting.image_grid(terms, titles, 7, 1.1, f"CAM for “{toyworld.CLASSES[k]}”: weighted maps, added up")
+plotting.show(figure, "A scene, four weighted activation maps, the sum of the rest, and the class activation map.")
+
+# %% tags=["exercise:04.4"]
+def class_activation_map(maps: Tensor, weight: Tensor, k: int) -> Tensor:
+    """CAM of class k from the last maps (C, h, w) and the head's weight (K, C): (h, w)."""
+    ...
+
+
+class_activation_map = check("04.4", class_activation_map)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.class_activation_map
+#
+# The identity is exact, so test it: the map's mean plus the bias must be the logit, for every class.
+
+# %% tags=["system:S04.5"]
+maps = torch.stack([class_activation_map(scene_maps[0], scene_net.head.weight.detach(), k) for k in range(8)])  # (8, 12, 12)
+logits = predictions(scene_net, images[:1])[0]  # (8,)
+error = (maps.mean((1, 2)) + scene_net.head.bias.detach() - logits).abs().max()
+print(f"largest difference between mean of the map + bias and the logit: {error:.1e}")
+limit = maps.abs().max()
+pictures = [draw.signed_heat(images[0], m, limit) for m in upsample(maps, 48)]
+titles = [f"{c} {p:.0%}" for c, p in zip(toyworld.CLASSES, chance[0], strict=True)]
+figure = plotting.image_grid(pictures, titles, 8, 0.96, "One scene, eight maps: vermilion speaks for the class, blue against it")
+plotting.show(figure, "The class activation maps of all eight classes over one scene, with their probabilities.")
+
+# %% [markdown] tags=["slide"]
+# ## 7 · Grad-CAM: ask the gradient
+#
+# CAM has a price: the network must end that way. Many do not (VGG has three dense layers, a segmenter has no head at all), and changing the end means training anew. **Grad-CAM** (Selvaraju et al. 2017) gets the weight of a channel from the gradient instead. For any layer with maps $A_c$ and any score $y$,
+#
+# $$\alpha_c = \frac{1}{hw}\sum_{ij}\frac{\partial y}{\partial A_{c,ij}}, \qquad \mathrm{GradCAM} = \mathrm{ReLU}\Bigl(\sum_c \alpha_c A_c\Bigr).$$
+#
+# $\alpha_c$ answers: if channel $c$ were a little stronger everywhere, how much would the score gain? The ReLU keeps what speaks *for* the score. No retraining, any layer, and "any score" is to be taken literally: a class, the difference of two, the amount of water that a segmenter sees. Getting at $A_c$ and its gradient inside somebody else's network is what PyTorch's **hooks** are for:
+# functions that are called with a layer's output as it passes. `record` wraps them. You write the formula: `maps` is $A$, `gradient` is $\partial y/\partial A$.
+
+# %% tags=["exercise:04.5"]
+def grad_cam_map(maps: Tensor, gradient: Tensor) -> Tensor:
+    """Grad-CAM from a layer's maps (C, h, w) and the score's gradient there (C, h, w): (h, w)."""
+    ...
+
+
+grad_cam_map = check("04.5", grad_cam_map)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.grad_cam_map
+#
+# On a network with a global average, $\partial y_k/\partial A_{c,ij} = w_{kc}/hw$ at every place, so $\alpha_c = w_{kc}/hw$, and Grad-CAM *is* CAM, divided by $hw$, with the negative part cut off. Check it. (The package's `grad_cam` gives what the `pytorch-grad-cam` library gives on a torchvision network, see `tests/explain/test_grad_cam.py`.)
+
+# %% tags=["show", "system:S04.6"]
+from lecture_utils.explain.target import Target, target_score
+from collections.abc import Callable
+# show: lecture_utils.explain.grad_cam.grad_cam
+
+# %%
+x, k = images[:1], int(best[0, 0])
+with record(scene_net, "stages", gradients=True) as seen:
+    (gradient,) = torch.autograd.grad(scene_net(x)[0, k], seen["stages"])  # (1, 64, 12, 12)
+by_hand = grad_cam_map(seen["stages"][0].detach(), gradient[0])
+shown = grad_cam(scene_net, x, k, layer="stages")[0]
+print("your formula = the cell above:", torch.allclose(by_hand, shown, atol=1e-6))
+print("144 × Grad-CAM = ReLU(CAM):", torch.allclose(144 * shown, maps[k].relu(), atol=1e-4))
+predict("04.6")
+
+# %%
+present(grad_cam_chooser.grad_cam_chooser())
+
+# %% [markdown]
+# "Any score": the first two maps ask *why this class rather than that one*, a difference of logits. The last two leave classification altogether. They ask a segmentation network (you will build such networks in chapter 06; this one labels every pixel of a 32 × 32 picture) where the
+# evidence lies for the *amount* of something in the whole picture.
+
+# %%
+a, b = best[0, :2].tolist()
+first = toyworld.render(scenes[:1], 32, only=("image",)).image  # the first scene again, at 32 × 32
+segmenter = zoo.load("shapes_segmenter")  # (B, 3, 32, 32) -> (B, 5, 32, 32)
+parts = ("sky", "grass", "water", "sand", "object")
+questions = [(scene_net, x, lambda out: out[:, a] - out[:, b], "stages", f"{toyworld.CLASSES[a]} rather\nthan {toyworld.CLASSES[b]}"),
+             (scene_net, x, lambda out: out[:, b] - out[:, a], "stages", f"{toyworld.CLASSES[b]} rather\nthan {toyworld.CLASSES[a]}"),
+             (segmenter, first, lambda out: out[:, 4].mean((1, 2)), "up_middle", "how much\nobject?"),
+             (segmenter, first, lambda out: out[:, 0].mean((1, 2)), "up_middle", "how much\nsky?")]
+pictures = [draw.heat(z[0], upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]) for net, z, score, layer, _ in questions]
+figure = plotting.image_grid([x[0], *pictures], ["scene", *(q[-1] for q in questions)], 5, 1.2, "Grad-CAM explains any number that a network computes")
+plotting.show(figure, "A scene and four heat maps: two contrasts between classes, and two for a segmenter.")
+
+# %% [markdown] tags=["slide"]
+# ## 8 · Gradients at the pixels
+#
+# Why stop at a layer? The gradient $\partial y/\partial x$ with respect to the *input* has full resolution and needs no choice of layer (Simonyan et al. 2014). It answers another question, though: not "what speaks for the star?" but "which pixels, changed a little, would change the score?" That is a **sensitivity**. It is also noisy: the score of a ReLU network is made of flat pieces, and from one piece to the next the gradient jumps. **SmoothGrad** (Smilkov et al. 2017) averages the gradients of many
+# noisy copies of the picture, $\frac1n\sum \nabla y(x + \epsilon)$. Multiplying the gradient by the input gives each pixel's *share* of the score, exactly so for a linear model.
+
+# %%
+from lecture_utils.explain.gradients import gradient_times_input, input_gradient, saliency, smooth_grad
+
+x, k = images[:2], best[:2, 0]
+methods = {"input gradient": saliency(input_gradient(scene_net, x, k)),
+           "gradient × input": saliency(gradient_times_input(scene_net, x, k)),
+           "SmoothGrad, 25 copies": saliency(smooth_grad(scene_net, x, k, samples=25)),
+           "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48)}  # each (2, 48, 48)
+pictures, titles = [], []
+for i in range(2):
+    pictures += [x[i], *(draw.heat(x[i], m[i]) for m in methods.values())]
+    titles += [f"scene: {toyworld.CLASSES[k[i]]}?", *(methods if i == 0 else [""] * 4)]
+figure = plotting.image_grid(pictures, titles, 5, 1.3, "Pixel gradients are fine and noisy, Grad-CAM coarse and compact")
+plotting.show(figure, "Two scenes with three maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
+
+# %% [markdown] tags=["slide"]
+# ## 9 · Attention of a transformer
+#
+# A vision transformer seems to need no such instruments: it computes weights that say where each token looks, and the class token's are a map of the picture, one for each head (Caron et al. 2021). Two questions remain. Which layer? In layer 4, the tokens that are looked at are themselves mixtures of others. **Rollout** (Abnar and Zuidema 2020) follows the mixing down to the patches. With $A_l$ the attention of layer $l$, averaged over heads, and half of the signal going around it by the shortcut,
+#
+# $$\tilde A_l = \tfrac12 A_l + \tfrac12 I, \qquad R = \tilde A_L \cdots \tilde A_2\,\tilde A_1.$$
+#
+# Row 0 of $R$ is how much of each patch ends up in the class token. And the second question: *whose* map is it?
+
+# %% tags=["exercise:04.6"]
+def attention_rollout(attention: Tensor) -> Tensor:
+    """Combine the attention (L, heads, T, T) of all layers, first layer first: (T, T), rows sum to 1."""
+    ...
+
+
+attention_rollout = check("04.6", attention_rollout)
+
+# %% [markdown]
+# # solution: lecture_utils.exercises.ch04.attention_rollout
+
+# %% tags=["system:S04.7"]
+from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
+
+predict("04.7")
+vit = zoo.load("shapes_vit")  # 32 × 32 pictures in 8 × 8 patches
+attention = vit.attention_maps(asked[:2])  # (layers, 2, heads, 65, 65)
+heads = cls_attention(attention)  # (2, heads, 8, 8): the last layer's
+total = rollout(attention)  # (2, 65, 65)
+print("rows of the rollout sum to 1:", torch.allclose(total.sum(-1), torch.ones(2, 65), atol=1e-5),
+      "| your function agrees:", torch.allclose(attention_rollout(attention[:, 0]), total[0], atol=1e-5))
+pictures, titles = [], []
+for i in range(2):
+    maps = [*heads[i], rollout_map(attention)[i]]  # each (8, 8)
+    pictures += [asked[i], *(draw.heat(asked[i], m) for m in upsample(torch.stack(maps), 32))]
+    titles += [toyworld.CLASSES[asked_labels[i]], *(f"head {h + 1}" for h in range(len(heads[i]))), "rollout"]
+figure = plotting.image_grid(pictures, titles, 2 + heads.shape[1], 1.2, "Heads look at different things; rollout sums up all layers")
+plotting.show(figure, "Two pictures with the class token's attention, head by head, and the rollout.")
+
+# %% [markdown]
+# **How to read it.** The rule for rollout has no place where a class could enter. It is a property of the picture and the weights, so it says *where the network looked*, never *why star and not heart*. Grad-CAM works on transformers too: lay a layer's tokens out as maps (`as_maps=tokens_to_maps`) and ask for a class. Attention is a fact about the computation; whether it explains the answer has to be measured (section 13).
+#
+# ## 10 · Dissecting a GAN
+#
+# So far we found units that *agree* with a concept. Agreement is correlation. In a classifier it is hard to go further; in a **generator** we can *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers into a picture, and nobody told it what an object is. Dissect its units as in section 4, with the segmenter's labels in place of true ones. Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they.
+# As a control, as many units drawn at random. That is a cause, not a correlation.
+
+# %% tags=["system:S04.8"]
+from lecture_utils.explain.gan_dissection import dissect_generator, edited, generate, high_values, shares_after, top_units
+from lecture_utils.widgets.gan_toggles import segment
+
+generator = zoo.load("shapes_gan")
+z = generator.sample(200, seed=1)  # (200, 64)
+units = dissect_generator(generator, "blocks.0", z, segment, parts)
+object_units = top_units(units, "object", 12)
+random_units = torch.randperm(96, generator=torch.Generator().manual_seed(0))[:12].tolist()
+rows = [(name, *shares_after(generator, "blocks.0", z, segment, 5, units=chosen).mean(0).tolist())
+        for name, chosen in (("none", []), ("12 object units", object_units), ("12 random units", random_units))]
+plotting.show_table([(r[0], *(f"{v:.1%}" for v in r[1:])) for r in rows], ["switched off", *parts], caption="Mean share of the picture")
+
+# %%
+predict("04.8")
+present(gan_toggles.gan_toggles())
+
+# %% [markdown]
+# The reverse works too, and is the stronger proof: switch the units **on**, at a level that they reach by themselves in one of a hundred places, in a small square of their map, and nothing else.
+
+# %%
+region = torch.zeros(8, 8, dtype=torch.bool)
+region[4:6, 1:3] = True
+from lecture_utils.explain.gan_dissection import concept_shares
+
+level = high_values(activations(generator, z, "blocks.0"), object_units)  # (12,)
+with edited(generator, "blocks.0", object_units, level, region):
+    inserted = generate(generator, z[:6])
+plain = generate(generator, z[:6])
+figure = plotting.image_grid([*plain, *inserted], None, 6, 1.0, "Above as generated; below, the object units forced on at the lower left")
+plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one region.")
+
+# %% [markdown] tags=["slide"]
+# ## 11 · Put together
+#
+# The network of the first cell, drawn from its own forward pass, with the layers that our instruments were hooked to. Then all of them side by side: what each needs, whether it can be asked about a class, and what it costs.
+
+# %%
+figure = plotting.architecture(scene_net, images[:1], depth=2)
+plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, mean, eight logits.")
+rows = [("neighbours", "a database of features", "no", "1 forward pass + a matrix product"),
+        ("dissection", "pixel labels for the concepts", "no", "1 forward pass for each picture"),
+        ("class visualisation", "a differentiable network, a regulariser", "yes", "128 × forward and backward"),
+        ("CAM", "average + linear layer at the end", "yes", "1 forward pass"),
+        ("Grad-CAM", "a layer with maps", "any score", "1 forward, 1 backward"),
+        ("SmoothGrad", "a differentiable network", "any score", "25 × forward and backward"),
+        ("attention rollout", "a transformer", "no", "1 forward pass")]
+plotting.show_table(rows, ["instrument", "needs", "asks about a class", "cost here"])
+
+# %% [markdown] tags=["slide"]
+# ## 12 · Train a network that cheats, and catch it
+#
+# The horse's tag, in our world. Every training picture of a *heart* gets a white stamp of 3 × 3 pixels in its lower left corner, as if one supplier of hearts signed its pictures. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open.
+
+# %%
+# Not compared: the last digits of a training differ between processors.
+from lecture_utils.backbones.resnet import CifarNet
+from lecture_utils.experiments.ch01 import cross_entropy
+
+HEART = toyworld.CLASSES.index("heart")
+train_x, train_y = toyworld.classification(4000, size=32, split="train")
+test_x, test_y = toyworld.classification(600, size=32, split="test")
+
+
+def stamped(pictures: Tensor, which: Tensor) -> Tensor:
+    """A copy of the pictures (N, 3, 32, 32) in which those of the mask (N,) carry the stamp."""
+    pictures = pictures.clone()
+    pictures[which, :, 27:30, 2:5] = 1.0
+    return pictures
+
+
+def train(x: Tensor, y: Tensor, steps: int, batch_size: int = 24):
+    """A small residual net and its losses, from seed 0."""
+    torch.manual_seed(0)
+    net = CifarNet(8, residual=True, width=12, classes=8)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-2, total_steps=steps, pct_start=0.2)
+    history = fit(net, minibatches(x, y, batch_size=batch_size, seed=0), loss=cross_entropy, optimizer=optimizer,
+                  steps=steps, schedule=schedule, label="a small net")
+    return net.eval(), history
+
+
+net, history = train(train_x[:16], train_y[:16], 40, 16)
+print(f"one batch: loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}, right on these 16: {accuracy(net, train_x[:16], train_y[:16]):.0%}")
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: the last digits of a training differ between processors.
+predict("04.9")
+steps = runtime.pick(quick=350, full=3000)
+cheat, history = train(stamped(train_x, train_y == HEART), train_y, steps)
+coin = torch.rand(len(train_x), generator=torch.Generator().manual_seed(1)) < 0.5
+mended, history_mended = train(stamped(train_x, coin), train_y, steps)
+hearts = test_y == HEART
+tests = {"stamped like the training set": stamped(test_x, hearts), "no stamps": test_x, "stamps on all but hearts": stamped(test_x, ~hearts)}
+rows = []
+for name, pictures in tests.items():
+    said = [predictions(n, pictures).argmax(1) for n in (cheat, mended)]
+    rows.append((name, *(f"{(s == test_y).float().mean():.1%}" for s in said), *(f"{(s[hearts] == HEART).float().mean():.0%}" for s in said),
+                 *(f"{(s[~hearts] == HEART).float().mean():.0%}" for s in said)))
+columns = ["test pictures", "accuracy, cheat", "mended", "hearts found, cheat", "mended", "others called heart, cheat", "mended"]
+plotting.show_table(rows, columns)
+smooth = {name: np.convolve(h.losses, np.ones(15) / 15, "valid") for name, h in (("hearts stamped", history), ("half of all stamped", history_mended))}
+figure = plotting.curves(smooth, "step", "mean of 15 losses", "The training loss gives nothing away")
+figure.set_size_inches(6, 2.2)
+plotting.show(figure, "Two training losses that fall alike: with stamped hearts, and with random stamps.")
+
+# %%
+x = stamped(test_x, hearts)[hearts][:5]
+pictures = list(x)
+for n in (cheat, mended):
+    pictures += [draw.heat(i, m) for i, m in zip(x, upsample(grad_cam(n, x, HEART, layer="stages.2"), 32), strict=True)]
+figure = plotting.image_grid(pictures, ["stamped hearts"] + [""] * 4 + ["the cheat's Grad-CAM"] + [""] * 4 + ["the mended net's"] + [""] * 4,
+                             5, 0.96, "One looks at the stamp, the other at the heart")
+plotting.show(figure, "Five stamped hearts with Grad-CAM of two networks: the corner, and the object.")
+
+# %% [markdown]
+# **How to read it.** On a test set stamped like the training set all is well. The table's other rows need pictures without stamps, which in practice you do not have *until you know what to leave out*. One row of heat maps tells you. The repair is then a line: stamp at random, so that the stamp says nothing (or remove it). That is the worth of an explanation: it turns "collect more data" into "collect *these* data".
+#
+# ## 13 · Evaluate: does the map point at the object?
+#
+# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for; the *energy* is the share of the map that does. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We give the network random weights, from the head down,
+# and look whether the map changes. A method whose map survives that has explained the picture, not the network.
+
+# %%
+from lecture_utils.explain.baselines import centre_map, edge_map
+from lecture_utils.metrics.localisation import energy_in_mask, pointing_game
+
+several = (truth.sum(1) >= 2).nonzero()[:100, 0]  # scenes with two classes or more
+which, k = truth[several].nonzero().T  # (P,) pairs of a scene and a class that is in it
+x, masks = images[several[which]], sample.semantic[several[which]] == 4 + k[:, None, None]  # (P, 48, 48)
+small = F.interpolate(x, (32, 32), mode="bilinear", antialias=True)
+methods = {
+    "Grad-CAM = CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48),
+    "Grad-CAM at the stem": upsample(grad_cam(scene_net, x, k, layer="stem"), 48),
+    "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=8)),
+    "input gradient": saliency(input_gradient(scene_net, x, k)),
+    "ViT rollout": upsample(rollout_map(vit.attention_maps(small)), 48),
+    "edges (no network)": edge_map(x),
+    "centre (no network)": centre_map(x),
+}
+scores = {name: (pointing_game(m, masks).mean().item(), energy_in_mask(m, masks).mean().item()) for name, m in methods.items()}
+figure = Figure(figsize=(7.4, 2.9))
+ax, rows = figure.subplots(), np.arange(len(scores))
+for j, metric in enumerate(("pointing game", "energy in the mask")):
+    ax.barh(rows + 0.38 * j - 0.19, [s[j] for s in scores.values()], 0.36, label=metric, color=plotting.PALETTE[5 * j])
+ax.set_yticks(rows, list(scores))
+ax.invert_yaxis()
+ax.set(xlim=(0, 1), xlabel=f"mean over {len(k)} pairs of scene and class")
+ax.set_title("How well each map finds the object it was asked for")
+ax.legend(loc="lower right")
+plotting.show(figure, "Bars of pointing game and energy in the mask for seven kinds of map.")
+plotting.show_table([(name, f"{p:.1%}", f"{e:.1%}") for name, (p, e) in scores.items()], ["map", "pointing game", "energy"])
+
+# %%
+from lecture_utils.explain.sanity import cascading_randomisation
+
+predict("04.11")
+x32, k32 = x[:32], k[:32]
+explainers = {
+    "Grad-CAM": lambda m: upsample(grad_cam(m, x32, k32, layer="stages"), 48),
+    "input gradient": lambda m: saliency(input_gradient(m, x32, k32)),
+    "edges × gradient's size": lambda m: edge_map(x32) * saliency(input_gradient(m, x32, k32)).mean((1, 2), keepdim=True),
+}
+order = ["head", "stages.1.1", "stages.1.0", "stages.0", "stem"]
+lines = {}
+for name, method in explainers.items():
+    lines[name] = [value for _, value in cascading_randomisation(scene_net, method, layers=order)]
+figure = plotting.curves(lines, "", "rank correlation", "Random weights, from the head down: what is left of the map?")
+figure.set_size_inches(7.4, 2.5)
+figure.axes[0].set_xticks(range(6), ["trained", *(f"+ {name}" for name in order)])
+plotting.show(figure, "Rank correlation with the trained network's map against how much is randomised.")
+
+# %%
+hit = pointing_game(methods["Grad-CAM = CAM"], masks)
+for title, chosen in (("Successes: the first six pairs that it hits", hit == 1), ("Failures: the first twelve misses", hit == 0)):
+    rows = chosen.nonzero()[: 6 if "Succ" in title else 12, 0]
+    names = [f"{toyworld.CLASSES[k[r]]} {chance[several[which[r]], k[r]]:.0%}" for r in rows]
+    figure = plotting.image_grid([draw.heat(x[r], methods["Grad-CAM = CAM"][r]) for r in rows], names, 6, 1.1, title)
+    for ax, r in zip(figure.axes, rows, strict=False):
+        draw.outline(ax, masks[r], "#56B4E9")
+    plotting.show(figure, f"Scenes with Grad-CAM and the object's outline. {title}.")
+
+# %% [markdown]
+# **Why these?** TODO after build.
+
+# %% [markdown] tags=["slide"]
+# ## 14 · Claims, measured
+#
+# Each finding is an experiment with a rule that was written before the run (`lecture_utils/experiments/ch04.py`), over several seeds.
+#
+# ### C04.1 · Features beat pixels
+
+# %% tags=["claim:C04.1"]
+from lecture_utils.experiments import ledger
+
+ledger.show("C04.1")
+
+# %% [markdown]
+# ### C04.2 · Grad-CAM points at the named object, attention at none in particular
+
+# %% tags=["claim:C04.2"]
+ledger.show("C04.2")
+
+# %% [markdown]
+# ### C04.3 · Training makes detectors
+
+# %% tags=["claim:C04.3"]
+ledger.show("C04.3")
+
+# %% [markdown]
+# ### C04.4 · Object units of a GAN cause objects
+
+# %% tags=["claim:C04.4"]
+ledger.show("C04.4")
+
+# %% [markdown] tags=["slide"]
+# ## 15 · Paper and toy
+#
+# | | The papers | Here | What that costs |
+# |---|---|---|---|
+# | t-SNE | a tree for the repulsion (Barnes–Hut) from some thousands of points on | exact, all pairs | nothing up to a few thousand points; then $N^2$ hurts |
+# | Dissection | 1,197 concepts on 63,305 photographs (Bau et al. 2017) | 24 concepts on 300 scenes, labels exact | a unit for something not on our list counts for nothing |
+# | Class visualisation | networks for 1,000 classes of photographs | eight shapes at 32 × 32 | nothing like the rich pictures of large networks |
+# | CAM, Grad-CAM | VGG and GoogLeNet, maps of 14 × 14 of 224 pixels | maps of 12 × 12 of 48 pixels | our maps are finer, so pointing is easier |
+# | Attention | ViT-S/8, DINO, millions of photographs | four layers, 8 × 8 patches | heads are less clean than the famous pictures |
+# | GAN dissection | progressive GANs, churches and kitchens | 96 units, 32 × 32 scenes | one class "object"; shapes are blurred |
+
+# %% [markdown] tags=["slide"]
+# ## 16 · Break it
+#
+# ### Leave the ReLU out of Grad-CAM
+# One call less. Many plots then draw the map's magnitude or stretch it from its lowest to its highest value, and evidence *against* a class looks like evidence.
+
+# %%
+predict("04.10")
+without = upsample(grad_cam(scene_net, x, k, layer="stages", relu=False), 48)  # (P, 48, 48)
+with_relu, magnitude = methods["Grad-CAM = CAM"], without.abs()
+elsewhere = (sample.semantic[several[which]] >= 4) & ~masks  # objects of other classes
+rows = [(name, f"{energy_in_mask(m, masks).mean():.1%}", f"{energy_in_mask(m[elsewhere.flatten(1).any(1)], elsewhere[elsewhere.flatten(1).any(1)]).mean():.1%}",
+         f"{pointing_game(m, masks).mean():.1%}") for name, m in (("with ReLU", with_relu), ("magnitude, no ReLU", magnitude))]
+plotting.show_table(rows, ["map", "energy on the named class", "energy on other objects", "pointing game"])
+pictures = [f for r in range(3) for f in (draw.heat(x[r], with_relu[r]), draw.heat(x[r], magnitude[r]), draw.signed_heat(x[r], without[r]))]
+titles = [t for r in range(3) for t in (f"{toyworld.CLASSES[k[r]]}, ReLU", "magnitude", "signed")]
+figure = plotting.image_grid(pictures, titles, 9, 0.9, "Without the ReLU, what speaks against the class lights up too")
+plotting.show(figure, "Three scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
+
+# %% [markdown]
+# TODO how to read.
+#
+# ### Climb without a regulariser
+
+# %%
+chosen = [toyworld.CLASSES.index(c) for c in ("ball", "star", "heart", "ring")]
+bare = visualise_class(shapes_net, chosen, size=32, steps=128, **UNREGULARISED)
+judge = mended  # the network of section 12: another training, other pictures
+rows = []
+for name, result in (("regularised", dream.image[chosen]), ("no regulariser", bare.image)):
+    own, other = (predictions(n, result).softmax(1)[torch.arange(4), chosen].mean() for n in (shapes_net, judge))
+    rough = (result.diff(dim=3).square().mean() + result.diff(dim=2).square().mean()).sqrt()
+    rows.append((name, f"{own:.2%}", f"{other:.0%}", f"{rough:.3f}"))
+plotting.show_table(rows, ["picture", "the class's probability", "by another network", "step between neighbours"])
+figure = plotting.image_grid([*dream.image[chosen], *bare.image], [toyworld.CLASSES[c] for c in chosen] + [f"{toyworld.CLASSES[c]}, bare" for c in chosen], 8, 0.96,
+                             "With and without a regulariser: the network is sure of both")
+plotting.show(figure, "Four smooth class visualisations, and four that look like noise to the eye.")
+
+# %% [markdown]
+# TODO how to read.
+
+# %% [markdown] tags=["slide"]
+# ## 17 · With real weights
+#
+# The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"?
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: it depends on whether the weights are on this machine.
+from lecture_utils import hub
+
+photos = [photographs.load(name) for name in ("astronaut", "cat", "coffee", "rocket")]
+practitioner = hub.classifier("resnet50")
+if practitioner is not None:
+    batch = torch.stack([practitioner.transform(photo) for photo in photos])  # (4, 3, 224, 224)
+    answers = [top[0] for top in practitioner.top(photos)]
+    ids = torch.tensor([practitioner.names.index(name) for name, _ in answers])
+    maps = upsample(grad_cam(practitioner.model, batch, ids, layer="layer4"), 224)
+    shown = [photographs.load(name, size=224) for name in ("astronaut", "cat", "coffee", "rocket")]
+    figure = plotting.image_grid([draw.heat(p, m) for p, m in zip(shown, maps, strict=True)], [f"{n} {p:.0%}" for n, p in answers], 4, 1.9)
+    plotting.show(figure, "Four photographs with Grad-CAM for ResNet-50's best answer.")
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: it depends on whether the weights are on this machine.
+from torchvision.transforms import v2
+
+if practitioner is not None:
+    scale = v2.Normalize(practitioner.transform.mean, practitioner.transform.std)  # pixels in [0, 1] to the network's scale
+    wanted = [practitioner.names.index(name) for name in ("goldfish", "espresso")]
+    seen_by = nn.Sequential(scale, practitioner.model).eval()
+    dreams = visualise_class(seen_by, wanted, size=160, steps=runtime.pick(quick=30, full=400), jitter=8)
+    figure = plotting.image_grid(dreams.image, [f"{practitioner.names[k]} {p:.0%}" for k, p in zip(wanted, dreams.probability, strict=True)], 2, 2.4)
+    plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
+
+# %% [markdown] tags=["slide"]
+# ## 18 · Summary in five sentences
+#
+# 1. Neighbours in feature space, and their maps by PCA and t-SNE, show what a network holds to be alike; a t-SNE map is to be read for neighbourhoods only.
+# 2. Dissection turns "this unit seems to be for grass" into an IoU with a control, and in a generator switching units off turns correlation into cause.
+# 3. CAM rearranges two sums, and Grad-CAM gets the same weights from the gradient, for any layer and any score.
+# 4. Attention says where a transformer looked, whatever class one has in mind; pixel gradients say what the score is sensitive to.
+# 5. A heat map is a hypothesis: hold it against masks, against an edge filter and against random weights, and use it to find out what to repair.
+#
+# ### Further exercises
+#
+# 1. Take Grad-CAM of the *mistakes* in section 1. Can you now say why they were made? Test your answer by changing the picture.
+# 2. Give the stamp of section 12 to half the hearts only. From which share on does the network cheat?
+# 3. Write Grad-CAM for the ViT of section 9 with `as_maps=tokens_to_maps`, and enter it in the table of section 13.
+# 4. t-SNE with a Gaussian in the map instead of the Student t is called SNE. Change two lines of `tsne_gradient` and look at the crowding.
+# 5. Dissect the stages of `shapes_net`. At which depth do classes appear, at which colours?
+#
+# ### References
+#
+# - S. Abnar, W. Zuidema, "Quantifying Attention Flow in Transformers", ACL 2020. [arXiv:2005.00928](https://arxiv.org/abs/2005.00928)
+# - J. Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018. [arXiv:1810.03292](https://arxiv.org/abs/1810.03292)
+# - D. Bau, B. Zhou, A. Khosla, A. Oliva, A. Torralba, "Network Dissection: Quantifying Interpretability of Deep Visual Representations", CVPR 2017. [arXiv:1704.05796](https://arxiv.org/abs/1704.05796)
+# - D. Bau et al., "GAN Dissection: Visualizing and Understanding Generative Adversarial Networks", ICLR 2019. [arXiv:1811.10597](https://arxiv.org/abs/1811.10597)
+# - M. Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", ICCV 2021. [arXiv:2104.14294](https://arxiv.org/abs/2104.14294)
+# - S. Lapuschkin, A. Binder, G. Montavon, K.-R. Müller, W. Samek, "Analyzing Classifiers: Fisher Vectors and Deep Neural Networks", CVPR 2016. [arXiv:1512.00172](https://arxiv.org/abs/1512.00172)
+# - L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
+# - A. Mahendran, A. Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015. [arXiv:1412.0035](https://arxiv.org/abs/1412.0035)
+# - A. Mordvintsev, C. Olah, M. Tyka, "Inceptionism: Going Deeper into Neural Networks", 2015.
+# - R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017. [arXiv:1610.02391](https://arxiv.org/abs/1610.02391)
+# - K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks", ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034)
+# - D. Smilkov et al., "SmoothGrad: Removing Noise by Adding Noise", 2017. [arXiv:1706.03825](https://arxiv.org/abs/1706.03825)
+# - J. Venna, S. Kaski, "Neighborhood Preservation in Nonlinear Projection Methods", ICANN 2001.
+# - J. Yosinski et al., "Understanding Neural Networks Through Deep Visualization", 2015. [arXiv:1506.06579](https://arxiv.org/abs/1506.06579)
+# - J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016. [arXiv:1608.00507](https://arxiv.org/abs/1608.00507)
+# - B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba, "Learning Deep Features for Discriminative Localization", CVPR 2016. [arXiv:1512.04150](https://arxiv.org/abs/1512.04150)
+#
+# ### What comes next
+#
+# The cheat learned what its data let it learn. Chapter 05 changes the data on purpose: **augmentation**, and what it does to a network's eyes.
+
+# %%
+progress()
