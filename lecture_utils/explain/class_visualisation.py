@@ -75,11 +75,11 @@ def visualise_class(
     channels: int = 3,
     steps: int = 128,
     rate: float = 0.05,
-    objective: str = "log_prob",
+    objective: str = "logit",
     l2: float = 1.0,
-    total_variation: float = 1.0,
-    jitter: int = 2,
-    blur: tuple[float, float] = (0.8, 0.3),
+    total_variation: float = 100.0,
+    jitter: int = 3,
+    blur: tuple[float, float] = (0.6, 0.2),
     every: int = 0,
     seed: int = 0,
 ) -> Visualisation:
@@ -95,8 +95,8 @@ def visualise_class(
         S, C, and the number of steps.
     rate : float
         Mean change of a pixel in the first step; it shrinks linearly to a tenth.
-    objective : "log_prob" or "logit"
-        f: the class's log-probability, or its score before softmax (the paper's choice).
+    objective : "logit" or "log_prob"
+        f: the score before softmax (the paper's choice), or the log-probability, which stops caring near 1.
     l2, total_variation : float
         Weights of the two terms of Reg; the larger the size of f's gradient, the larger they must be.
     jitter : int
