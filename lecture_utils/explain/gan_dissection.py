@@ -8,8 +8,9 @@ forced off, or forced on in a region, and what appears or goes is measured).
 Agreement alone is correlation. An intervention changes the units and nothing else, so what changes in the
 picture is their effect.
 
-Simplified: a unit's threshold is one quantile for all units (the paper picks the one with most mutual
-information); units are ranked by agreement, and several are cut together (the paper then optimises the set).
+Simplified: a unit's threshold is the level that it exceeds as often as the concept is there (the paper picks
+the level with most mutual information); units are ranked by agreement, and the best are cut together (the
+paper then optimises the set).
 
 Shapes: N pictures, Z latent numbers, U units, h × w of a layer's maps, K concepts, H × W of the pictures.
 """
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.explain.dissection import Dissection, dissect
+from lecture_utils.explain.dissection import Dissection, dissect, unit_thresholds
 from lecture_utils.explain.hooks import activations, find_layer
 
 Segment = Callable[
@@ -97,15 +98,12 @@ def generate(generator: nn.Module, z: Tensor, *, batch: int = 128) -> Tensor:
 
 
 def dissect_generator(
-    generator: nn.Module,
-    layer: str,
-    z: Tensor,
-    segment: Segment,
-    names: Sequence[str],
-    *,
-    share: float = 0.05,
+    generator: nn.Module, layer: str, z: Tensor, segment: Segment, names: Sequence[str]
 ) -> Dissection:
     """Compare where each unit is strong with where each concept is in the generated pictures.
+
+    A unit is held to be on, for a concept, in as large a share of all places as the concept covers: then a
+    unit that is strong just where the concept is has an IoU of 1, whether that is a ball or the sky.
 
     Parameters
     ----------
@@ -117,19 +115,23 @@ def dissect_generator(
         Pictures → concept ids.
     names : sequence of str
         The K concepts, by id.
-    share : float
-        Each unit's mask takes this share of all places. The paper's 0.005 is for small detectors in a
-        classifier; a unit that paints an object is on wherever the object is.
 
     Returns
     -------
     Dissection
-        `iou` (U, K); `top_units` ranks the units of a concept.
+        `iou` (U, K) and `thresholds` (U, K); a concept that no picture shows has IoU 0. `top_units` ranks the
+        units of a concept.
     """
     maps = activations(generator, z, layer)  # (N, U, h, w)
     ids = segment(generate(generator, z))  # (N, H, W)
-    concepts = torch.stack([ids == k for k in range(len(names))], dim=1)  # (N, K, H, W)
-    return dissect(maps, concepts, names, share=share)
+    iou, levels = torch.zeros(2, maps.shape[1], len(names)).unbind()
+    for k in range(len(names)):
+        there = (ids == k)[:, None]  # (N, 1, H, W)
+        share = there.double().mean().item()
+        if 0 < share < 1:
+            levels[:, k] = unit_thresholds(maps, share)
+            iou[:, k] = dissect(maps, there, [names[k]], thresholds=levels[:, k]).iou[:, 0]
+    return Dissection(iou, levels, tuple(names))
 
 
 def top_units(found: Dissection, concept: str, count: int) -> list[int]:

@@ -2,9 +2,9 @@
 
 I. Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014: equation 1 and, for the generator, the
 non-saturating form of section 3. The gradient penalty R1: L. Mescheder, A. Geiger, S. Nowozin, "Which
-Training Methods for GANs do actually Converge?", ICML 2018, equation 9; applied only every few steps, and then as many
-times stronger, as in T. Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020,
-appendix B ("lazy regularisation").
+Training Methods for GANs do actually Converge?", ICML 2018, equation 9; applied only every few steps, and
+then as many times stronger, as in T. Karras et al., "Analyzing and Improving the Image Quality of StyleGAN",
+CVPR 2020, appendix B ("lazy regularisation").
 
 Scores are logits: D = sigmoid(score) is the probability that a picture is real.
 Shapes: B batch, S side of the picture.

@@ -1,8 +1,9 @@
 """The Fréchet distance between two sets of pictures, by Gaussians fitted to their features.
 
 M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, "GANs Trained by a Two Time-Scale Update
-Rule Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6; the closed form for Gaussians: D. Dowson,
-B. Landau, "The Fréchet distance between multivariate normal distributions", J. Multivariate Analysis 1982.
+Rule Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6. The closed form for Gaussians:
+D. Dowson, B. Landau, "The Fréchet distance between multivariate normal distributions", Journal of
+Multivariate Analysis 1982.
 
 It is *not* the "FID" of papers: that takes 2,048 features of an Inception net trained on ImageNet. Here the
 features are those of a course network, so a value means something only beside another measured alike, above

@@ -97,11 +97,11 @@ def train(
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
-    """Fréchet distance to 4,000 test pictures, and beside it that of 4,000 other real pictures.
+    """Fréchet distance to 2,000 test pictures, and beside it that of 2,000 other real pictures.
 
     On features of ``shapes_resnet`` (`metrics.frechet.stage_features`), so not the Inception FID of papers.
     """
-    judge, n = zoo.load("shapes_resnet"), 4000
+    judge, n = zoo.load("shapes_resnet"), 2000
     with torch.inference_mode():
         made = torch.cat([model(z) for z in model.sample(n, seed=1).split(250)])
     real, other = (gaussian_fit(stage_features(judge, pictures(n, seed=s, split="test"))) for s in (0, 1))

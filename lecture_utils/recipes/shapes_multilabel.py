@@ -1,8 +1,8 @@
 """Weights `shapes_multilabel`: says which of eight classes stand in a 48 × 48 scene of one to three objects.
 
 A residual net (He et al., CVPR 2016) with few strides, so that its last maps are 12 × 12; they are averaged
-and weighed by one linear layer, the architecture that class activation maps need (S04.5). Each class has its own
-yes or no (a sigmoid), as several are right at once. It never sees a picture twice.
+and weighed by one linear layer, the architecture that class activation maps need (S04.5). Each class has its
+own yes or no (a sigmoid), as several are right at once. It never sees a picture twice.
 """
 
 import itertools
