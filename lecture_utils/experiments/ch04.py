@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils import zoo
+from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
 from lecture_utils.experiments.ch04_localisation import (
@@ -36,7 +37,9 @@ from lecture_utils.explain.gan_dissection import (
 from lecture_utils.explain.hooks import activations
 from lecture_utils.explain.retrieval import FeatureDatabase
 from lecture_utils.explain.sanity import cascade
+from lecture_utils.generative.dcgan import Generator
 from lecture_utils.nn.init import he_init_
+from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.recipes import shapes_multilabel, shapes_segmenter
 
 Figures = dict[str, Any]
@@ -49,7 +52,7 @@ def untrained(model: nn.Module, images: Tensor, seed: int) -> nn.Module:
     fresh = copy.deepcopy(model)
     he_init_(fresh)
     for part in fresh.modules():
-        if hasattr(part, "running_mean"):
+        if isinstance(part, FusedBatchNorm2d):
             part.momentum = 1.0  # a batch's statistics replace what was there
             nn.init.ones_(part.weight)
             nn.init.zeros_(part.bias)
@@ -165,6 +168,7 @@ def c04_2_grad_cam(seed: int, budget: str) -> Figures:
     """
     count = 100 if budget == "full" else 8
     net, vit = zoo.load("shapes_multilabel"), zoo.load("shapes_vit")
+    assert isinstance(vit, ViT)
     scenes = pairs(count, seed=seed, split="test")
     prior = place_prior(400, seed=TUNING_SEED)
     *_, (_, scrambled) = cascade(net, seed=seed)
@@ -252,6 +256,7 @@ def c04_4_ablation(seed: int, budget: str) -> Figures:
     """
     n = 200 if budget == "full" else 40
     generator, names = zoo.load("shapes_gan"), shapes_segmenter.CONCEPTS
+    assert isinstance(generator, Generator)
     thing, count = names.index("object"), len(names)
     look, z = (generator.sample(n, seed=1000 + 2 * seed + k) for k in (0, 1))
     found = dissect_generator(generator, LAYER, look, segment, names)

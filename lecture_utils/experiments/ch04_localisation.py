@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.explain.attention_maps import cls_attention, rollout_map
 from lecture_utils.explain.baselines import centre_map, edge_map
@@ -61,7 +62,7 @@ def recognised(net: nn.Module, scenes: Pairs) -> float:
 
 def explanations(
     net: nn.Module,
-    vit: nn.Module,
+    vit: ViT,
     scrambled: nn.Module,
     scenes: Pairs,
     prior: Tensor,

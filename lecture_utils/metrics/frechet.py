@@ -99,10 +99,11 @@ def stage_features(model: nn.Module, images: Tensor, *, batch_size: int = 256) -
     """
     check_images(images)
     rows = []
+    stem, stages = model.get_submodule("stem"), model.get_submodule("stages")
     with torch.inference_mode():
         for part in images.split(batch_size):
-            x, means = model.stem(part), []
-            for stage in model.stages:
+            x, means = stem(part), []
+            for stage in stages.children():
                 x = stage(x)  # (B, C', H', W')
                 means.append(x.mean(dim=(2, 3)))
             rows.append(torch.cat(means, dim=1))  # (B, F)

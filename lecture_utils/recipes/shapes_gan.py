@@ -25,7 +25,7 @@ R1, R1_EVERY = 0.03, 16  # a weight of 1 made the discriminator so flat that it 
 PORTION = 3200  # scenes rendered at a time
 
 
-def build() -> nn.Module:
+def build() -> Generator:
     """The generator, untrained: latent numbers (B, 64) → pictures (B, 3, 32, 32) in [0, 1]."""
     return Generator(latent=64, widths=(128, 64, 48, 24))
 
@@ -72,7 +72,7 @@ def train(
     ema = EMA(generator, momentum=0.998)
     adam_g = torch.optim.Adam(generator.parameters(), RATE, betas=(0.0, 0.99))
     adam_d = torch.optim.Adam(discriminator.parameters(), RATE, betas=(0.0, 0.99))
-    losses = []
+    losses: list[tuple[float, float]] = []
 
     def info() -> dict[str, float]:
         loss_d, loss_g = (sum(column) / len(column) for column in zip(*losses[-200:], strict=True))
@@ -101,6 +101,7 @@ def evaluate(model: nn.Module) -> dict[str, float]:
 
     On features of ``shapes_resnet`` (`metrics.frechet.stage_features`), so not the Inception FID of papers.
     """
+    assert isinstance(model, Generator)
     judge, n = zoo.load("shapes_resnet"), 2000
     with torch.inference_mode():
         made = torch.cat([model(z) for z in model.sample(n, seed=1).split(250)])
