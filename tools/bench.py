@@ -93,7 +93,7 @@ def convolution() -> Rows:
 
 
 def tsne() -> Rows:
-    """Our exact t-SNE of all digits against scikit-learn's, which approximates (Barnes-Hut), each as it comes."""
+    """Our exact t-SNE of all digits against scikit-learn's Barnes-Hut, each with its own settings."""
     from sklearn.manifold import TSNE
 
     from lecture_utils.data import digits

@@ -57,6 +57,10 @@ def conditional_probabilities(x: Tensor, perplexity: float = 30.0, *, tolerance:
     ------
     ValueError
         For other shapes, values that are not finite, or a perplexity out of range.
+
+    Notes
+    -----
+    A point with more copies than the perplexity shares its neighbourhood evenly among them.
     """
     check_features(x)
     if not 1 < perplexity < len(x) - 1:
@@ -78,7 +82,7 @@ def conditional_probabilities(x: Tensor, perplexity: float = 30.0, *, tolerance:
             break
         low = torch.where(excess > 0, beta, low)  # too many neighbours: narrower, so a larger β
         high = torch.where(excess > 0, high, beta)
-        beta = torch.where(high.isinf(), beta * 2, (low + high) / 2)
+        beta = torch.where(high.isinf(), beta * 2, (low + high) / 2).clamp_max_(1e30)  # copies never suffice
     return p / total
 
 

@@ -136,6 +136,9 @@ def test_frames_and_repeats() -> None:
 def test_copies_and_few_points() -> None:
     x = torch.cat([torch.zeros(3, 4), torch.eye(4)]).double()  # three points on one spot
     got = tsne(x, perplexity=2, steps=20, dims=3, init="random")
+    copies = conditional_probabilities(torch.cat([torch.zeros(9, 2), torch.eye(2)]), 3.0)
+    torch.testing.assert_close(copies[:9, :9], (1 - torch.eye(9)) / 8)
+    assert bool(torch.isfinite(tsne(torch.ones(12, 2), perplexity=3, steps=20).embedding).all())
     assert got.embedding.shape == (7, 3) and bool(torch.isfinite(got.embedding).all()) and got.kl >= 0
 
 
