@@ -172,7 +172,7 @@ def c04_2_grad_cam(seed: int, budget: str) -> Figures:
     scenes = pairs(count, seed=seed, split="test")
     prior = place_prior(400, seed=TUNING_SEED)
     *_, (_, scrambled) = cascade(net, seed=seed)
-    found = explanations(net, vit, scrambled, scenes, prior, samples=8, seed=seed)
+    found = explanations(net, vit, scrambled, scenes, prior, samples=16, seed=seed)
     rows = {name: score(maps, scenes.masks) for name, maps in found.items()}
     hits = {name: row["pointing"] for name, row in rows.items()}
     change = {name: (maps[:, 0] - maps[:, 1]).abs().amax().item() for name, maps in found.items()}
