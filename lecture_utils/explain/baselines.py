@@ -1,8 +1,8 @@
 """Maps that know nothing of the network: the centre of the image, and its edges.
 
 A map that is no better than these has not localised anything. Photographers put things in the middle; and
-that edges alone look like an explanation is the finding of J. Adebayo et al., "Sanity Checks for Saliency
-Maps", NeurIPS 2018, section 5.
+that edges alone look like an explanation was shown by J. Adebayo et al., "Sanity Checks for Saliency
+Maps", NeurIPS 2018, figure 1.
 
 Shapes: B batch, C channels, H × W of the image.
 """

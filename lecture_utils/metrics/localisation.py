@@ -3,7 +3,7 @@
 - Pointing game: J. Zhang, Z. Lin, J. Brandt, X. Shen, S. Sclaroff, "Top-down Neural Attention by Excitation
   Backprop", ECCV 2016, section 4: a hit if the map's largest value lies on the object.
 - Energy in the mask: H. Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural
-  Networks", CVPR 2020 workshops, section 4.3 (there with boxes).
+  Networks", CVPR 2020 workshops (there with boxes).
 - IoU of the mask with the few pixels that hold a share of the map's mass.
 
 Only positive values count. A map with several largest values is judged by the share of them that hits, as if
