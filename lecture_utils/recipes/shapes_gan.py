@@ -19,7 +19,7 @@ from lecture_utils.generative.gan_loss import play_round
 from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit, stage_features
 from lecture_utils.selfsup.ema import EMA
 
-SIZE, STEPS, BATCH = 32, 9000, 32
+SIZE, STEPS, BATCH = 32, 8000, 32
 RATE = 2e-3  # of both nets, constant
 R1, R1_EVERY = 0.03, 16  # a weight of 1 made the discriminator so flat that it told nothing apart
 PORTION = 3200  # scenes rendered at a time
