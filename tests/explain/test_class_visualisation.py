@@ -85,6 +85,16 @@ def test_the_step_is_the_scaled_gradient(objective: str) -> None:
     torch.testing.assert_close(got, gradient / gradient.abs().mean((1, 2, 3), keepdim=True))
 
 
+def test_jitter_shifts_the_image_back_after_the_step() -> None:
+    still = visualise_class(linear(), 0, size=6, steps=7, rate=0.0, **UNREGULARISED)
+    shaken = visualise_class(linear(), 0, size=6, steps=7, rate=0.0, **UNREGULARISED | {"jitter": 3})
+    assert torch.equal(still.image, shaken.image)
+    moved = visualise_class(linear(), 0, size=6, steps=7, **UNREGULARISED | {"jitter": 3})
+    assert not torch.allclose(
+        moved.image, visualise_class(linear(), 0, size=6, steps=7, **UNREGULARISED).image
+    )
+
+
 def test_blur_keeps_constants_and_total_and_equals_scipy() -> None:
     from scipy.ndimage import gaussian_filter
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.manifold import TSNE as SklearnTSNE
 from sklearn.manifold import trustworthiness
-from sklearn.manifold._t_sne import _joint_probabilities
+from sklearn.manifold._t_sne import _gradient_descent, _joint_probabilities
 
 from lecture_utils.data import digits
 from lecture_utils.explain import tsne as module
@@ -86,6 +86,24 @@ def test_a_rotated_and_shifted_map_is_as_good() -> None:
     assert abs(kl_divergence(p, y) - kl_divergence(p, y @ turn.T + 3)) < 1e-12
     torch.testing.assert_close(tsne_gradient(p, y @ turn.T + 3), tsne_gradient(p, y) @ turn.T)
     torch.testing.assert_close(tsne_gradient(p, y).sum(0), torch.zeros(2, dtype=torch.float64))
+
+
+def test_steps_equal_scikit_learn_s_descent() -> None:
+    """Momentum, gains and learning rate, given the same P, start and gradient; slow, so not chaotic."""
+    x, factor, steps = points(40), 12.0, 40
+    p = joint_probabilities(x, 8.0).float()
+
+    def objective(flat: np.ndarray, **options: object) -> tuple[float, np.ndarray]:
+        gradient = tsne_gradient(p, torch.from_numpy(flat).reshape(40, 2), factor)
+        return 0.0, gradient.numpy().ravel()
+
+    first = module.start(x, 2, "random", 0)
+    settings = {"momentum": 0.5, "learning_rate": 5.0, "min_gain": 0.01, "n_iter_check": 1000}
+    want, *_ = _gradient_descent(objective, first.numpy().ravel().copy(), 0, steps, **settings)
+    options = {"steps": steps, "exaggeration_steps": steps, "learning_rate": 5.0}
+    got = tsne(x, perplexity=8.0, init="random", **options).embedding
+    centred = want.reshape(40, 2) - want.reshape(40, 2).mean(0)
+    np.testing.assert_allclose(got.numpy(), centred, atol=1e-5)
 
 
 def judge(x: torch.Tensor, ours: torch.Tensor) -> tuple[float, float, float, float]:
