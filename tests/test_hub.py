@@ -7,6 +7,7 @@ import torch
 from torchvision import models
 
 from lecture_utils import hub
+from lecture_utils.backbones.vit_weights import from_torchvision
 
 
 @pytest.fixture
@@ -38,6 +39,37 @@ def test_cached_weights_answer_as_torchvision_does(cache: Path) -> None:
     assert [name for name, _ in answers[0]] == [found.names[k] for k in shares.topk(4).indices]
     assert [p for _, p in answers[0]] == pytest.approx(shares.topk(4).values.tolist(), abs=1e-6)
     assert len(answers) == 2 and len(found.names) == 1000
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "swin_t"])
+def test_transformers_come_from_the_cache_too(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A tiny network of the library's own class, saved where the library looks for the real one."""
+
+    def tiny(_: str) -> torch.nn.Module:
+        if name == "swin_t":
+            return models.SwinTransformer([4, 4], 8, [1, 1], [2, 2], [7, 7])
+        model = models.VisionTransformer(224, 56, 2, 2, 16, 32)
+        torch.nn.init.normal_(model.heads.head.weight)  # torchvision starts the head at zero
+        return model
+
+    monkeypatch.setattr(models, "get_model", tiny)
+    reference = put(cache, name)
+    found = hub.classifier(name)
+    assert found is not None
+    image = torch.rand(3, 97, 120)
+    x = found.transform(image)[None]
+    with torch.inference_mode():
+        best = reference(x).argmax().item()
+    assert found.top([image], k=1)[0][0][0] == found.names[best]
+    if name == "vit_b_16":
+        ours = from_torchvision(found.model)  # type: ignore[arg-type]
+        with torch.inference_mode():
+            torch.testing.assert_close(ours(x), reference(x), rtol=1e-4, atol=1e-5)
+        maps = ours.attention_maps(x)
+        assert maps.shape == (2, 1, 2, 17, 17)
+        torch.testing.assert_close(maps.sum(-1), torch.ones(2, 1, 2, 17))
 
 
 def test_missing_weights_say_what_to_do(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,17 +53,64 @@ def resnet() -> Rows:
 
     torch.manual_seed(0)
     x, y = torch.randn(8, 3, 224, 224), torch.randint(1000, (8,))
-
-    def step(model: nn.Module) -> Callable[[], object]:
-        def run() -> None:
-            model.zero_grad(set_to_none=True)
-            F.cross_entropy(model(x), y).backward()
-
-        return run
-
-    a, b, ratio = in_turn(step(ours().train()), step(theirs().train()), 15)
+    a, b, ratio = in_turn(step(ours().train(), x, y), step(theirs().train(), x, y), 15)
     what = "ResNet-18 forward + backward, 8 × 224², ours : torchvision"
     return [(what, f"{ratio:.3f} ({a * 1e3:.0f} ms : {b * 1e3:.0f} ms)", "≤ 1.05")]
+
+
+def step(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[[], object]:
+    """Return a function that does one forward and backward pass."""
+
+    def run() -> None:
+        model.zero_grad(set_to_none=True)
+        F.cross_entropy(model(x), y).backward()
+
+    return run
+
+
+def transformers() -> Rows:
+    """Forward and backward of ViT-S/16 and Swin-T against torchvision's, in training mode, no dropout."""
+    from torchvision.models import SwinTransformer, VisionTransformer
+
+    from lecture_utils.backbones.swin import swin_t
+    from lecture_utils.backbones.vit import ViT
+
+    torch.manual_seed(0)
+    x, y = torch.randn(4, 3, 224, 224), torch.randint(1000, (4,))
+    small = ViT(image=224, patch=16, dim=384, heads=6, hidden=1536, layers=12, classes=1000)
+    pairs: dict[str, tuple[nn.Module, nn.Module]] = {
+        "ViT-S/16": (small, VisionTransformer(224, 16, 12, 6, 384, 1536)),
+        "Swin-T": (
+            swin_t(),
+            SwinTransformer([4, 4], 96, [2, 2, 6, 2], [3, 6, 12, 24], [7, 7], stochastic_depth_prob=0.0),
+        ),
+    }
+    rows: Rows = []
+    for name, (ours, theirs) in pairs.items():
+        a, b, ratio = in_turn(step(ours.train(), x, y), step(theirs.train(), x, y), 9)
+        what = f"{name} forward + backward, 4 × 224², ours : torchvision"
+        rows.append((what, f"{ratio:.3f} ({a * 1e3:.0f} ms : {b * 1e3:.0f} ms)", "≤ 1.10"))
+    return rows
+
+
+def tokens() -> Rows:
+    """How the time of an attention layer grows with the number of tokens: claim C02.4's, on three sizes."""
+    from lecture_utils.experiments.ch02 import c02_4_cost
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = c02_4_cost(0, "quick")
+    finally:
+        torch.set_num_threads(threads)
+    span = f"{found['tokens'][0]:,} to {found['tokens'][-1]:,} tokens"
+    return [
+        (f"Time against tokens, {name} attention, {span}: log-log slope", f"{found[key]:.2f}", aim)
+        for name, key, aim in (
+            ("global", "time_slope_global", "about 2"),
+            ("windowed", "time_slope_window", "about 1"),
+        )
+    ]
 
 
 def convolution() -> Rows:
@@ -231,6 +278,8 @@ def percentiles(times: list[float]) -> str:
 
 SECTIONS: dict[str, Callable[[], Rows]] = {
     "resnet": resnet,
+    "transformers": transformers,
+    "tokens": tokens,
     "convolution": convolution,
     "tsne": tsne,
     "scenes": scenes,

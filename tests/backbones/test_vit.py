@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import vit_b_16
 
 from lecture_utils.backbones.vit import PatchEmbedding, ViT, resize_positions, vit_b16
+from lecture_utils.backbones.vit_weights import from_torchvision
 
 pytestmark = pytest.mark.system("S02.3")
 
@@ -17,34 +18,12 @@ def tiny(**changes: object) -> ViT:
     return ViT(**settings | changes)  # type: ignore[arg-type]
 
 
-def from_torchvision(state: dict[str, Tensor], layers: int, dim: int) -> dict[str, Tensor]:
-    names = {
-        "class_token": "class_token",
-        "position": "encoder.pos_embedding",
-        "embed.projection.weight": "conv_proj.weight",
-        "embed.projection.bias": "conv_proj.bias",
-        **{f"norm.{k}": f"encoder.ln.{k}" for k in ("weight", "bias")},
-        **{f"head.{k}": f"heads.head.{k}" for k in ("weight", "bias")},
-    }
-    ours = {mine: state[theirs] for mine, theirs in names.items()}
-    for i in range(layers):
-        base = f"encoder.layers.encoder_layer_{i}"
-        for k in ("weight", "bias"):
-            projections = state[f"{base}.self_attention.in_proj_{k}"].split(dim)
-            for part, tensor in zip(("query", "key", "value"), projections, strict=True):
-                ours[f"layers.{i}.attention.to_{part}.{k}"] = tensor
-            ours[f"layers.{i}.attention.to_output.{k}"] = state[f"{base}.self_attention.out_proj.{k}"]
-            pairs = {"norm1": "ln_1", "norm2": "ln_2", "mlp.fc1": "mlp.0", "mlp.fc2": "mlp.3"}
-            ours |= {f"layers.{i}.{mine}.{k}": state[f"{base}.{other}.{k}"] for mine, other in pairs.items()}
-    return ours
-
-
 def test_vit_b16_equals_torchvision() -> None:
     torch.manual_seed(0)
     theirs = vit_b_16().eval()
     nn.init.normal_(theirs.heads.head.weight, std=0.02)  # torchvision starts the head at zero
     ours = vit_b16().eval()
-    ours.load_state_dict(from_torchvision(theirs.state_dict(), 12, 768))
+    ours.load_state_dict(from_torchvision(theirs).state_dict())
     assert (
         sum(p.numel() for p in ours.parameters()) == sum(p.numel() for p in theirs.parameters()) == 86_567_656
     )

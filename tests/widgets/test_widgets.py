@@ -1,4 +1,4 @@
-"""The four widgets: every callback at the ends and the middle of every control, live and static."""
+"""The widgets: every callback at the ends and the middle of every control, live and static."""
 
 import importlib
 from itertools import pairwise
@@ -22,7 +22,15 @@ def style():
         yield
 
 
-NAMES = ("kernel_painter", "receptive_field", "sampling", "scene_browser")
+NAMES = (
+    "attention_explorer",
+    "kernel_painter",
+    "position_similarity",
+    "receptive_field",
+    "sampling",
+    "scene_browser",
+    "swin_stepper",
+)
 
 
 @pytest.fixture(scope="module", params=NAMES)
