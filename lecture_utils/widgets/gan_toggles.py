@@ -57,9 +57,11 @@ def toggle(units: str, on: np.ndarray) -> Figure:
         changed = generate(generator, z)  # (48, 3, 32, 32)
     after = concept_shares(changed, segment, len(CONCEPTS)).mean(0)
     parts = [
-        f"{c} {a:.0%} → {b:.0%}" for c, a, b in zip(CONCEPTS, shares.tolist(), after.tolist(), strict=True)
+        f"{c} {a:.1f} → {b:.1f}"
+        for c, a, b in zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
     ]
-    fig, axes = strip([0.92] * SHOWN, 0.92, rows=2, foot=",  ".join(parts), titled=False)
+    foot = f"% of all pixels: {', '.join(parts)}"
+    fig, axes = strip([0.8] * SHOWN, 0.8, rows=2, foot=foot, titled=False)
     for ax, image in zip(axes, [*pictures[:SHOWN], *changed[:SHOWN]], strict=True):
         picture(ax, to_image(image))
     return fig

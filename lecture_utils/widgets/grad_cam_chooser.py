@@ -43,7 +43,7 @@ def ask(scene: int, name: str, layer: str) -> Figure:
     answers = [f"{c} {p:.0%}" for c, p in zip(CLASSES, probabilities[scene].tolist(), strict=True) if p > 0.5]
     foot = f"It sees: {', '.join(answers) or 'nothing with more than 50 %'}.   Asked for: {name}, "
     foot += f"{probabilities[scene, k].item():.1%}."
-    fig, axes = strip([1.5] * 4, 1.5, foot=foot)
+    fig, axes = strip([1.25] * 4, 1.25, foot=foot)
     picture(axes[0], to_image(x[0]), f"scene {scene}")
     picture(axes[1], heat(x[0], large), f"Grad-CAM: {name}", bold=True)
     picture(
@@ -67,11 +67,11 @@ def grad_cam_chooser() -> Widget:
          {"scene": scene, "name": second, "layer": "stages.1"}),
         (f"Asked for a {absent}, which is not there: scaled to its own largest value, even this map glows.",
          {"scene": scene, "name": absent, "layer": "stages.1"}),
-        (f"The {first} at stage 1: finer, and less sure of itself.",
+        (f"The {first} at stage 1: finer, but it strays from the object.",
          {"scene": scene, "name": first, "layer": "stages.0"}),
-        (f"The {first} at the stem: edges and colours, all over the picture.",
+        (f"The {first} at the stem: edges and colours, not the thing.",
          {"scene": scene, "name": first, "layer": "stem"}),
-        (f"And the {second} at the stem: hardly another map.",
+        (f"And the {second} at the stem: would you know what was asked for?",
          {"scene": scene, "name": second, "layer": "stem"}),
     ]  # fmt: skip
     return Widget(

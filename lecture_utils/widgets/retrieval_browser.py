@@ -1,4 +1,4 @@
-"""Retrieval browser: a new picture, and the six stored ones nearest to it in a space of your choice."""
+"""Retrieval browser: a new picture, and the five stored ones nearest to it in a space of your choice."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from .shell import Widget
 if TYPE_CHECKING:
     from lecture_utils.explain.retrieval import FeatureDatabase
 
-QUERIES, ROWS, NEIGHBOURS = 16, 600, 6
+QUERIES, ROWS, NEIGHBOURS = 16, 600, 5
 SPACES = {
     "pixels": "pixels",
     "stage 1, mean over places": "stages.0",
@@ -22,8 +22,8 @@ SPACES = {
 }
 _TOUR = (
     (3, "pixels", "Pixels: what is alike is the background and the light, hardly the thing."),
-    (3, "stages.0", "Stage 1: colours and edges, wherever they are."),
-    (3, "stages.1", "Stage 2: shapes begin to count."),
+    (3, "stages.0", "Stage 1: still the water and the light more than the thing."),
+    (3, "stages.1", "Stage 2: here the shape counts already."),
     (3, "stages.2", "Stage 3, the layer under the classifier: the same class, in other colours and places."),
     (9, "pixels", "Another picture, by its pixels …"),
     (9, "stages.2", "… and by the features of stage 3."),
@@ -51,13 +51,13 @@ def retrieve(query: int, space: str) -> Figure:
 
     (asked, truth), (stored, labels) = pictures()
     index, features = database(space)
-    index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (6,)
+    index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (5,)
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
-    fig, axes = strip([0.95] * (NEIGHBOURS + 1), 0.95, foot=foot)
+    fig, axes = strip([0.9] * (NEIGHBOURS + 1), 0.9, foot=foot)
     picture(axes[0], to_image(asked[query]), f"asked: {CLASSES[truth[query]]}", bold=True)
     for ax, k, c in zip(axes[1:], index.tolist(), cosine.tolist(), strict=True):
-        picture(ax, to_image(stored[k]), f"{CLASSES[labels[k]]} {c:.2f}")
+        picture(ax, to_image(stored[k]), f"{CLASSES[labels[k]]} {c:.3f}")
     return fig
 
 
@@ -71,7 +71,7 @@ def retrieval_browser() -> Widget:
             "space": Choice(list(SPACES.items()), "pixels", label="nearest by"),
         },
         tour=[(caption, {"query": query, "space": space}) for query, space, caption in _TOUR],
-        alt="A small rendered picture of one object and the six pictures nearest to it, with their classes.",
+        alt="A small rendered picture of one object and the five pictures nearest to it, with their classes.",
     )
 
 

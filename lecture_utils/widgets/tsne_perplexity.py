@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 DIGITS, STEPS, EVERY = 200, 400, 50
 PERPLEXITIES = (2, 5, 15, 30, 60, 120)
 _TOUR = (
-    (2, STEPS, "Perplexity 2: each point cares for two others, and the map falls into crumbs."),
-    (5, STEPS, "Perplexity 5: crumbs join, and most digits are still in several pieces."),
-    (15, STEPS, "Perplexity 15: about one island a digit, of which there are 20 each here."),
-    (30, STEPS, "Perplexity 30, a usual choice: more than one digit's 20 copies now count as neighbours."),
-    (120, STEPS, "Perplexity 120 of 200 points: nearly everyone is a neighbour, and islands run together."),
-    (15, 50, "Perplexity 15 after 50 steps: attractions are exaggerated, so groups form in a small space."),
-    (15, 250, "After 250 steps the exaggeration ends …"),
-    (15, 300, "… and repulsion spreads the islands out."),
+    (2, STEPS, "Perplexity 2: each point cares for two others, and digits fall into crumbs."),
+    (5, STEPS, "Perplexity 5: crumbs join; some digits still lie in several pieces."),
+    (15, STEPS, "Perplexity 15: about one island a digit, of which there are 20 copies each."),
+    (
+        120,
+        STEPS,
+        "Perplexity 120 of 200 points: nearly all are neighbours; islands loosen, and the map is small.",
+    ),
+    (15, 50, "Perplexity 15 after 50 steps: attraction is exaggerated, and all is one knot."),
+    (15, 300, "After 300: the exaggeration ended at 250, and repulsion has spread the islands out."),
 )
 
 
@@ -40,10 +42,11 @@ def embed(perplexity: int, step: int) -> Figure:
     Returns
     -------
     Figure
-        Left the map, each digit in its colour; right the same points as their pictures.
+        Left the map, each digit in its colour; right how much the 60 nearest digits weigh for one of them.
     """
     from lecture_utils.explain.tsne import kl_divergence
     from lecture_utils.plotting.explain import points
+    from lecture_utils.plotting.style import PALETTE
     from lecture_utils.widgets.strip import strip
     from lecture_utils.widgets.tsne_perplexity import digits, layout, neighbourhoods
 
@@ -52,12 +55,13 @@ def embed(perplexity: int, step: int) -> Figure:
     y = found.frames[found.frame_steps.index(step)]  # (200, 2)
     kl = kl_divergence(neighbourhoods(perplexity), y)
     foot = f"perplexity {perplexity}, step {step}: KL = {kl:.2f} nats, extent {y.abs().max():.2g}"
-    fig, (left, right) = strip([2.9, 2.9], 2.1, foot=foot, titled=False)
-    points(left, y, labels, [str(k) for k in range(10)], size=10)
-    right.scatter(y[:, 0], y[:, 1], s=0)
-    for (x, at), digit in zip(y[::3].tolist(), labels[::3].tolist(), strict=True):
-        right.text(x, at, str(digit), fontsize=7, ha="center", va="center", clip_on=True)
-    right.set(xlim=left.get_xlim(), ylim=left.get_ylim())
+    fig, (left, right) = strip([2.9, 2.0], 2.0, foot=foot)
+    points(left, y, labels, [str(k) for k in range(10)], size=9)
+    ranked = neighbourhoods(perplexity)[0].sort(descending=True).values[:60]  # of the first digit
+    right.bar(range(1, 61), (ranked / ranked.max()).tolist(), width=1.0, color=PALETTE[0])
+    right.set_title("weights of one digit's neighbours", fontsize=8.5, fontweight="normal", pad=3)
+    right.set_xticks([1, 20, 40, 60])
+    right.spines["bottom"].set_visible(True)
     return fig
 
 
@@ -71,7 +75,7 @@ def tsne_perplexity() -> Widget:
             "step": Slider(0, STEPS, EVERY, STEPS, label="step"),
         },
         tour=[(caption, {"perplexity": p, "step": step}) for p, step, caption in _TOUR],
-        alt="Two hundred handwritten digits as points in the plane, coloured by digit.",
+        alt="Two hundred handwritten digits as points in the plane, coloured by digit, and a bar chart.",
     )
 
 

@@ -9,12 +9,12 @@ from torch import Tensor
 from .controls import Choice, Slider
 from .shell import Widget
 
-SCENES, SHOWN, SIZE, LAYER = 160, 6, 48, "stages"
+SCENES, SHOWN, SIZE, LAYER = 160, 5, 48, "stages"
 SHARES = (0.002, 0.005, 0.02, 0.05, 0.1, 0.3)
 
 
 def fire(unit: int, share: float, concept: str) -> Figure:
-    """Draw where a unit fires in six scenes, and the outline of a concept.
+    """Draw where a unit fires in five scenes, and the outline of a concept.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     truth = concepts[concept]  # (160, 48, 48)
     iou = (fires & truth).sum().item() / max((fires | truth).sum().item(), 1)
     foot = f"unit {unit} above {level.item():.2f} and “{concept}” (outlined): IoU {iou:.3f}"
-    foot += " > 0.04, a detector by the paper's rule" if iou > 0.04 else " ≤ 0.04, no detector"
-    fig, axes = strip([1.1] * SHOWN, 1.1, foot=foot, titled=False)
+    foot += ", a detector (> 0.04)" if iou > 0.04 else ", no detector (≤ 0.04)"
+    fig, axes = strip([1.0] * SHOWN, 1.0, foot=foot, titled=False)
     for ax, k in zip(axes, best_scenes(unit), strict=True):
         picture(ax, spotlight(images[k], fires[k]))
         outline(ax, truth[k])
@@ -59,7 +59,7 @@ def unit_threshold() -> Widget:
     unit, concept, _ = first
     other = next(c for c in CONCEPTS if c not in (concept, second[1]))
     tour = [
-        (f"Unit {unit}, the best of its layer, fires on 0.5 % of its values, in its six favourite scenes.",
+        (f"Unit {unit}, the best of its layer, fires on 0.5 % of its values, in its five favourite scenes.",
          {"unit": unit, "share": 0.005, "concept": concept}),
         ("A lower threshold: it fires on 5 %, and covers more of the concept.",
          {"unit": unit, "share": 0.05, "concept": concept}),
@@ -83,7 +83,7 @@ def unit_threshold() -> Widget:
             "concept": Choice(CONCEPTS, concept, label="concept"),
         },
         tour=tour,
-        alt="Six scenes, bright only where one unit of a network fires, with a concept's outline.",
+        alt="Five scenes, bright only where one unit of a network fires, with a concept's outline.",
     )
 
 
@@ -116,6 +116,6 @@ def found() -> list[tuple[int, str, float]]:
 
 
 def best_scenes(unit: int) -> list[int]:
-    """Give the six scenes in which a unit's largest value is largest."""
+    """Give the five scenes in which a unit's largest value is largest."""
     peaks = F.adaptive_max_pool2d(observed()[1][:, unit : unit + 1], 1).flatten()  # (160,)
     return [int(k) for k in peaks.topk(SHOWN).indices]
