@@ -195,7 +195,9 @@ def c04_2_grad_cam(seed: int, budget: str) -> Figures:
     rule=(Rule("concepts_trained", above=4.0), Rule("concepts_random", below=1.0)),
     seeds=5,
     note="The paper's settings: a unit fires on its top 0.5 % of values and detects a concept with an IoU "
-    "above 0.04. One trained network (shapes_multilabel); random ones and pictures by seed.",
+    "above 0.04. One trained network (shapes_multilabel); random ones and pictures by seed. What random "
+    "networks detect, here, are colours (kinds_random): unlearned filters let those through. The trained "
+    "network's detectors are of classes. Run twice with the same figures: the note was added in between.",
 )
 def c04_3_dissection(seed: int, budget: str) -> Figures:
     """Concepts, of 24, that are some unit's best concept with IoU above 0.04, in the 64 last maps.
@@ -203,7 +205,7 @@ def c04_3_dissection(seed: int, budget: str) -> Figures:
     Thresholds come from one set of pictures, IoUs from another. The random network has the same architecture,
     and batch norms whose statistics fit the pictures.
     """
-    n = 600 if budget == "full" else 60
+    n = 400 if budget == "full" else 60
     net = zoo.load("shapes_multilabel")
     size = shapes_multilabel.SIZE
     scenes = {split: shapes_multilabel.scenes(n, seed=200 + seed, split=split) for split in ("val", "test")}
