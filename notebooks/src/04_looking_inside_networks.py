@@ -82,10 +82,10 @@ plotting.show(figure, "Four scenes, and under each two heat maps: one for each c
 # ## 1 · Why a black box is hard to improve
 #
 # A network that fails gives no reason. It has no line of code to look at, only numbers that training found. So people change what they can reach, more data, another architecture, another learning rate, and
-# look at the accuracy again. That is search, not repair. Worse, a network can be right for the wrong reason: one that named horses in the photographs of the PASCAL VOC benchmark did so, in part, by a photographer's tag in the corner (Lapuschkin et al. 2016). Its
+# look at the accuracy again. That is search, not repair. Worse, a classifier can be right for the wrong reason: one (of Fisher vectors, not a network) that named horses in the photographs of the PASCAL VOC benchmark did so, in part, by a photographer's tag in the corner (Lapuschkin et al. 2016). Its
 # *test* accuracy showed nothing, since the test photographs were tagged too.
 #
-# Here are mistakes of ours. Before you read on, write down why it made them. How would you know that you are right?
+# Here are mistakes of ours. Before you read on, write down why it made each. How would you *test* that you are right?
 
 # %%
 truth = shapes_multilabel.classes_in(sample.class_id, sample.visibility)  # (300, 8): 1 where it can be seen
@@ -103,7 +103,7 @@ figure = plotting.image_grid(pictures, titles, 5, 1.2, "Its five most confident 
 plotting.show(figure, "Five scenes with a class that the network missed or imagined, and its probability.")
 
 # %% [markdown]
-# Three kinds of question can be asked of such a machine, and each has its instrument:
+# All five are misses, and in all five the thing stands half hidden behind another. But that is a person's guess from five pictures. What can be asked of the machine itself, and with which instrument?
 #
 # | Question | Instrument | Section |
 # |---|---|---|
@@ -133,7 +133,7 @@ nearest = check("04.1", nearest)
 # %% [markdown]
 # # solution: lecture_utils.exercises.ch04.nearest
 #
-# The single-object network of chapter 01 has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
+# The network of chapter 01 that names single objects has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
 # pictures of the database and the queries are disjoint.
 
 # %% tags=["system:S04.1"]
@@ -613,7 +613,7 @@ plotting.show_table(rows, ["instrument", "needs", "asks about a class", "cost he
 # %% [markdown] tags=["slide"]
 # ## 12 · Train a network that cheats, and catch it
 #
-# The horse's tag again, with our own hands. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
+# Classifiers that are right for the wrong reason are called *Clever Hans* (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
 
 # %%
 # Not compared: the last digits of a training differ between processors.
@@ -716,7 +716,7 @@ for j, metric in enumerate(("pointing", "energy", "selectivity")):
 ax.set_yticks(rows, list(scores))
 ax.invert_yaxis()
 ax.set_xlabel("mean over 80 scenes, both objects named in turn")
-ax.set_title("CAM and Grad-CAM find the named object; no other map is far above the edges")
+ax.set_title("CAM and Grad-CAM find the named object; the others stay near the baselines")
 ax.legend(loc="lower right")
 plotting.show(figure, "Bars of pointing game, energy and selectivity for ten kinds of map.")
 rows = [(name, *(f"{value:.1%}" for value in s.values())) for name, s in scores.items()]
@@ -756,7 +756,11 @@ for title, chosen in (("The first hits", hit == 1), ("The first misses", hit == 
     plotting.show(figure, f"Scenes with Grad-CAM and the outline of the object that was asked for. {title}.")
 
 # %% [markdown]
-# **Why these?** TODO after build.
+# **Why these?** Look at the misses: nearly all are *rings*, with the map's peak right in the hole. The network finds the ring, but the mask, quite correctly, leaves the hole out. One look at the failures, and a number that seemed to be about the network turns out to be partly about the yardstick. (Another limit: 12 × 12 places on 48 pixels; a peak can only be placed to four pixels.)
+#
+# **How to read the table.** A pixel gradient's *highest* point is often on the wrong object: on its contour, where a change would also change the score. By energy and selectivity it does prefer the named object, only weakly. Attention has a selectivity of zero, not by failure but by construction: it was never asked. On one object it would do well; of two it cannot choose. And with scrambled weights Grad-CAM falls below the baselines, as it must.
+#
+# **How to read the curves.** With a new head, Grad-CAM's map has nothing left of the old one: it depends on what was learned. The pixel gradient keeps a part through all layers, because the picture itself shapes it, and the edge filter, of course, keeps everything. It has never seen the network. If your method's curve looks like that one, its maps are of the picture.
 
 # %% [markdown] tags=["slide"]
 # ## 14 · Claims, measured
@@ -764,29 +768,73 @@ for title, chosen in (("The first hits", hit == 1), ("The first misses", hit == 
 # Each finding is an experiment with a rule that was written before the run (`lecture_utils/experiments/ch04.py`), over several seeds.
 #
 # ### C04.1 · Features beat pixels
+# Pixels get their best form (size, centring, angle or distance), chosen on other queries. As a control, a network of the same architecture with random weights.
 
 # %% tags=["claim:C04.1"]
 from lecture_utils.experiments import ledger
 
 ledger.show("C04.1")
+seeds = ledger.load("C04.1").figures
+rows, facts = [], ("class", "colour", "material")
+for test, name in (("gap", "as in training"), ("gap_new_pairs", "new pairs of class and colour")):
+    for arm in seeds[0]["precision_at_5"][test]:
+        measured = [row["precision_at_5"][test][arm] for row in seeds]
+        rows.append((name, arm, *(f"{np.mean([m[fact] for m in measured]):.1%}" for fact in facts)))
+columns = ["queries", "space", *(f"same {fact}" for fact in facts)]
+plotting.show_table(rows, columns, caption="Among the five nearest, mean over the seeds")
 
 # %% [markdown]
+# **How to read it.** The gap is nearly as large as it can be, and the random network, at chance, shows that it comes from training and not from the architecture. The other columns matter as much: by colour the pixels are *better*. The network was trained to tell classes, and what does not help with that it throws away. Neighbours in feature space are alike *for the purpose that the network was trained for*.
+#
 # ### C04.2 · Grad-CAM points at the named object, attention at none in particular
+# Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often.
 
 # %% tags=["claim:C04.2"]
 ledger.show("C04.2")
 
 # %% [markdown]
+# **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is what lies on the named object less what lies on the other: near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
+#
 # ### C04.3 · Training makes detectors
+# The paper's settings, with thresholds from one set of scenes and IoUs from another.
 
 # %% tags=["claim:C04.3"]
 ledger.show("C04.3")
+seeds = ledger.load("C04.3").figures
+lines = {}
+for name in ("trained", "random"):
+    limits = seeds[0][f"concepts_by_limit_{name}"]
+    counts = [np.mean([row[f"concepts_by_limit_{name}"][limit] for row in seeds]) for limit in limits]
+    lines[name] = ([float(limit) for limit in limits], counts)
+title = "Training makes a detector for every class; random weights find a few colours"
+figure = plotting.curves(lines, "IoU that makes a detector (the paper: 0.04)", "concepts detected", title)
+figure.set_size_inches(6, 2.3)
+plotting.show(figure, "Concepts with a detector against the IoU asked for, trained and random network.")
 
 # %% [markdown]
+# **How to read it.** *Not reproduced*, by the second half of its rule. The first half is beyond doubt: nearly every unit of the trained network detects something, and all eight classes have detectors. But we had asked for at most one concept in a random network, and there are two to four. They are all *colours*: a random filter answers to some colour more than to others, and an object of one colour is a neat blob. Their IoUs lie just above the paper's 0.04; ask for 0.08, and they are nearly gone while all but a few classes stay. So 0.04 is too low a bar for a world as simple as ours, and without the control nobody would have noticed.
+#
+# Look also at what the trained network has *no* detectors for: no colour, no material, no stuff. It was trained to name shapes, and its last layer holds shapes.
+#
 # ### C04.4 · Object units of a GAN cause objects
+# Twelve of 64 units, chosen on some latent vectors and switched off on others.
 
 # %% tags=["claim:C04.4"]
 ledger.show("C04.4")
+seeds = ledger.load("C04.4").figures
+rows = []
+for u in parts:
+    change = [-np.mean([row["lost_by_units_of"][u][c] for row in seeds]) for c in parts]
+    rows.append((f"units of {u}", *(f"{value:+.0%}" for value in change)))
+random_fall = np.mean([row["fall_random"] for row in seeds])
+rows.append(("random units", *["–"] * 4, f"{-random_fall:+.0%}"))
+plotting.show_table(rows, ["switched off", *parts], caption="Change of each area, mean over the seeds")
+on = {"as it is": "inserted_nothing", "random units on": "inserted_random", "object units on": "inserted"}
+rows = [(name, f"{np.mean([row[key] for row in seeds]):.2%}") for name, key in on.items()]
+plotting.show_table(rows, ["an empty landscape", "share of objects"])
+
+# %% [markdown]
+# **How to read it.** Read the table's diagonal: each concept's own units take more than half of *it* away, and other concepts fill the room. Sand and objects are the least complete: something of them remains, as you saw in the widget. Without the random units, objects even grow a little. And switching the object's units on puts objects into empty landscapes, where random units leave next to nothing. Agreement predicted cause here. It need not have.
 
 # %% [markdown] tags=["slide"]
 # ## 15 · Paper and toy
@@ -794,10 +842,10 @@ ledger.show("C04.4")
 # | | The papers | Here | What that costs |
 # |---|---|---|---|
 # | t-SNE | a tree for the repulsion (Barnes–Hut) from some thousands of points on | exact, all pairs | nothing up to a few thousand points; then $N^2$ hurts |
-# | Dissection | 1,197 concepts on 63,305 photographs (Bau et al. 2017) | 24 concepts on 300 scenes, labels exact | a unit for something not on our list counts for nothing |
+# | Dissection | 1,197 concepts on 63,305 photographs (Bau et al. 2017) | 24 concepts on 300 to 600 scenes, labels exact | a unit for something not on our list counts for nothing |
 # | Class visualisation | networks for 1,000 classes of photographs | eight shapes at 32 × 32 | nothing like the rich pictures of large networks |
 # | CAM, Grad-CAM | VGG and GoogLeNet, maps of 14 × 14 of 224 pixels | maps of 12 × 12 of 48 pixels | our maps are finer, so pointing is easier |
-# | Attention | ViT-S/8, DINO, millions of photographs | four layers, 8 × 8 patches | heads are less clean than the famous pictures |
+# | Attention | ViT-S/8, trained by DINO on 1.3 million photographs | four layers, 8 × 8 patches | heads are less clean than the famous pictures |
 # | GAN dissection | progressive GANs, churches and kitchens | 96 units, 32 × 32 scenes | one class "object"; shapes are blurred |
 
 # %% [markdown] tags=["slide"]
@@ -826,9 +874,10 @@ figure = plotting.image_grid(pictures, titles, 9, 0.9, title)
 plotting.show(figure, "Three scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
 
 # %% [markdown]
-# TODO how to read.
+# **How to read it.** The pointing game notices nothing: the highest peak is the same. The energy does. A fifth of what lay on the named object is gone, and what lies on the *other* one has multiplied, since evidence against a class is mostly evidence for its neighbour. Nobody reading the magnitude as a heat map could tell which is which. (Negative values are not useless: draw them in another colour, as on the right.)
 #
 # ### Climb without a regulariser
+# The same ascent as in section 5, without L2, total variation, blur and jitter.
 
 # %%
 predict("04.4")
@@ -849,7 +898,7 @@ figure = plotting.image_grid([*dream.image[chosen], *bare.image], titles, 8, 0.9
 plotting.show(figure, "Four smooth class visualisations, and four that look like noise to the eye.")
 
 # %% [markdown]
-# TODO how to read.
+# **How to read it.** To the network that was climbed, both rows are perfect examples. To your eye, and to the judge, a network of another architecture, size and training, they are not. So what the bare ascent found is mostly a peculiarity of one set of weights: many small pushes that add up. These are close relatives of *adversarial examples* (Szegedy et al. 2014), and the reason why the regulariser is not cosmetic: it is the part of the formula that says what a picture is.
 
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
@@ -884,6 +933,22 @@ if practitioner is not None:
     figure = plotting.image_grid(dreams.image, titles, 2, 2.4, title)
     plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
 
+# %% [markdown]
+# And attention as it looks at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
+
+# %% tags=["nbval-ignore-output"]
+# Not compared: it depends on whether the weights are on this machine.
+from lecture_utils import hub_transformers
+
+attender = hub_transformers.dinov2()
+if attender is not None:
+    look = attender.attention(torch.stack(photos))  # (4, 6, 16, 16): six heads
+    maps = upsample(look.flatten(0, 1), 224)
+    pictures = [draw.heat(photos[i // 6], m) for i, m in enumerate(maps)]
+    title = "Where the class token of DINOv2 looks, head by head"
+    figure = plotting.image_grid(pictures, None, 6, 1.2, title)
+    plotting.show(figure, "Four photographs, each with the attention of six heads.")
+
 # %% [markdown] tags=["slide"]
 # ## 18 · Summary in five sentences
 #
@@ -909,12 +974,14 @@ if practitioner is not None:
 # - D. Bau et al., "GAN Dissection: Visualizing and Understanding Generative Adversarial Networks", ICLR 2019. [arXiv:1811.10597](https://arxiv.org/abs/1811.10597)
 # - M. Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", ICCV 2021. [arXiv:2104.14294](https://arxiv.org/abs/2104.14294)
 # - S. Lapuschkin, A. Binder, G. Montavon, K.-R. Müller, W. Samek, "Analyzing Classifiers: Fisher Vectors and Deep Neural Networks", CVPR 2016. [arXiv:1512.00172](https://arxiv.org/abs/1512.00172)
+# - S. Lapuschkin et al., "Unmasking Clever Hans Predictors and Assessing What Machines Really Learn", Nature Communications, 2019. [arXiv:1902.10178](https://arxiv.org/abs/1902.10178)
 # - L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
 # - A. Mahendran, A. Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015. [arXiv:1412.0035](https://arxiv.org/abs/1412.0035)
 # - A. Mordvintsev, C. Olah, M. Tyka, "Inceptionism: Going Deeper into Neural Networks", 2015.
 # - R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017. [arXiv:1610.02391](https://arxiv.org/abs/1610.02391)
 # - K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks", ICLR workshop 2014. [arXiv:1312.6034](https://arxiv.org/abs/1312.6034)
 # - D. Smilkov et al., "SmoothGrad: Removing Noise by Adding Noise", 2017. [arXiv:1706.03825](https://arxiv.org/abs/1706.03825)
+# - C. Szegedy et al., "Intriguing Properties of Neural Networks", ICLR 2014. [arXiv:1312.6199](https://arxiv.org/abs/1312.6199)
 # - J. Venna, S. Kaski, "Neighborhood Preservation in Nonlinear Projection Methods", ICANN 2001.
 # - J. Yosinski et al., "Understanding Neural Networks Through Deep Visualization", 2015. [arXiv:1506.06579](https://arxiv.org/abs/1506.06579)
 # - J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016. [arXiv:1608.00507](https://arxiv.org/abs/1608.00507)
