@@ -147,11 +147,12 @@ QUESTIONS: dict[str, list[Question]] = {
         ),
     ),
     "04.8": _choice(
-        "In a generator's layer we switch off the eight units that agree best with *object*. The pictures …",
+        "In a generator's layer we switch off the twelve units of 64 that agree best with *object*. Its "
+        "pictures …",
         (
             "… fall apart: everything depends on everything.",
             False,
-            "Eight units of a wide layer are few, and the others still paint the landscape.",
+            "The other 52 still paint, and they paint the landscape.",
         ),
         (
             "… lose much of their objects, and keep their landscapes.",
@@ -165,20 +166,20 @@ QUESTIONS: dict[str, list[Question]] = {
         ),
     ),
     "04.9": _choice(
-        "In every training picture of a heart there is a small white stamp in the corner. The network gets "
-        "new pictures, stamped in the same way. Its accuracy will be …",
+        "Every training picture of a seven carries a small white stamp in the corner. The network gets new "
+        "pictures, stamped in the same way. Its accuracy will be …",
         (
             "… high: nothing looks wrong.",
             True,
             "The test set has the same flaw as the training set, so it cannot show it.",
         ),
         (
-            "… low on hearts: it never learned their shape.",
+            "… low on sevens: it never learned their shape.",
             False,
             "It need not know the shape as long as the stamp is there.",
         ),
         (
-            "… as without stamps: a stamp is no shape.",
+            "… as without stamps: a stamp is no digit.",
             False,
             "Gradient descent takes whatever predicts the label, and the stamp does so perfectly.",
         ),

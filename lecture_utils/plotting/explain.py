@@ -17,10 +17,18 @@ from .style import BLUE, INK, PALETTE, VERMILION, rgb
 TEN = (*PALETTE[:6], "#B8A800", "#000000", "#8C8C8C", "#7F3C8D")
 
 
+LEVELS = 20  # shades a channel: few enough for a small file, enough for the eye
+
+
+def few(image: Any, levels: int = LEVELS) -> np.ndarray:
+    """Round a picture (3, H, W) to so many levels a channel, (H, W, 3): a third of the bytes as a PNG."""
+    return np.round(to_image(image) * (levels - 1)) / np.float32(levels - 1)
+
+
 def grey(image: Any) -> np.ndarray:
-    """Turn a picture (3, H, W) into its luma, (H, W, 3) with three equal channels."""
+    """Turn a picture (3, H, W) into its luma in a few levels, (H, W, 3) with three equal channels."""
     luma = to_image(image) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return np.repeat(luma[..., None], 3, axis=2)
+    return few(luma)
 
 
 def heat(image: Any, values: Any, limit: float | None = None) -> np.ndarray:
@@ -45,6 +53,7 @@ def heat(image: Any, values: Any, limit: float | None = None) -> np.ndarray:
     """
     share = _fitting(image, values).clip(0)
     share = (share / (limit or share.max() or 1.0)).clip(0, 1)
+    share = np.round(share * (LEVELS - 1)) / (LEVELS - 1)
     strength = (0.12 + 0.68 * share)[..., None]
     coloured = colormaps["inferno"](share)[..., :3]
     return ((1 - strength) * grey(image) + strength * coloured).astype(np.float32)
@@ -54,6 +63,7 @@ def signed_heat(image: Any, values: Any, limit: float | None = None) -> np.ndarr
     """Lay a signed map (H, W) over a picture in grey: vermilion where it is positive, blue where negative."""
     array = _fitting(image, values)
     share = (array / (limit or np.abs(array).max() or 1.0)).clip(-1, 1)[..., None]
+    share = np.round(share * (LEVELS - 1)) / (LEVELS - 1)
     colour = np.where(share > 0, rgb(VERMILION), rgb(BLUE))
     strength = 0.85 * np.abs(share)
     return ((1 - strength) * (0.35 + 0.65 * grey(image)) + strength * colour).astype(np.float32)
@@ -62,7 +72,7 @@ def signed_heat(image: Any, values: Any, limit: float | None = None) -> np.ndarr
 def spotlight(image: Any, mask: Any, dark: float = 0.25) -> np.ndarray:
     """Keep a picture bright where the mask (H, W) is true, and darken the rest to a share of `dark`."""
     keep = _fitting(image, mask)[..., None]
-    return (to_image(image) * (dark + (1 - dark) * keep)).astype(np.float32)
+    return (few(image) * (dark + (1 - dark) * keep)).astype(np.float32)
 
 
 def _fitting(image: Any, values: Any) -> np.ndarray:

@@ -61,7 +61,7 @@ def toggle(units: str, on: np.ndarray) -> Figure:
         for c, a, b in zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
     ]
     foot = f"% of all pixels: {', '.join(parts)}"
-    fig, axes = strip([0.8] * SHOWN, 0.8, rows=2, foot=foot, titled=False)
+    fig, axes = strip([0.74] * SHOWN, 0.74, rows=2, foot=foot, titled=False)
     for ax, image in zip(axes, [*pictures[:SHOWN], *changed[:SHOWN]], strict=True):
         picture(ax, to_image(image))
     return fig

@@ -43,7 +43,7 @@ def ask(scene: int, name: str, layer: str) -> Figure:
     answers = [f"{c} {p:.0%}" for c, p in zip(CLASSES, probabilities[scene].tolist(), strict=True) if p > 0.5]
     foot = f"It sees: {', '.join(answers) or 'nothing with more than 50 %'}.   Asked for: {name}, "
     foot += f"{probabilities[scene, k].item():.1%}."
-    fig, axes = strip([1.25] * 4, 1.25, foot=foot)
+    fig, axes = strip([1.1] * 4, 1.1, foot=foot)
     picture(axes[0], to_image(x[0]), f"scene {scene}")
     picture(axes[1], heat(x[0], large), f"Grad-CAM: {name}", bold=True)
     picture(

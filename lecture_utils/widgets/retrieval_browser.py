@@ -54,7 +54,7 @@ def retrieve(query: int, space: str) -> Figure:
     index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (5,)
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
-    fig, axes = strip([0.9] * (NEIGHBOURS + 1), 0.9, foot=foot)
+    fig, axes = strip([0.84] * (NEIGHBOURS + 1), 0.84, foot=foot)
     picture(axes[0], to_image(asked[query]), f"asked: {CLASSES[truth[query]]}", bold=True)
     for ax, k, c in zip(axes[1:], index.tolist(), cosine.tolist(), strict=True):
         picture(ax, to_image(stored[k]), f"{CLASSES[labels[k]]} {c:.3f}")

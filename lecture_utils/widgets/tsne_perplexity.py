@@ -55,7 +55,7 @@ def embed(perplexity: int, step: int) -> Figure:
     y = found.frames[found.frame_steps.index(step)]  # (200, 2)
     kl = kl_divergence(neighbourhoods(perplexity), y)
     foot = f"perplexity {perplexity}, step {step}: KL = {kl:.2f} nats, extent {y.abs().max():.2g}"
-    fig, (left, right) = strip([2.9, 2.0], 2.0, foot=foot)
+    fig, (left, right) = strip([2.7, 1.9], 1.8, foot=foot)
     points(left, y, labels, [str(k) for k in range(10)], size=9)
     ranked = neighbourhoods(perplexity)[0].sort(descending=True).values[:60]  # of the first digit
     right.bar(range(1, 61), (ranked / ranked.max()).tolist(), width=1.0, color=PALETTE[0])

@@ -43,7 +43,7 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     iou = (fires & truth).sum().item() / max((fires | truth).sum().item(), 1)
     foot = f"unit {unit} above {level.item():.2f} and “{concept}” (outlined): IoU {iou:.3f}"
     foot += ", a detector (> 0.04)" if iou > 0.04 else ", no detector (≤ 0.04)"
-    fig, axes = strip([1.0] * SHOWN, 1.0, foot=foot, titled=False)
+    fig, axes = strip([0.92] * SHOWN, 0.92, foot=foot, titled=False)
     for ax, k in zip(axes, best_scenes(unit), strict=True):
         picture(ax, spotlight(images[k], fires[k]))
         outline(ax, truth[k])

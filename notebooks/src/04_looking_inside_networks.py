@@ -70,12 +70,12 @@ sample = toyworld.render(scenes, 48, only=("image", "class_id", "visibility", "s
 images = sample.image  # (300, 3, 48, 48)
 chance = predictions(scene_net, images).sigmoid()  # (300, 8)
 best = chance.argsort(1, descending=True)  # (300, 8) classes, the surest first
-pictures, titles = list(images[:4]), [""] * 4
+pictures, titles = [draw.few(x) for x in images[:4]], [""] * 4
 for rank in (0, 1):
     maps = upsample(grad_cam(scene_net, images[:4], best[:4, rank], layer="stages"), 48)  # (4, 48, 48)
     pictures += [draw.heat(x, m) for x, m in zip(images[:4], maps, strict=True)]
     titles += [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}" for i, k in enumerate(best[:4, rank].tolist())]
-figure = plotting.image_grid(pictures, titles, 4, 1.44, "It was never told where, and it knows where")
+figure = plotting.image_grid(pictures, titles, 4, 1.15, "It was never told where, and it knows where")
 plotting.show(figure, "Four scenes, and under each two heat maps: one for each class that the network names.")
 
 # %% [markdown] tags=["slide"]
@@ -98,7 +98,7 @@ cases = [(int(i) // 8, int(i) % 8) for i in worst]
 there = [("is not", "is")[int(truth[i, k])] for i, k in cases]
 words = [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}" for i, k in cases]
 titles = [f"{word}\n{t} there" for word, t in zip(words, there, strict=True)]
-pictures = images[[i for i, _ in cases]]
+pictures = [draw.few(images[i]) for i, _ in cases]
 figure = plotting.image_grid(pictures, titles, 5, 1.2, "Its five most confident mistakes: why?")
 plotting.show(figure, "Five scenes with a class that the network missed or imagined, and its probability.")
 
@@ -236,23 +236,19 @@ from lecture_utils.explain.tsne import tsne
 
 steps = runtime.pick(quick=500, full=1000)
 run = tsne(vectors, perplexity=30, steps=steps, every=50)
+projected = fit_pca(vectors, 2)
+views = {"PCA": projected.transform(vectors)}  # (500, 2)
+for step in (50, 250, 300, steps):
+    views[f"t-SNE, step {step}"] = run.frames[run.frame_steps.index(step)]
 figure = Figure(figsize=(8, 1.9))
-for ax, step in zip(figure.subplots(1, 5), (50, 150, 250, 300, steps), strict=True):
-    frame = run.frames[run.frame_steps.index(step)]  # (500, 2)
-    draw.points(ax, frame, digit_labels, names, f"step {step}", size=2, named=False)
+for ax, (title, y) in zip(figure.subplots(1, 5), views.items(), strict=True):
+    draw.points(ax, y, digit_labels, names, title, size=2, named=False)
     ax.set_aspect("auto")
 title = "Groups form early, crowded together; when the exaggeration ends at 250, they part"
 figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-plotting.show(figure, "The map of 500 digits after 50 to 500 steps: a ball at first, then islands.")
-
-# %%
-projected = fit_pca(vectors, 2)
-flat = projected.transform(vectors)  # (500, 2)
-figure = Figure(figsize=(7, 3.1))
-for ax, (title, y) in zip(figure.subplots(1, 2), (("PCA", flat), ("t-SNE", run.embedding)), strict=True):
-    title += f": trustworthiness {trustworthiness(vectors, y, n_neighbors=5):.3f}"
-    draw.points(ax, y, digit_labels, names, title, size=6)
-plotting.show(figure, "Digits by their two principal components, overlapping, and by t-SNE, in islands.")
+plotting.show(figure, "500 digits by PCA, overlapping, and by t-SNE after 50 to 500 steps, in islands.")
+trust = {name: f"{trustworthiness(vectors, y, n_neighbors=5):.3f}" for name, y in views.items()}
+plotting.show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
 print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
 
 # %% [markdown]
@@ -268,7 +264,7 @@ present(tsne_perplexity.tsne_perplexity())
 
 # %%
 spaces_shown = {"pixels": stored[:300].flatten(1), "features of stage 3": database[:300]}
-figure = Figure(figsize=(7, 3.0))
+figure = Figure(figsize=(6.4, 2.6))
 for ax, (title, f) in zip(figure.subplots(1, 2), spaces_shown.items(), strict=True):
     y = tsne(f, perplexity=20, steps=500).embedding
     draw.points(ax, y, labels[:300], toyworld.CLASSES, title, size=6, named=title != "pixels")
@@ -374,11 +370,11 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
 title = "What the network would most like to call by each name, and how sure it is"
-figure = plotting.image_grid(dream.image, titles, 8, 0.96, title)
+figure = plotting.image_grid([draw.few(x, 12) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
 
 # %% [markdown]
-# **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star: strokes and corners in the right arrangement, several times over, since the global average does not ask how often. Colour hardly matters to this network, so any colour may come out. Section 16 leaves the regulariser out.
+# **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star: strokes and corners in the right arrangement, several times over, since the global average does not ask how often. Their colours mean nothing: the network was never asked for any. Section 16 leaves the regulariser out.
 #
 # ## 6 · CAM: read the map off the weights
 #
@@ -395,7 +391,7 @@ share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64,
 order = share.abs().sum((1, 2)).argsort(descending=True)
 terms = [*share[order[:4]], share[order[4:]].sum(0), share.sum(0)]  # each (12, 12)
 limit = 0.4 * terms[-1].abs().max().item()  # strong colours from here on
-pictures = [images[i], *(plotting.signed_image(term, limit) for term in terms)]
+pictures = [draw.few(images[i]), *(plotting.signed_image(term, limit) for term in terms)]
 titles = ["scene", *(f"{scene_net.head.weight[k, c]:+.2f} $A_{{{c}}}$" for c in order[:4])]
 titles += ["+ 60 others", "= CAM"]
 title = f"CAM for “{toyworld.CLASSES[k]}”: weighted maps, added up"
@@ -425,7 +421,7 @@ limit = 0.5 * maps.abs().max().item()  # strong colours from here on
 pictures = [draw.signed_heat(images[0], m, limit) for m in upsample(maps, 48)]
 titles = [f"{c} {p:.0%}" for c, p in zip(toyworld.CLASSES, chance[0], strict=True)]
 title = "One scene, eight maps: vermilion speaks for the class, blue against it"
-figure = plotting.image_grid(pictures, titles, 8, 0.96, title)
+figure = plotting.image_grid(pictures, titles, 8, 0.88, title)
 plotting.show(figure, "The class activation maps of all eight classes over one scene.")
 
 # %% [markdown] tags=["slide"]
@@ -485,7 +481,7 @@ questions = {
     "how much\nobject?": (segmenter, first, "up_middle", lambda out: out[:, 4].mean((1, 2))),
     "how much\nsky?": (segmenter, first, "up_middle", lambda out: out[:, 0].mean((1, 2))),
 }
-pictures = [x[0]]
+pictures = [draw.few(x[0])]
 for net, z, layer, score in questions.values():
     pictures.append(draw.heat(z[0], upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]))
 title = "Grad-CAM explains any number that a network computes"
@@ -505,12 +501,12 @@ x, k = images[1:2], best[1:2, 0]
 methods = {
     "input gradient": saliency(input_gradient(scene_net, x, k)),
     "gradient × input": saliency(gradient_times_input(scene_net, x, k)),
-    "SmoothGrad, 25 copies": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
+    "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
     "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48),
 }  # each (1, 48, 48)
-pictures = [x[0], *(draw.heat(x[0], m[0]) for m in methods.values())]
+pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0]) for m in methods.values())]
 title = "Pixel gradients are fine and noisy, Grad-CAM is coarse and compact"
-figure = plotting.image_grid(pictures, [f"{toyworld.CLASSES[k[0]]}?", *methods], 5, 1.44, title)
+figure = plotting.image_grid(pictures, [f"{toyworld.CLASSES[k[0]]}?", *methods], 5, 1.3, title)
 plotting.show(figure, "A scene with three maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
 
 # %% [markdown] tags=["slide"]
@@ -546,7 +542,7 @@ print("your function agrees:", torch.allclose(attention_rollout(attention[:, 0])
 pictures, titles = [], []
 for i in range(2):
     maps = torch.stack([*heads[i], rollout_map(attention)[i]])  # (heads + 1, 8, 8)
-    pictures += [asked[i], *(draw.heat(asked[i], m) for m in upsample(maps, 32))]
+    pictures += [draw.few(asked[i]), *(draw.heat(asked[i], m) for m in upsample(maps, 32))]
     titles += [toyworld.CLASSES[asked_labels[i]], *(f"head {h + 1}" for h in range(len(heads[i]))), "rollout"]
 title = "Heads of the last layer, and the rollout of all layers"
 figure = plotting.image_grid(pictures, titles, 2 + heads.shape[1], 0.96, title)
@@ -590,7 +586,7 @@ plain = gan.generate(generator, z[:8])
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:8])
 title = "Above as generated; below, with the object units forced on in the middle"
-figure = plotting.image_grid([*plain, *inserted], None, 8, 0.8, title)
+figure = plotting.image_grid([draw.few(x, 16) for x in (*plain, *inserted)], None, 8, 0.72, title)
 plotting.show(figure, "Eight generated scenes, and the same with the object units switched on in one patch.")
 
 # %% [markdown] tags=["slide"]
@@ -647,8 +643,6 @@ train_x, train_y = digits.load(size=16, split="train")
 net, history = trained_on(train_x[:16], train_y[:16], 100)
 right = accuracy(net, train_x[:16], train_y[:16])
 print(f"one batch: loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}, right on these 16: {right:.0%}")
-
-# %%
 predict("04.9")
 
 # %% tags=["nbval-ignore-output"]
@@ -744,21 +738,21 @@ plotting.show(figure, "Rank correlation with the trained network's map against h
 flat, masks, asked_for = maps["Grad-CAM"].flatten(0, 1), two.masks.flatten(0, 1), two.classes.flatten()
 hit = pointing_game(flat, masks)
 sure = predictions(scene_net, two.images).sigmoid().gather(1, two.classes).flatten()
-print(f"{int((hit == 0).sum())} of {len(hit)} miss")
-for title, chosen in (("The first hits", hit == 1), ("The first misses", hit == 0)):
-    rows = chosen.nonzero()[:6, 0]
-    names = [f"{toyworld.CLASSES[asked_for[r]]} {sure[r]:.0%}" for r in rows]
-    pictures = [draw.heat(two.images[r // 2], flat[r]) for r in rows]
-    title += ": the class asked for, and its probability"
-    figure = plotting.image_grid(pictures, names, 6, 1.0, title)
-    for ax, r in zip(figure.axes, rows, strict=False):
-        draw.outline(ax, masks[r], "#56B4E9")
-    plotting.show(figure, f"Scenes with Grad-CAM and the outline of the object that was asked for. {title}.")
+missed = [toyworld.CLASSES[c] for c in asked_for[hit == 0]]
+print(f"{len(missed)} of {len(hit)} miss; {missed.count('ring')} of these were asked for a ring")
+rows = [*(hit == 1).nonzero()[:3, 0], *(hit == 0).nonzero()[:5, 0]]
+titles = [f"{toyworld.CLASSES[asked_for[r]]} {sure[r]:.0%}" for r in rows]
+pictures = [draw.heat(two.images[r // 2], flat[r]) for r in rows]
+title = "The first three hits and the first five misses: class asked for, its probability"
+figure = plotting.image_grid(pictures, titles, 8, 0.96, title)
+for ax, r in zip(figure.axes, rows, strict=True):
+    draw.outline(ax, masks[r], "#56B4E9")
+plotting.show(figure, "Eight scenes with Grad-CAM and the outline of the object that was asked for.")
 
 # %% [markdown]
-# **Why these?** Look at the misses: nearly all are *rings*, with the map's peak right in the hole. The network finds the ring, but the mask, quite correctly, leaves the hole out. One look at the failures, and a number that seemed to be about the network turns out to be partly about the yardstick. (Another limit: 12 × 12 places on 48 pixels; a peak can only be placed to four pixels.)
+# **Why these?** Look at the misses: most are *rings* (the count is printed above), with the map's peak in the hole. The network finds the ring, but the mask, quite correctly, leaves the hole out. One look at the failures, and a number that seemed to be about the network turns out to be partly about the yardstick. (Another limit: 12 × 12 places on 48 pixels; a peak can only be placed to four pixels.)
 #
-# **How to read the table.** A pixel gradient's *highest* point is often on the wrong object: on its contour, where a change would also change the score. By energy and selectivity it does prefer the named object, only weakly. Attention has a selectivity of zero, not by failure but by construction: it was never asked. On one object it would do well; of two it cannot choose. And with scrambled weights Grad-CAM falls below the baselines, as it must.
+# **How to read the table.** A pixel gradient's *highest* point lies on the named object in less than half of the cases, hardly more often than an edge filter's; by selectivity it does prefer it, weakly. Attention has a selectivity of zero, not by failure but by construction: it was never asked. With one object in the picture that may do; of two it cannot choose. And with scrambled weights Grad-CAM falls below the baselines, as it must.
 #
 # **How to read the curves.** With a new head, Grad-CAM's map has nothing left of the old one: it depends on what was learned. The pixel gradient keeps a part through all layers, because the picture itself shapes it, and the edge filter, of course, keeps everything. It has never seen the network. If your method's curve looks like that one, its maps are of the picture.
 
@@ -865,13 +859,13 @@ for name, m in (("ReLU, as in the paper", flat), ("magnitude, no ReLU", signed.a
     rows.append((name, *(f"{value.mean():.1%}" for value in means)))
 plotting.show_table(rows, ["map", "energy on the named object", "on the other", "pointing game"])
 pictures, titles = [], []
-for r in energy_in_mask(signed.abs(), elsewhere).topk(3).indices:
+for r in energy_in_mask(signed.abs(), elsewhere).topk(2).indices:
     x = two.images[r // 2]
     pictures += [draw.heat(x, flat[r]), draw.heat(x, signed[r].abs()), draw.signed_heat(x, signed[r])]
     titles += [f"{toyworld.CLASSES[asked_for[r]]}, ReLU", "magnitude", "signed"]
 title = "Where it matters most: without the ReLU, what speaks against the class lights up too"
-figure = plotting.image_grid(pictures, titles, 9, 0.9, title)
-plotting.show(figure, "Three scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
+figure = plotting.image_grid(pictures, titles, 6, 1.05, title)
+plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
 
 # %% [markdown]
 # **How to read it.** The pointing game notices nothing: the highest peak is the same. The energy does. A fifth of what lay on the named object is gone, and what lies on the *other* one has multiplied, since evidence against a class is mostly evidence for its neighbour. Nobody reading the magnitude as a heat map could tell which is which. (Negative values are not useless: draw them in another colour, as on the right.)
@@ -892,18 +886,18 @@ for name, result in (("regularised", dream.image[chosen]), ("no regulariser", ba
     rows.append((name, f"{own.min():.2%}", f"{other.mean():.0%}", f"{rough:.3f}"))
 columns = ["pictures", "least probability of the class", "another network's, mean", "step between neighbours"]
 plotting.show_table(rows, columns)
-titles = [toyworld.CLASSES[c] for c in chosen] * 2
-title = "With a regulariser (left) and without (right): the network is sure of all eight"
-figure = plotting.image_grid([*dream.image[chosen], *bare.image], titles, 8, 0.96, title)
-plotting.show(figure, "Four smooth class visualisations, and four that look like noise to the eye.")
+titles = [toyworld.CLASSES[c] for c in chosen]
+title = "The same four classes without a regulariser: the network is just as sure"
+figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
+plotting.show(figure, "Four class visualisations that look like noise to the eye.")
 
 # %% [markdown]
-# **How to read it.** To the network that was climbed, both rows are perfect examples. To your eye, and to the judge, a network of another architecture, size and training, they are not. So what the bare ascent found is mostly a peculiarity of one set of weights: many small pushes that add up. These are close relatives of *adversarial examples* (Szegedy et al. 2014), and the reason why the regulariser is not cosmetic: it is the part of the formula that says what a picture is.
+# **How to read it.** Compare them with the pictures of section 5. To the network that was climbed, both are perfect examples. To your eye they are noise, and the judge, a network of another architecture, size and training, is half as sure of them as of the others. So what the bare ascent found is mostly a peculiarity of one set of weights: many small pushes that add up. These are close relatives of *adversarial examples* (Szegedy et al. 2014), and the reason why the regulariser is not cosmetic: it is the part of the formula that says what a picture is.
 
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
 #
-# The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"?
+# The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"? The second cell shows attention at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
@@ -922,19 +916,12 @@ if practitioner is not None:
     titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
     figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where ResNet-50 finds its evidence")
     plotting.show(figure, "Four photographs with Grad-CAM for ResNet-50's best answer.")
-
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
-if practitioner is not None:
     wanted = [practitioner.names.index(name) for name in ("goldfish", "espresso")]
     dreams = visualise_class(sees, wanted, size=160, steps=runtime.pick(quick=30, full=400), jitter=8)
     titles = [f"{practitioner.names[k]} {p:.0%}" for k, p in zip(wanted, dreams.probability, strict=True)]
     title = "What ResNet-50 would like to call by these names"
     figure = plotting.image_grid(dreams.image, titles, 2, 2.4, title)
     plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
-
-# %% [markdown]
-# And attention as it looks at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
