@@ -129,6 +129,7 @@ def nearest(database: Tensor, query: Tensor, k: int) -> Tensor:
 
 
 nearest = check("04.1", nearest)
+predict("04.1")
 
 # %% [markdown]
 # # solution: lecture_utils.exercises.ch04.nearest
@@ -140,7 +141,6 @@ nearest = check("04.1", nearest)
 from lecture_utils.explain.hooks import activations
 from lecture_utils.explain.retrieval import FeatureDatabase
 
-predict("04.1")
 shapes_net = zoo.load("shapes_resnet")  # (B, 3, 32, 32) -> (B, 8)
 stored, labels = toyworld.classification(600, size=32, split="val")
 asked, asked_labels = toyworld.classification(200, size=32, split="test")
@@ -228,11 +228,21 @@ plotting.show(figure, "Neighbour probability against distance for two digits: a 
 BLOCK = 128
 # show: lecture_utils.explain.tsne.tsne_gradient
 
+
+from lecture_utils.explain.tsne import joint_probabilities, tsne
+
+p = joint_probabilities(vectors[:60], 15).double()
+y = torch.randn(60, 2, dtype=torch.float64, requires_grad=True)
+off = ~torch.eye(60, dtype=torch.bool)
+w = 1 / (1 + (y[:, None] - y).square().sum(-1))[off]  # (60 · 59,)
+cost = -(p[off] * (w / w.sum()).log()).sum()  # KL(P ‖ Q), but for a constant
+by_autograd = torch.autograd.grad(cost, y)[0]
+print("equal to autograd:", torch.allclose(tsne_gradient(p, y.detach()), by_autograd, atol=1e-9))
+
 # %%
 from sklearn.manifold import trustworthiness
 
 from lecture_utils.explain.pca import fit_pca
-from lecture_utils.explain.tsne import tsne
 
 steps = runtime.pick(quick=500, full=1000)
 run = tsne(vectors, perplexity=30, steps=steps, every=50)
@@ -303,18 +313,18 @@ def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
 
 
 unit_iou = check("04.3", unit_iou)
+predict("04.3")
 
 # %% [markdown]
 # # solution: lecture_utils.exercises.ch04.unit_iou
 #
-# Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. What do you expect of the control?
+# Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. Compare with what you expected.
 
 # %% tags=["system:S04.3"]
 from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
 from lecture_utils.experiments.ch04 import untrained
 from lecture_utils.explain.dissection import dissect, unit_masks
 
-predict("04.3")
 concepts = concept_masks(toyworld.render(scenes, 48, only=FIELDS))  # (300, 24, 48, 48)
 trained = dissect(scene_maps, concepts, CONCEPTS)
 control_net = untrained(scene_net, images, 0)  # its batch norms' statistics are taken from the pictures
@@ -342,8 +352,6 @@ for unit, concept, iou in leaders:
 title = "The best units of four concepts, bright where they fire, in their favourite scenes"
 figure = plotting.image_grid(pictures, titles, 8, 0.96, title)
 plotting.show(figure, "Scenes darkened except where a unit fires; the bright part is the unit's concept.")
-
-# %%
 present(unit_threshold.unit_threshold())
 
 # %% [markdown]
@@ -369,9 +377,10 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
-title = "What the network would most like to call by each name, and how sure it is"
+title = "What the network would most like to call by each name"
 figure = plotting.image_grid([draw.few(x, 12) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
+predict("04.5")
 
 # %% [markdown]
 # **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star: strokes and corners in the right arrangement, several times over, since the global average does not ask how often. Their colours mean nothing: the network was never asked for any. Section 16 leaves the regulariser out.
@@ -385,7 +394,6 @@ plotting.show(figure, "Eight synthetic pictures with traces of the class's shape
 # Two sums change places, and that is all: the logit is the mean of a map, so the map says what every place contributes. Negative values speak *against* the class. Below, the sum in pictures.
 
 # %%
-predict("04.5")
 i, k = 0, int(best[0, 0])
 share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64, 12, 12): w_kc A_c
 order = share.abs().sum((1, 2)).argsort(descending=True)
@@ -427,7 +435,7 @@ plotting.show(figure, "The class activation maps of all eight classes over one s
 # %% [markdown] tags=["slide"]
 # ## 7 · Grad-CAM: ask the gradient
 #
-# CAM has a price: the network must end that way. Many do not (VGG has three dense layers, a segmenter has no head at all), and changing the end means training anew. **Grad-CAM** (Selvaraju et al. 2017) gets the weight of a channel from the gradient instead. For any layer with maps $A_c$ and any score $y$,
+# CAM has a price: the network must end that way. Many do not (VGG has three dense layers, a segmenter never averages), and changing the end means training anew. **Grad-CAM** (Selvaraju et al. 2017) gets the weight of a channel from the gradient instead. For any layer with maps $A_c$ and any score $y$,
 #
 # $$\alpha_c = \frac{1}{hw}\sum_{ij}\frac{\partial y}{\partial A_{c,ij}}, \qquad \mathrm{GradCAM} = \mathrm{ReLU}\Bigl(\sum_c \alpha_c A_c\Bigr).$$
 #
@@ -525,6 +533,7 @@ def attention_rollout(attention: Tensor) -> Tensor:
 
 
 attention_rollout = check("04.6", attention_rollout)
+predict("04.7")
 
 # %% [markdown]
 # # solution: lecture_utils.exercises.ch04.attention_rollout
@@ -532,7 +541,6 @@ attention_rollout = check("04.6", attention_rollout)
 # %% tags=["system:S04.7"]
 from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
 
-predict("04.7")
 vit = zoo.load("shapes_vit")  # 32 × 32 pictures in 8 × 8 patches
 attention = vit.attention_maps(asked[:2])  # (layers, 2, heads, 65, 65)
 heads = cls_attention(attention)  # (2, heads, 8, 8): the last layer's
@@ -553,8 +561,11 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 #
 # ## 10 · Dissecting a GAN
 #
-# So far we found units that *agree* with a concept. Agreement is correlation. In a classifier it is hard to go further; in a **generator** we can *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers into a picture, and nobody told it what an object is. Dissect its units as in section 4, with the segmenter's labels in place of true ones. Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they.
-# As a control, as many units drawn at random. That is a cause, not a correlation.
+# So far we found units that *agree* with a concept. Agreement is correlation. In a **generator** we can go further and *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers into a picture, and nobody told it what an object is. Dissect its units as in section 4, with the segmenter's labels in place of true ones (and with a threshold that lets a unit fire as often as the concept occurs). Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they.
+# The control is as many units drawn at random. What changes then is an effect of the units, no longer a correlation.
+
+# %%
+predict("04.8")
 
 # %% tags=["system:S04.8"]
 from lecture_utils.experiments.ch04 import COUNT, LAYER, segment
@@ -572,7 +583,6 @@ for name, off in (("nothing", []), ("object units", object_units), ("random unit
 plotting.show_table(rows, ["switched off", "units", *parts], caption="Mean share of 200 generated pictures")
 
 # %%
-predict("04.8")
 present(gan_toggles.gan_toggles())
 
 # %% [markdown]
@@ -585,7 +595,7 @@ region[5:7, 3:5] = True
 plain = gan.generate(generator, z[:8])
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:8])
-title = "Above as generated; below, with the object units forced on in the middle"
+title = "Below, the object units are forced on in the middle"
 figure = plotting.image_grid([draw.few(x, 16) for x in (*plain, *inserted)], None, 8, 0.72, title)
 plotting.show(figure, "Eight generated scenes, and the same with the object units switched on in one patch.")
 
@@ -678,7 +688,7 @@ pictures = list(x)
 for net, _ in nets.values():
     maps = upsample(grad_cam(net, x, 7, layer="features"), 16)  # (6, 16, 16)
     pictures += [draw.heat(i, m) for i, m in zip(x, maps, strict=True)]
-title = "Stamped sevens; Grad-CAM of the cheat, at the stamp; of the mended net, at the digit"
+title = "Stamped sevens: Grad-CAM of the cheat, of the mended net"
 figure = plotting.image_grid(pictures, None, 6, 0.9, title)
 plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the corner, and the strokes.")
 
@@ -710,14 +720,14 @@ for j, metric in enumerate(("pointing", "energy", "selectivity")):
 ax.set_yticks(rows, list(scores))
 ax.invert_yaxis()
 ax.set_xlabel("mean over 80 scenes, both objects named in turn")
-ax.set_title("CAM and Grad-CAM find the named object; the others stay near the baselines")
+ax.set_title("CAM and Grad-CAM find the object that was named")
 ax.legend(loc="lower right")
 plotting.show(figure, "Bars of pointing game, energy and selectivity for ten kinds of map.")
 rows = [(name, *(f"{value:.1%}" for value in s.values())) for name, s in scores.items()]
 plotting.show_table(rows, ["map", "pointing game", "energy on the object", "selectivity"])
+predict("04.11")
 
 # %%
-predict("04.11")
 x, k, size = two.images[:40], two.classes[:40, 0], 48
 explainers = {
     "Grad-CAM": lambda net: upsample(grad_cam(net, x, k, layer="stages"), size),
@@ -850,6 +860,8 @@ plotting.show_table(rows, ["an empty landscape", "share of objects"])
 
 # %%
 predict("04.10")
+
+# %%
 pair = two.classes.flatten(), two.images.repeat_interleave(2, 0)  # (160,), (160, 3, 48, 48)
 signed = upsample(grad_cam(scene_net, pair[1], pair[0], layer="stages", relu=False), 48)  # (160, 48, 48)
 elsewhere = two.masks.flip(1).flatten(0, 1)  # the object that was not asked for
@@ -863,9 +875,10 @@ for r in energy_in_mask(signed.abs(), elsewhere).topk(2).indices:
     x = two.images[r // 2]
     pictures += [draw.heat(x, flat[r]), draw.heat(x, signed[r].abs()), draw.signed_heat(x, signed[r])]
     titles += [f"{toyworld.CLASSES[asked_for[r]]}, ReLU", "magnitude", "signed"]
-title = "Where it matters most: without the ReLU, what speaks against the class lights up too"
+title = "Without the ReLU, what speaks against the class lights up too"
 figure = plotting.image_grid(pictures, titles, 6, 1.05, title)
 plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
+predict("04.4")
 
 # %% [markdown]
 # **How to read it.** The pointing game notices nothing: the highest peak is the same. The energy does. A fifth of what lay on the named object is gone, and what lies on the *other* one has multiplied, since evidence against a class is mostly evidence for its neighbour. Nobody reading the magnitude as a heat map could tell which is which. (Negative values are not useless: draw them in another colour, as on the right.)
@@ -874,7 +887,6 @@ plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and
 # The same ascent as in section 5, without L2, total variation, blur and jitter.
 
 # %%
-predict("04.4")
 chosen = [toyworld.CLASSES.index(c) for c in ("ball", "star", "heart", "ring")]
 bare = visualise_class(shapes_net, chosen, size=32, steps=128, **UNREGULARISED)
 rows, four = [], torch.arange(4)
@@ -887,7 +899,7 @@ for name, result in (("regularised", dream.image[chosen]), ("no regulariser", ba
 columns = ["pictures", "least probability of the class", "another network's, mean", "step between neighbours"]
 plotting.show_table(rows, columns)
 titles = [toyworld.CLASSES[c] for c in chosen]
-title = "The same four classes without a regulariser: the network is just as sure"
+title = "No regulariser, and just as sure"
 figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
 plotting.show(figure, "Four class visualisations that look like noise to the eye.")
 
