@@ -16,6 +16,7 @@ from lecture_utils.data import photographs
 from lecture_utils.explain.class_visualisation import visualise_class
 from lecture_utils.explain.grad_cam import grad_cam
 from lecture_utils.explain.maps import upsample
+from lecture_utils.training.loop import predictions
 
 
 @pytest.fixture
@@ -37,8 +38,7 @@ def sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
 @pytest.mark.system("S04.6")
 def test_grad_cam_of_a_cached_network_is_cam_by_hand(sees: nn.Module) -> None:
     photos = torch.stack([photographs.load(name, size=96) for name in ("astronaut", "cat")])
-    with torch.inference_mode():
-        best = sees(photos).argmax(1)
+    best = predictions(sees, photos).argmax(1)
     maps = grad_cam(sees, photos, best, layer="1.layer4")  # (2, 3, 3)
     network = sees[1]
     body = nn.Sequential(*list(network.children())[:-2])

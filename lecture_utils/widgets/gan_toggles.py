@@ -21,7 +21,6 @@ PRESETS = {
 _TOUR = (
     ("object", "all on", "The generator as it was trained."),
     ("object", "first 4 off", "The four units that agree best with objects, switched off."),
-    ("object", "first 8 off", "The first eight."),
     ("object", "all off", "All twelve."),
     ("at random", "all off", "Twelve units drawn at random, for comparison."),
     ("grass", "all off", "The twelve units that agree best with grass."),
@@ -76,7 +75,7 @@ def gan_toggles() -> Widget:
         compute=toggle,
         controls={
             "units": Choice(["object", "at random", *CONCEPTS[:-1]], "object", label="best units for"),
-            "on": Matrix(ROWS, COLUMNS, presets=PRESETS, label="1 on, 0 off"),
+            "on": Matrix(ROWS, COLUMNS, value=PRESETS["first 4 off"], presets=PRESETS, label="1 on, 0 off"),
         },
         tour=[(caption, {"units": units, "on": preset}) for units, preset, caption in _TOUR],
         alt="Six generated scenes as they are, and below the same with units of the generator switched off.",

@@ -1,4 +1,4 @@
-"""Retrieval browser: a new picture, and the five stored ones nearest to it in a space of your choice."""
+"""Retrieval browser: a new picture, and the four stored ones nearest to it in a space of your choice."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from .shell import Widget
 if TYPE_CHECKING:
     from lecture_utils.explain.retrieval import FeatureDatabase
 
-QUERIES, ROWS, NEIGHBOURS = 16, 600, 5
+QUERIES, ROWS, NEIGHBOURS = 16, 600, 4
 SPACES = {
     "pixels": "pixels",
     "stage 1, mean over places": "stages.0",
@@ -51,7 +51,7 @@ def retrieve(query: int, space: str) -> Figure:
 
     (asked, truth), (stored, labels) = pictures()
     index, features = database(space)
-    index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (5,)
+    index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (4,)
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
     fig, axes = strip([0.84] * (NEIGHBOURS + 1), 0.84, foot=foot)
@@ -71,7 +71,7 @@ def retrieval_browser() -> Widget:
             "space": Choice(list(SPACES.items()), "pixels", label="nearest by"),
         },
         tour=[(caption, {"query": query, "space": space}) for query, space, caption in _TOUR],
-        alt="A small rendered picture of one object and the five pictures nearest to it, with their classes.",
+        alt="A small rendered picture of one object and the four pictures nearest to it, with their classes.",
     )
 
 

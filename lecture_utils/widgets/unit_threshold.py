@@ -9,12 +9,12 @@ from torch import Tensor
 from .controls import Choice, Slider
 from .shell import Widget
 
-SCENES, SHOWN, SIZE, LAYER = 160, 5, 48, "stages"
+SCENES, SHOWN, SIZE, LAYER = 160, 4, 48, "stages"
 SHARES = (0.002, 0.005, 0.02, 0.05, 0.1, 0.3)
 
 
 def fire(unit: int, share: float, concept: str) -> Figure:
-    """Draw where a unit fires in five scenes, and the outline of a concept.
+    """Draw where a unit fires in four scenes, and the outline of a concept.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def unit_threshold() -> Widget:
     unit, concept, _ = first
     other = next(c for c in CONCEPTS if c not in (concept, second[1]))
     tour = [
-        (f"Unit {unit}, the best of its layer, fires on 0.5 % of its values, in its five favourite scenes.",
+        (f"Unit {unit}, the best of its layer, fires on 0.5 % of its values, in its four favourite scenes.",
          {"unit": unit, "share": 0.005, "concept": concept}),
         ("A lower threshold: it fires on 5 %, and covers more of the concept.",
          {"unit": unit, "share": 0.05, "concept": concept}),
@@ -83,7 +83,7 @@ def unit_threshold() -> Widget:
             "concept": Choice(CONCEPTS, concept, label="concept"),
         },
         tour=tour,
-        alt="Five scenes, bright only where one unit of a network fires, with a concept's outline.",
+        alt="Four scenes, bright only where one unit of a network fires, with a concept's outline.",
     )
 
 
@@ -116,6 +116,6 @@ def found() -> list[tuple[int, str, float]]:
 
 
 def best_scenes(unit: int) -> list[int]:
-    """Give the five scenes in which a unit's largest value is largest."""
+    """Give the four scenes in which a unit's largest value is largest."""
     peaks = F.adaptive_max_pool2d(observed()[1][:, unit : unit + 1], 1).flatten()  # (160,)
     return [int(k) for k in peaks.topk(SHOWN).indices]

@@ -248,10 +248,10 @@ steps = runtime.pick(quick=500, full=1000)
 run = tsne(vectors, perplexity=30, steps=steps, every=50)
 projected = fit_pca(vectors, 2)
 views = {"PCA": projected.transform(vectors)}  # (500, 2)
-for step in (50, 250, 300, steps):
+for step in (50, 250, steps):
     views[f"t-SNE, step {step}"] = run.frames[run.frame_steps.index(step)]
-figure = Figure(figsize=(8, 1.9))
-for ax, (title, y) in zip(figure.subplots(1, 5), views.items(), strict=True):
+figure = Figure(figsize=(7.2, 1.9))
+for ax, (title, y) in zip(figure.subplots(1, 4), views.items(), strict=True):
     draw.points(ax, y, digit_labels, names, title, size=2, named=False)
     ax.set_aspect("auto")
 title = "Groups form early, crowded together; when the exaggeration ends at 250, they part"
@@ -301,10 +301,10 @@ from lecture_utils.explain.hooks import record
 with torch.inference_mode(), record(scene_net, "stages") as seen:
     scene_net(images)
 scene_maps = seen["stages"]  # (300, 64, 12, 12)
-figure = plotting.feature_maps(scene_maps[0], columns=16, limit=32, size=0.48)
-title = "32 units of the last stage on the first scene: who can tell what they are for?"
+figure = plotting.feature_maps(scene_maps[0], columns=16, limit=16, size=0.48)
+title = "16 of 64 units on the first scene: who can tell what they are for?"
 figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-plotting.show(figure, "Thirty-two small activation maps of one scene, some dark, some bright in places.")
+plotting.show(figure, "Sixteen small activation maps of one scene, some dark, some bright in places.")
 
 # %% tags=["exercise:04.3"]
 def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
@@ -342,15 +342,15 @@ plotting.show_table(rows, columns)
 
 # %%
 leaders = {found.concept: found for found in reversed(trained.labels())}  # the best unit of each concept
-leaders = sorted(leaders.values(), key=lambda found: -found.iou)[:4]
+leaders = sorted(leaders.values(), key=lambda found: -found.iou)[:3]
 pictures, titles = [], []
 for unit, concept, iou in leaders:
     peak = scene_maps[:, unit].amax((1, 2)).topk(2).indices  # the two scenes that excite it most
     fires = unit_masks(scene_maps[peak], trained.thresholds, 48)[:, unit]  # (2, 48, 48)
     pictures += [draw.spotlight(images[i], m) for i, m in zip(peak, fires, strict=True)]
     titles += [f"unit {unit}:\n{concept}", f"IoU\n{iou:.2f}"]
-title = "The best units of four concepts, bright where they fire, in their favourite scenes"
-figure = plotting.image_grid(pictures, titles, 8, 0.96, title)
+title = "The best units of three concepts, bright where they fire"
+figure = plotting.image_grid(pictures, titles, 6, 0.96, title)
 plotting.show(figure, "Scenes darkened except where a unit fires; the bright part is the unit's concept.")
 present(unit_threshold.unit_threshold())
 
@@ -378,7 +378,7 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
 title = "What the network would most like to call by each name"
-figure = plotting.image_grid([draw.few(x, 12) for x in dream.image], titles, 8, 0.84, title)
+figure = plotting.image_grid([draw.few(x, 8) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
 predict("04.5")
 
@@ -426,11 +426,12 @@ logits = predictions(scene_net, images[:1])[0]  # (8,)
 error = (maps.mean((1, 2)) + bias - logits).abs().max()
 print(f"largest difference between mean of the map + bias and the logit: {error:.1e}")
 limit = 0.5 * maps.abs().max().item()  # strong colours from here on
-pictures = [draw.signed_heat(images[0], m, limit) for m in upsample(maps, 48)]
-titles = [f"{c} {p:.0%}" for c, p in zip(toyworld.CLASSES, chance[0], strict=True)]
-title = "One scene, eight maps: vermilion speaks for the class, blue against it"
-figure = plotting.image_grid(pictures, titles, 8, 0.88, title)
-plotting.show(figure, "The class activation maps of all eight classes over one scene.")
+shown = best[0, [0, 1, 2, 7]].tolist()  # the three classes that it is surest of, and the least
+pictures = [draw.signed_heat(images[0], m, limit) for m in upsample(maps[shown], 48)]
+titles = [f"{toyworld.CLASSES[c]} {chance[0, c]:.0%}" for c in shown]
+title = "Vermilion speaks for the class, blue against it"
+figure = plotting.image_grid(pictures, titles, 4, 1.15, title)
+plotting.show(figure, "The class activation maps of four classes over one scene.")
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Grad-CAM: ask the gradient
@@ -500,22 +501,21 @@ plotting.show(figure, "A scene and four heat maps: two contrasts between classes
 # ## 8 · Gradients at the pixels
 #
 # Why stop at a layer? The gradient $\partial y/\partial x$ with respect to the *input* has full resolution and needs no choice of layer (Simonyan et al. 2014). It answers another question, though: not "what speaks for the star?" but "which pixels, changed a little, would change the score?" That is a **sensitivity**. It is also noisy: the score of a ReLU network is made of flat pieces, and from one piece to the next the gradient jumps. **SmoothGrad** (Smilkov et al. 2017) averages the gradients of many
-# noisy copies of the picture, $\frac1n\sum \nabla y(x + \epsilon)$. Multiplying the gradient by the input gives each pixel's *share* of the score, exactly so for a linear model.
+# noisy copies of the picture, $\frac1n\sum \nabla y(x + \epsilon)$. (Gradient times input, `gradient_times_input`, gives each pixel's *share* of the score instead, exactly so for a linear model.)
 
 # %%
-from lecture_utils.explain.gradients import gradient_times_input, input_gradient, saliency, smooth_grad
+from lecture_utils.explain.gradients import input_gradient, saliency, smooth_grad
 
 x, k = images[1:2], best[1:2, 0]
 methods = {
     "input gradient": saliency(input_gradient(scene_net, x, k)),
-    "gradient × input": saliency(gradient_times_input(scene_net, x, k)),
     "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
     "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48),
 }  # each (1, 48, 48)
 pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0]) for m in methods.values())]
 title = "Pixel gradients are fine and noisy, Grad-CAM is coarse and compact"
-figure = plotting.image_grid(pictures, [f"{toyworld.CLASSES[k[0]]}?", *methods], 5, 1.3, title)
-plotting.show(figure, "A scene with three maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
+figure = plotting.image_grid(pictures, [f"{toyworld.CLASSES[k[0]]}?", *methods], 4, 1.44, title)
+plotting.show(figure, "A scene with two maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Attention of a transformer
@@ -592,12 +592,12 @@ present(gan_toggles.gan_toggles())
 maps = activations(generator, z, LAYER)  # (200, 64, 8, 8)
 region = torch.zeros(maps.shape[-2:], dtype=torch.bool)
 region[5:7, 3:5] = True
-plain = gan.generate(generator, z[:8])
+plain = gan.generate(generator, z[:6])
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
-    inserted = gan.generate(generator, z[:8])
+    inserted = gan.generate(generator, z[:6])
 title = "Below, the object units are forced on in the middle"
-figure = plotting.image_grid([draw.few(x, 16) for x in (*plain, *inserted)], None, 8, 0.72, title)
-plotting.show(figure, "Eight generated scenes, and the same with the object units switched on in one patch.")
+figure = plotting.image_grid([draw.few(x, 16) for x in (*plain, *inserted)], None, 6, 0.84, title)
+plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one patch.")
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Put together
@@ -750,14 +750,14 @@ hit = pointing_game(flat, masks)
 sure = predictions(scene_net, two.images).sigmoid().gather(1, two.classes).flatten()
 missed = [toyworld.CLASSES[c] for c in asked_for[hit == 0]]
 print(f"{len(missed)} of {len(hit)} miss; {missed.count('ring')} of these were asked for a ring")
-rows = [*(hit == 1).nonzero()[:3, 0], *(hit == 0).nonzero()[:5, 0]]
+rows = [*(hit == 1).nonzero()[:2, 0], *(hit == 0).nonzero()[:5, 0]]
 titles = [f"{toyworld.CLASSES[asked_for[r]]} {sure[r]:.0%}" for r in rows]
 pictures = [draw.heat(two.images[r // 2], flat[r]) for r in rows]
-title = "The first three hits and the first five misses: class asked for, its probability"
-figure = plotting.image_grid(pictures, titles, 8, 0.96, title)
+title = "The first two hits and the first five misses: class asked for, its probability"
+figure = plotting.image_grid(pictures, titles, 7, 0.96, title)
 for ax, r in zip(figure.axes, rows, strict=True):
     draw.outline(ax, masks[r], "#56B4E9")
-plotting.show(figure, "Eight scenes with Grad-CAM and the outline of the object that was asked for.")
+plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object that was asked for.")
 
 # %% [markdown]
 # **Why these?** Look at the misses: most are *rings* (the count is printed above), with the map's peak in the hole. The network finds the ring, but the mask, quite correctly, leaves the hole out. One look at the failures, and a number that seemed to be about the network turns out to be partly about the yardstick. (Another limit: 12 × 12 places on 48 pixels; a peak can only be placed to four pixels.)
@@ -850,7 +850,7 @@ plotting.show_table(rows, ["an empty landscape", "share of objects"])
 # | Class visualisation | networks for 1,000 classes of photographs | eight shapes at 32 × 32 | nothing like the rich pictures of large networks |
 # | CAM, Grad-CAM | VGG and GoogLeNet, maps of 14 × 14 of 224 pixels | maps of 12 × 12 of 48 pixels | our maps are finer, so pointing is easier |
 # | Attention | ViT-S/8, trained by DINO on 1.3 million photographs | four layers, 8 × 8 patches | heads are less clean than the famous pictures |
-# | GAN dissection | progressive GANs, churches and kitchens | 96 units, 32 × 32 scenes | one class "object"; shapes are blurred |
+# | GAN dissection | progressive GANs, churches and kitchens | 64 units, 32 × 32 scenes | one class "object"; shapes are blurred |
 
 # %% [markdown] tags=["slide"]
 # ## 16 · Break it

@@ -21,8 +21,8 @@ def test_heat_is_hottest_where_the_map_is_largest_and_cold_below_zero() -> None:
 
 
 def test_signed_heat_tells_for_from_against() -> None:
-    values = torch.tensor([[1.0, 0.0, -1.0]])
-    red, none, blue = explain.signed_heat(torch.full((3, 1, 3), 0.5), values)[0]
+    values = torch.tensor([[1.0, 0.0, -1.0, 0.0]]).repeat(4, 1)
+    red, none, blue, _ = explain.signed_heat(torch.full((3, 4, 4), 0.5), values)[0]
     assert red[0] > red[2] and blue[2] > blue[0] and np.ptp(none) < 1e-6
 
 
