@@ -17,7 +17,7 @@ from .style import BLUE, INK, PALETTE, VERMILION, rgb
 TEN = (*PALETTE[:6], "#B8A800", "#000000", "#8C8C8C", "#7F3C8D")
 
 
-LEVELS = 20  # shades a channel: few enough for a small file, enough for the eye
+LEVELS = 16  # shades a channel: few enough for a small file, enough for the eye
 
 
 def few(image: Any, levels: int = LEVELS) -> np.ndarray:

@@ -391,7 +391,7 @@ predict("04.5")
 #
 # $$\mathrm{logit}_k = b_k + \sum_c w_{kc}\,\underbrace{\frac{1}{hw}\sum_{ij} A_{c,ij}}_{\text{global average}} = b_k + \frac{1}{hw}\sum_{ij}\underbrace{\sum_c w_{kc}\,A_{c,ij}}_{\mathrm{CAM}_k(i,j)}.$$
 #
-# Two sums change places, and that is all: the logit is the mean of a map, so the map says what every place contributes. Negative values speak *against* the class. Below, the sum in pictures.
+# Two sums change places, and that is all: the logit is the mean of a map, so the map says what every place contributes. Negative values (blue) speak *against* the class. Below, the sum in pictures.
 
 # %%
 i, k = 0, int(best[0, 0])
@@ -425,13 +425,6 @@ maps = torch.stack([class_activation_map(scene_maps[0], weight, c) for c in rang
 logits = predictions(scene_net, images[:1])[0]  # (8,)
 error = (maps.mean((1, 2)) + bias - logits).abs().max()
 print(f"largest difference between mean of the map + bias and the logit: {error:.1e}")
-limit = 0.5 * maps.abs().max().item()  # strong colours from here on
-shown = best[0, [0, 1, 2, 7]].tolist()  # the three classes that it is surest of, and the least
-pictures = [draw.signed_heat(images[0], m, limit) for m in upsample(maps[shown], 48)]
-titles = [f"{toyworld.CLASSES[c]} {chance[0, c]:.0%}" for c in shown]
-title = "Vermilion speaks for the class, blue against it"
-figure = plotting.image_grid(pictures, titles, 4, 1.15, title)
-plotting.show(figure, "The class activation maps of four classes over one scene.")
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Grad-CAM: ask the gradient
@@ -507,14 +500,11 @@ plotting.show(figure, "A scene and four heat maps: two contrasts between classes
 from lecture_utils.explain.gradients import input_gradient, saliency, smooth_grad
 
 x, k = images[1:2], best[1:2, 0]
-methods = {
-    "input gradient": saliency(input_gradient(scene_net, x, k)),
-    "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
-    "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48),
-}  # each (1, 48, 48)
+methods = {"input gradient": saliency(input_gradient(scene_net, x, k)),
+           "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
+           "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48)}  # each (1, 48, 48)
 pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0]) for m in methods.values())]
-title = "Pixel gradients are fine and noisy, Grad-CAM is coarse and compact"
-figure = plotting.image_grid(pictures, [f"{toyworld.CLASSES[k[0]]}?", *methods], 4, 1.44, title)
+figure = plotting.image_grid(pictures, [toyworld.CLASSES[k[0]], *methods], 4, 1.44, "Noisy, or compact?")
 plotting.show(figure, "A scene with two maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
 
 # %% [markdown] tags=["slide"]
@@ -592,29 +582,30 @@ present(gan_toggles.gan_toggles())
 maps = activations(generator, z, LAYER)  # (200, 64, 8, 8)
 region = torch.zeros(maps.shape[-2:], dtype=torch.bool)
 region[5:7, 3:5] = True
-plain = gan.generate(generator, z[:6])
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:6])
-title = "Below, the object units are forced on in the middle"
-figure = plotting.image_grid([draw.few(x, 16) for x in (*plain, *inserted)], None, 6, 0.84, title)
+pictures = [draw.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
+figure = plotting.image_grid(pictures, None, 6, 0.84, "Below, the object units are forced on in the middle")
 plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one patch.")
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Put together
 #
-# The network of the first cell, drawn from its own forward pass, with the layers that our instruments were hooked to. Then all of them side by side: what each needs, whether it can be asked about a class, and what it costs.
+# The network of the first cell, drawn from its own forward pass, with the layers that our instruments were hooked to. Before it all of them side by side: what each needs, what it can be asked about, and what it costs.
+#
+# | Instrument | Needs | Asks about a class | Cost here |
+# |---|---|---|---|
+# | neighbours | a database of features | no | 1 forward pass and a matrix product |
+# | dissection | pixel labels for the concepts | no | 1 forward pass for each picture |
+# | class visualisation | a gradient, a regulariser | yes | 128 × forward and backward |
+# | CAM | average and linear layer at the end | yes | 1 forward pass |
+# | Grad-CAM | a layer with maps | any score | 1 forward, 1 backward |
+# | SmoothGrad | a gradient | any score | 25 × forward and backward |
+# | attention rollout | a transformer | no | 1 forward pass |
 
 # %%
 figure = plotting.architecture(scene_net, images[:1], depth=2)
 plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, mean, eight logits.")
-rows = [("neighbours", "a database of features", "no", "1 forward pass + a matrix product"),
-        ("dissection", "pixel labels for the concepts", "no", "1 forward pass for each picture"),
-        ("class visualisation", "a gradient, a regulariser", "yes", "128 × forward and backward"),
-        ("CAM", "average + linear layer at the end", "yes", "1 forward pass"),
-        ("Grad-CAM", "a layer with maps", "any score", "1 forward, 1 backward"),
-        ("SmoothGrad", "a differentiable network", "any score", "25 × forward and backward"),
-        ("attention rollout", "a transformer", "no", "1 forward pass")]
-plotting.show_table(rows, ["instrument", "needs", "asks about a class", "cost here"])
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Train a network that cheats, and catch it
@@ -688,20 +679,20 @@ pictures = list(x)
 for net, _ in nets.values():
     maps = upsample(grad_cam(net, x, 7, layer="features"), 16)  # (6, 16, 16)
     pictures += [draw.heat(i, m) for i, m in zip(x, maps, strict=True)]
-title = "Stamped sevens: Grad-CAM of the cheat, of the mended net"
-figure = plotting.image_grid(pictures, None, 6, 0.9, title)
+figure = plotting.image_grid(pictures, None, 6, 0.9, "Grad-CAM of sevens: the cheat, the mended net")
 plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the corner, and the strokes.")
 
 # %% [markdown]
 # **How to read it.** The training loss gives nothing away, and on a test set stamped like the training set all is well. The table's other rows need pictures that you do not think of *until you know what to leave out*. One row of heat maps tells you. The repair is then a line: stamp at random, so that the stamp says nothing (or cut the corner off). That is what an explanation is worth: it turns "collect more data" into "collect *these* data".
 #
-# ## 13 · Evaluate: does the map point at the object?
+# ## 13 · Evaluate: does the map point at the object, and where does it fail?
 #
 # A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for; the *energy* is the share of the map that does. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We give the network random weights, from the head down,
 # and look whether the map changes. A method whose map survives that has explained the picture, not the network.
 
 # %%
 from lecture_utils.experiments import ch04_localisation as localisation
+from lecture_utils.experiments import ledger
 from lecture_utils.explain.baselines import edge_map
 from lecture_utils.explain.sanity import cascade, cascading_randomisation
 from lecture_utils.metrics.localisation import energy_in_mask, pointing_game
@@ -772,11 +763,9 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # Each finding is an experiment with a rule that was written before the run (`lecture_utils/experiments/ch04.py`), over several seeds.
 #
 # ### C04.1 · Features beat pixels
-# Pixels get their best form (size, centring, angle or distance), chosen on other queries. As a control, a network of the same architecture with random weights.
+# Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights.
 
 # %% tags=["claim:C04.1"]
-from lecture_utils.experiments import ledger
-
 ledger.show("C04.1")
 seeds = ledger.load("C04.1").figures
 rows, facts = [], ("class", "colour", "material")
@@ -784,8 +773,7 @@ for test, name in (("gap", "as in training"), ("gap_new_pairs", "new pairs of cl
     for arm in seeds[0]["precision_at_5"][test]:
         measured = [row["precision_at_5"][test][arm] for row in seeds]
         rows.append((name, arm, *(f"{np.mean([m[fact] for m in measured]):.1%}" for fact in facts)))
-columns = ["queries", "space", *(f"same {fact}" for fact in facts)]
-plotting.show_table(rows, columns, caption="Among the five nearest, mean over the seeds")
+plotting.show_table(rows, ["queries", "space", *(f"same {fact}" for fact in facts)])
 
 # %% [markdown]
 # **How to read it.** The gap is nearly as large as it can be, and the random network, at chance, shows that it comes from training and not from the architecture. The other columns matter as much: by colour the pixels are *better*. The network was trained to tell classes, and what does not help with that it throws away. Neighbours in feature space are alike *for the purpose that the network was trained for*.
@@ -805,15 +793,11 @@ ledger.show("C04.2")
 # %% tags=["claim:C04.3"]
 ledger.show("C04.3")
 seeds = ledger.load("C04.3").figures
-lines = {}
+rows, limits = [], list(seeds[0]["concepts_by_limit_random"])
 for name in ("trained", "random"):
-    limits = seeds[0][f"concepts_by_limit_{name}"]
-    counts = [np.mean([row[f"concepts_by_limit_{name}"][limit] for row in seeds]) for limit in limits]
-    lines[name] = ([float(limit) for limit in limits], counts)
-title = "Training makes a detector for every class; random weights find a few colours"
-figure = plotting.curves(lines, "IoU that makes a detector (the paper: 0.04)", "concepts detected", title)
-figure.set_size_inches(6, 2.3)
-plotting.show(figure, "Concepts with a detector against the IoU asked for, trained and random network.")
+    counts = [[row[f"concepts_by_limit_{name}"][limit] for limit in limits] for row in seeds]
+    rows.append((f"{name} network", *(f"{count:.1f}" for count in np.mean(counts, axis=0))))
+plotting.show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean over seeds")
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*, by the second half of its rule. The first half is beyond doubt: nearly every unit of the trained network detects something, and all eight classes have detectors. But we had asked for at most one concept in a random network, and there are two to four. They are all *colours*: a random filter answers to some colour more than to others, and an object of one colour is a neat blob. Their IoUs lie just above the paper's 0.04; ask for 0.08, and they are nearly gone while all but a few classes stay. So 0.04 is too low a bar for a world as simple as ours, and without the control nobody would have noticed.
@@ -941,11 +925,9 @@ from lecture_utils import hub_transformers
 
 attender = hub_transformers.dinov2()
 if attender is not None:
-    look = attender.attention(torch.stack(photos))  # (4, 6, 16, 16): six heads
-    maps = upsample(look.flatten(0, 1), 224)
+    maps = upsample(attender.attention(torch.stack(photos)).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
     pictures = [draw.heat(photos[i // 6], m) for i, m in enumerate(maps)]
-    title = "Where the class token of DINOv2 looks, head by head"
-    figure = plotting.image_grid(pictures, None, 6, 1.2, title)
+    figure = plotting.image_grid(pictures, None, 6, 1.2, "Where DINOv2's class token looks, by head")
     plotting.show(figure, "Four photographs, each with the attention of six heads.")
 
 # %% [markdown] tags=["slide"]
