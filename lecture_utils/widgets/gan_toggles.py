@@ -1,6 +1,7 @@
 """GAN unit toggles: switch units of a generator off, one by one, and see what leaves its pictures."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 
 from .controls import Choice, Matrix
 from .shell import Widget
+
+if TYPE_CHECKING:
+    from lecture_utils.generative.dcgan import Generator
 
 LAYER, PICTURES, SHOWN, ROWS, COLUMNS = "blocks.0", 48, 6, 3, 4
 PRESETS = {
@@ -59,7 +63,7 @@ def toggle(units: str, on: np.ndarray) -> Figure:
         f"{c} {a:.1f} → {b:.1f}"
         for c, a, b in zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
     ]
-    foot = f"% of all pixels: {', '.join(parts)}"
+    foot = f"%: {', '.join(parts)}"
     fig, axes = strip([0.74] * SHOWN, 0.74, rows=2, foot=foot, titled=False)
     for ax, image in zip(axes, [*pictures[:SHOWN], *changed[:SHOWN]], strict=True):
         picture(ax, to_image(image))
@@ -83,11 +87,15 @@ def gan_toggles() -> Widget:
 
 
 @lru_cache(maxsize=1)
-def networks() -> tuple[nn.Module, nn.Module]:
+def networks() -> tuple["Generator", nn.Module]:
     """Load the generator, and the network that names each pixel of its pictures."""
     from lecture_utils import zoo
 
-    return zoo.load("shapes_gan"), zoo.load("shapes_segmenter")
+    from lecture_utils.generative.dcgan import Generator
+
+    generator = zoo.load("shapes_gan")
+    assert isinstance(generator, Generator)
+    return generator, zoo.load("shapes_segmenter")
 
 
 def segment(pictures: Tensor) -> Tensor:
@@ -103,7 +111,7 @@ def before() -> tuple[Tensor, Tensor, Tensor]:
     from lecture_utils.recipes.shapes_segmenter import CONCEPTS
 
     generator, _ = networks()
-    z = torch.randn(PICTURES, generator.latent, generator=torch.Generator().manual_seed(11))
+    z = generator.sample(PICTURES, seed=11)
     pictures = generate(generator, z)
     return z, pictures, concept_shares(pictures, segment, len(CONCEPTS)).mean(0)
 
@@ -115,7 +123,7 @@ def chosen(units: str) -> list[int]:
     from lecture_utils.recipes.shapes_segmenter import CONCEPTS
 
     generator, _ = networks()
-    z = torch.randn(200, generator.latent, generator=torch.Generator().manual_seed(12))
+    z = generator.sample(200, seed=12)
     found = dissect_generator(generator, LAYER, z, segment, CONCEPTS)
     if units == "at random":
         order = torch.randperm(len(found.iou), generator=torch.Generator().manual_seed(0))

@@ -50,8 +50,8 @@ def retrieve(query: int, space: str) -> Figure:
     from lecture_utils.widgets.strip import picture, strip
 
     (asked, truth), (stored, labels) = pictures()
-    index, features = database(space)
-    index, cosine = (part[0] for part in index.query(features[query : query + 1], NEIGHBOURS))  # (4,)
+    stored_features, features = database(space)
+    index, cosine = (part[0] for part in stored_features.query(features[query : query + 1], NEIGHBOURS))  # (4,)
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
     fig, axes = strip([0.84] * (NEIGHBOURS + 1), 0.84, foot=foot)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -50,7 +51,7 @@ def strip(
     return fig, axes
 
 
-def picture(ax: Axes, image: object, title: str = "", *, bold: bool = False) -> None:
+def picture(ax: Axes, image: np.ndarray, title: str = "", *, bold: bool = False) -> None:
     """Show an image (H, W, 3) in a panel with square pixels and a centred title."""
     ax.imshow(image, interpolation="nearest", aspect="auto")
     weight = "bold" if bold else "normal"
