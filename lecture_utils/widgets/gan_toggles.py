@@ -59,12 +59,9 @@ def toggle(units: str, on: np.ndarray) -> Figure:
     with edited(generator, LAYER, off):
         changed = generate(generator, z)  # (48, 3, 32, 32)
     after = concept_shares(changed, segment, len(CONCEPTS)).mean(0)
-    parts = [
-        f"{c} {a:.1f} → {b:.1f}"
-        for c, a, b in zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
-    ]
-    foot = f"%: {', '.join(parts)}"
-    fig, axes = strip([0.74] * SHOWN, 0.74, rows=2, foot=foot, titled=False)
+    percent = zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
+    foot = ", ".join(f"{c} {a:.0f}→{b:.0f}" for c, a, b in percent) + " (%)"
+    fig, axes = strip([0.8] * SHOWN, 0.8, rows=2, foot=foot, titled=False)
     for ax, image in zip(axes, [*pictures[:SHOWN], *changed[:SHOWN]], strict=True):
         picture(ax, to_image(image))
     return fig
@@ -90,7 +87,6 @@ def gan_toggles() -> Widget:
 def networks() -> tuple["Generator", nn.Module]:
     """Load the generator, and the network that names each pixel of its pictures."""
     from lecture_utils import zoo
-
     from lecture_utils.generative.dcgan import Generator
 
     generator = zoo.load("shapes_gan")

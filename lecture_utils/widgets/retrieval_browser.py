@@ -51,7 +51,8 @@ def retrieve(query: int, space: str) -> Figure:
 
     (asked, truth), (stored, labels) = pictures()
     stored_features, features = database(space)
-    index, cosine = (part[0] for part in stored_features.query(features[query : query + 1], NEIGHBOURS))  # (4,)
+    found = stored_features.query(features[query : query + 1], NEIGHBOURS)
+    index, cosine = (part[0] for part in found)  # (4,) each
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
     fig, axes = strip([0.84] * (NEIGHBOURS + 1), 0.84, foot=foot)

@@ -1,6 +1,7 @@
 """Threshold a unit: where does one channel fire, and with which concept does that agree?"""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from matplotlib.figure import Figure
@@ -8,6 +9,9 @@ from torch import Tensor
 
 from .controls import Choice, Slider
 from .shell import Widget
+
+if TYPE_CHECKING:
+    from lecture_utils.explain.dissection import UnitLabel
 
 SCENES, SHOWN, SIZE, LAYER = 160, 4, 48, "stages"
 SHARES = (0.002, 0.005, 0.02, 0.05, 0.1, 0.3)
@@ -103,7 +107,7 @@ def observed() -> tuple[Tensor, Tensor, dict[str, Tensor]]:
 
 
 @lru_cache(maxsize=1)
-def found() -> list[tuple[int, str, float]]:
+def found() -> list["UnitLabel"]:
     """Give the best unit of each concept that has one, best first."""
     import torch
 

@@ -103,7 +103,7 @@ figure = plotting.image_grid(pictures, titles, 5, 1.2, "Its five most confident 
 plotting.show(figure, "Five scenes with a class that the network missed or imagined, and its probability.")
 
 # %% [markdown]
-# All five are misses, and in all five the thing stands half hidden behind another. But that is a person's guess from five pictures. What can be asked of the machine itself, and with which instrument?
+# All five are misses, and in all five the thing stands partly hidden, some almost wholly. But that is a person's guess from five pictures. What can be asked of the machine itself, and with which instrument?
 #
 # | Question | Instrument | Section |
 # |---|---|---|
@@ -159,7 +159,7 @@ ax.barh(list(found), list(found.values()), color=plotting.PALETTE[0])
 ax.axvline(1 / 8, color=plotting.PALETTE[5], linestyle="--")
 ax.set(xlabel="share of the 5 nearest with the query's class (dashed: chance)", xlim=(0, 1))
 ax.invert_yaxis()
-ax.set_title("The deeper the layer, the more its neighbours share a class")
+ax.set_title("From the second stage on, neighbours share a class")
 plotting.show(figure, "Bars: precision among five neighbours for pixels and four depths of the network.")
 print("your search gives what the package's gives:", same)
 print(", ".join(f"{name} {value:.1%}" for name, value in found.items()))
@@ -174,14 +174,14 @@ present(retrieval_browser.retrieval_browser())
 # ## 3 · Two dimensions: PCA and t-SNE
 #
 # A list of neighbours answers for one picture. To see all of them at once, we need a map in the plane. The oldest way is to **project**: principal component analysis (PCA) finds the directions along which the data varies most, the leading eigenvectors of its
-# covariance, and keeps two coordinates. It is linear, it has one solution, and it can be undone. It also *must* crush together whatever differs only in the other directions: below, 64 dimensions of the handwritten digits in two.
+# covariance, and keeps two coordinates. It is linear, it has one solution (up to signs), it can place a new point, and what it leaves out is known. It also *must* crush together whatever differs only in the other directions: below, 64 dimensions of the handwritten digits in two.
 #
 # **t-SNE** (van der Maaten and Hinton 2008) gives up on distances and keeps only *who is near whom*. For each point $i$ it puts a Gaussian bell around $x_i$ and turns it into probabilities of being a neighbour,
 #
 # $$p_{j|i} = \frac{\exp(-\beta_i\,\lVert x_i - x_j\rVert^2)}{\sum_{k \ne i}\exp(-\beta_i\,\lVert x_i - x_k\rVert^2)}, \qquad \text{perplexity}_i = \exp\Bigl(-\sum_j p_{j|i}\log p_{j|i}\Bigr).$$
 #
 # Every point gets its own **precision** $\beta_i = 1/2\sigma_i^2$, such that its **perplexity**, the effective number of its neighbours, is the same everywhere: narrow bells in crowds, wide ones in deserts. Finding $\beta_i$ is a search in one
-# dimension. Do it.
+# dimension: perplexity falls as $\beta$ grows, so double $\beta$ until it is too low, then halve the interval (float64; $0\log 0 = 0$). Do it.
 
 # %% tags=["exercise:04.2"]
 def neighbour_probabilities(squared: Tensor, perplexity: float) -> Tensor:
@@ -222,7 +222,7 @@ plotting.show(figure, "Neighbour probability against distance for two digits: a 
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial y_i} = 4\sum_j (p_{ij} - q_{ij})\,\frac{y_i - y_j}{1 + \lVert y_i - y_j\rVert^2}.$$
 #
-# The code never forms the differences $y_i - y_j$: $\sum_j a_{ij}(y_i - y_j)$ is a row sum times $y_i$ less a matrix product. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration**, so that groups form while the map is small and can still pass each other.
+# The code never forms the differences $y_i - y_j$: $\sum_j a_{ij}(y_i - y_j)$ is a row sum times $y_i$ less a matrix product. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration** (van der Maaten 2014; in 2008 it was 4, for 50 steps), so that groups form while the map is small and can still pass each other.
 
 # %% tags=["show", "system:S04.2"]
 BLOCK = 128
@@ -254,9 +254,9 @@ figure = Figure(figsize=(7.2, 1.9))
 for ax, (title, y) in zip(figure.subplots(1, 4), views.items(), strict=True):
     draw.points(ax, y, digit_labels, names, title, size=2, named=False)
     ax.set_aspect("auto")
-title = "Groups form early, crowded together; when the exaggeration ends at 250, they part"
+title = "Groups form early; when the exaggeration ends at 250, they part (axes differ)"
 figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-plotting.show(figure, "500 digits by PCA, overlapping, and by t-SNE after 50 to 500 steps, in islands.")
+plotting.show(figure, "500 digits by PCA, overlapping, and by t-SNE, streaks at 50 steps, then islands.")
 trust = {name: f"{trustworthiness(vectors, y, n_neighbors=5):.3f}" for name, y in views.items()}
 plotting.show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
 print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
@@ -270,7 +270,7 @@ predict("04.2")
 present(tsne_perplexity.tsne_perplexity())
 
 # %% [markdown]
-# Back to the network. The same 300 pictures as pixels and as features of its last stage, each laid out by t-SNE; the network's class labels are used for the colours only.
+# Back to the network. The same 300 pictures as pixels and as features of its last stage, each laid out by t-SNE; the true classes are used for the colours only.
 
 # %%
 spaces_shown = {"pixels": stored[:300].flatten(1), "features of stage 3": database[:300]}
@@ -288,12 +288,12 @@ plotting.show(figure, "Three hundred pictures by t-SNE: classes mixed on pixels,
 # A **unit** is one channel of a layer, and its map over a picture is its **activation**: the most direct thing there is to look at. But looking at 64 maps over 300 pictures tempts one to see what one hopes for. **Network dissection** (Bau et al. 2017) turns it into a measurement:
 #
 # 1. Over a whole data set, find the level $T_k$ that unit $k$ exceeds at only 0.5 % of all places: above it the unit **fires**.
-# 2. Bring its map to the picture's size and threshold it there: a mask $M_k(x)$.
+# 2. Bring its map to the picture's size, bilinearly, and threshold it there: a mask $M_k(x)$.
 # 3. Compare it with the labelled pixels $L_c(x)$ of every concept $c$ we have a word for,
 #
 # $$\mathrm{IoU}_{k,c} = \frac{\sum_x |M_k(x) \cap L_c(x)|}{\sum_x |M_k(x) \cup L_c(x)|},$$
 #
-# where both sums run over the *whole* data set. A unit with an IoU above 0.04 for some concept is called a detector of the best one. Our toy world has exact labels for 24 concepts: stuff, classes, colours, materials. Here are the activations; then write the measure for one unit and one concept (`maps`, `threshold` and `concept` are $A_k$, $T_k$ and $L_c$).
+# where both sums run over the *whole* data set (an empty union counts as 0). A unit with an IoU above 0.04 for some concept is called a detector of the best one. Our toy world has exact labels for 24 concepts: stuff, classes, colours, materials. Here are the activations; then write the measure for one unit and one concept (`maps`, `threshold` and `concept` are $A_k$, $T_k$ and $L_c$).
 
 # %%
 from lecture_utils.explain.hooks import record
@@ -301,9 +301,8 @@ from lecture_utils.explain.hooks import record
 with torch.inference_mode(), record(scene_net, "stages") as seen:
     scene_net(images)
 scene_maps = seen["stages"]  # (300, 64, 12, 12)
-figure = plotting.feature_maps(scene_maps[0], columns=16, limit=16, size=0.48)
 title = "16 of 64 units on the first scene: who can tell what they are for?"
-figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+figure = plotting.feature_maps(scene_maps[0], columns=8, limit=16, size=0.8, suptitle=title)
 plotting.show(figure, "Sixteen small activation maps of one scene, some dark, some bright in places.")
 
 # %% tags=["exercise:04.3"]
@@ -355,7 +354,7 @@ plotting.show(figure, "Scenes darkened except where a unit fires; the bright par
 present(unit_threshold.unit_threshold())
 
 # %% [markdown]
-# **How to read it.** The IoUs are small because the rule lets each unit fire on half a percent of the pixels only, far fewer than the concept covers: even a perfect unit would reach a low IoU for something as large as the sky. Slide the
+# **How to read it.** The IoUs are small because the rule lets each unit fire on half a percent of the pixels only, far fewer than the concept covers: even a perfect unit would reach a low IoU for something as large as the sky. In the widget (other scenes, so other numbers), slide the
 # threshold: there is often a better one than the paper's. And a unit may fire at something that we have no word for. Dissection finds what is on its list.
 #
 # ## 5 · What would it like to see?
@@ -365,7 +364,7 @@ present(unit_threshold.unit_threshold())
 # $$I^* = \arg\max_I\; f_k(I) - \mathrm{Reg}(I),$$
 #
 # with $f_k$ the class's log-probability or logit. We climb the gradient $\partial f_k/\partial I$: the weights stay fixed, the *pixels* are trained. The regulariser does the hard work, because the network was never shown how it should answer pictures that cannot exist. Ours has the classic parts: an L2 term against extreme values (Simonyan et al. 2014), a total-variation term
-# against differences between neighbours, a small blur after each step (Yosinski et al. 2015), and a random shift before it, *jitter*, so that no pixel can rely on its exact place (Mordvintsev et al. 2015).
+# against differences between neighbours (Mahendran and Vedaldi 2015), a small blur after each step (Yosinski et al. 2015), and a random shift before it, *jitter*, so that no pixel can rely on its exact place (Mordvintsev et al. 2015).
 
 # %% tags=["show"]
 from lecture_utils.explain.target import check_evaluation
@@ -378,12 +377,12 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
 title = "What the network would most like to call by each name"
-figure = plotting.image_grid([draw.few(x, 8) for x in dream.image], titles, 8, 0.84, title)
+figure = plotting.image_grid([draw.few(x) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
 predict("04.5")
 
 # %% [markdown]
-# **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star: strokes and corners in the right arrangement, several times over, since the global average does not ask how often. Their colours mean nothing: the network was never asked for any. Section 16 leaves the regulariser out.
+# **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star to one set of weights, several times over, since the global average does not ask how often. In some you may find strokes and corners of the shape. Nothing asks for natural colours. Section 16 leaves the regulariser out.
 #
 # ## 6 · CAM: read the map off the weights
 #
@@ -398,7 +397,7 @@ i, k = 0, int(best[0, 0])
 share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64, 12, 12): w_kc A_c
 order = share.abs().sum((1, 2)).argsort(descending=True)
 terms = [*share[order[:4]], share[order[4:]].sum(0), share.sum(0)]  # each (12, 12)
-limit = 0.4 * terms[-1].abs().max().item()  # strong colours from here on
+limit = terms[-1].abs().max().item()  # the strongest colour
 pictures = [draw.few(images[i]), *(plotting.signed_image(term, limit) for term in terms)]
 titles = ["scene", *(f"{scene_net.head.weight[k, c]:+.2f} $A_{{{c}}}$" for c in order[:4])]
 titles += ["+ 60 others", "= CAM"]
@@ -433,7 +432,7 @@ print(f"largest difference between mean of the map + bias and the logit: {error:
 #
 # $$\alpha_c = \frac{1}{hw}\sum_{ij}\frac{\partial y}{\partial A_{c,ij}}, \qquad \mathrm{GradCAM} = \mathrm{ReLU}\Bigl(\sum_c \alpha_c A_c\Bigr).$$
 #
-# $\alpha_c$ answers: if channel $c$ were a little stronger everywhere, how much would the score gain? The ReLU keeps what speaks *for* the score. No retraining, any layer, and "any score" is to be taken literally: a class, the difference of two, the amount of water that a segmenter sees. Getting at $A_c$ and its gradient inside somebody else's network is what PyTorch's **hooks** are for:
+# $\alpha_c$ answers: if channel $c$ were a little stronger at one place, how much would the score gain, on average over the places? The ReLU keeps what speaks *for* the score. No retraining, any layer, and "any score" is to be taken literally: a class, the difference of two, the amount of water that a segmenter sees. Getting at $A_c$ and its gradient inside somebody else's network is what PyTorch's **hooks** are for:
 # functions that are called with a layer's output as it passes. `record` wraps them. You write the formula: `maps` is $A$, `gradient` is $\partial y/\partial A$.
 
 # %% tags=["exercise:04.5"]
@@ -493,8 +492,8 @@ plotting.show(figure, "A scene and four heat maps: two contrasts between classes
 # %% [markdown] tags=["slide"]
 # ## 8 · Gradients at the pixels
 #
-# Why stop at a layer? The gradient $\partial y/\partial x$ with respect to the *input* has full resolution and needs no choice of layer (Simonyan et al. 2014). It answers another question, though: not "what speaks for the star?" but "which pixels, changed a little, would change the score?" That is a **sensitivity**. It is also noisy: the score of a ReLU network is made of flat pieces, and from one piece to the next the gradient jumps. **SmoothGrad** (Smilkov et al. 2017) averages the gradients of many
-# noisy copies of the picture, $\frac1n\sum \nabla y(x + \epsilon)$. (Gradient times input, `gradient_times_input`, gives each pixel's *share* of the score instead, exactly so for a linear model.)
+# Why stop at a layer? The gradient $\partial y/\partial x$ with respect to the *input* has full resolution and needs no choice of layer (Simonyan et al. 2014). It answers another question, though: not "what speaks for the star?" but "which pixels, changed a little, would change the score?" That is a **sensitivity**. It is also noisy: the score of a ReLU network is made of linear pieces, and from one piece to the next the gradient jumps. **SmoothGrad** (Smilkov et al. 2017) averages the gradients of many
+# noisy copies of the picture, $\frac1n\sum \nabla y(x + \epsilon)$; here 25 of noise 0.02 (the paper: 0.1 to 0.2), in sections 13 and 14 fewer. (Gradient times input, `gradient_times_input`, gives each pixel's *share* of the score instead, exactly so for a linear model.)
 
 # %%
 from lecture_utils.explain.gradients import input_gradient, saliency, smooth_grad
@@ -504,7 +503,7 @@ methods = {"input gradient": saliency(input_gradient(scene_net, x, k)),
            "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
            "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48)}  # each (1, 48, 48)
 pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0]) for m in methods.values())]
-figure = plotting.image_grid(pictures, [toyworld.CLASSES[k[0]], *methods], 4, 1.44, "Noisy, or compact?")
+figure = plotting.image_grid(pictures, [toyworld.CLASSES[k[0]], *methods], 4, 1.44, "Fine noise, or a blob")
 plotting.show(figure, "A scene with two maps of pixel gradients, speckled, and Grad-CAM, a smooth blob.")
 
 # %% [markdown] tags=["slide"]
@@ -531,7 +530,7 @@ predict("04.7")
 # %% tags=["system:S04.7"]
 from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
 
-vit = zoo.load("shapes_vit")  # 32 × 32 pictures in 8 × 8 patches
+vit = zoo.load("shapes_vit")  # 32 × 32 pictures in a grid of 8 × 8 patches
 attention = vit.attention_maps(asked[:2])  # (layers, 2, heads, 65, 65)
 heads = cls_attention(attention)  # (2, heads, 8, 8): the last layer's
 total = rollout(attention)  # (2, 65, 65)
@@ -551,7 +550,7 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 #
 # ## 10 · Dissecting a GAN
 #
-# So far we found units that *agree* with a concept. Agreement is correlation. In a **generator** we can go further and *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers into a picture, and nobody told it what an object is. Dissect its units as in section 4, with the segmenter's labels in place of true ones (and with a threshold that lets a unit fire as often as the concept occurs). Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they.
+# So far we found units that *agree* with a concept. Agreement is correlation. In a **generator** we can go further and *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers into a picture, and nobody told it what an object is. Dissect its units as in section 4, with the segmenter's labels in place of true ones, and for each concept with the threshold at which a unit fires in as large a share of places as the concept covers (the paper: where the two share most information). Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they.
 # The control is as many units drawn at random. What changes then is an effect of the units, no longer a correlation.
 
 # %%
@@ -585,13 +584,13 @@ region[5:7, 3:5] = True
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:6])
 pictures = [draw.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
-figure = plotting.image_grid(pictures, None, 6, 0.84, "Below, the object units are forced on in the middle")
+figure = plotting.image_grid(pictures, None, 6, 0.84, "Below, the object units forced on in one patch")
 plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one patch.")
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Put together
 #
-# The network of the first cell, drawn from its own forward pass, with the layers that our instruments were hooked to. Before it all of them side by side: what each needs, what it can be asked about, and what it costs.
+# The network of the first cell, drawn from its own forward pass; the global average between the last stage and the head has no block. Before it all of them side by side: what each needs, what it can be asked about, and what it costs.
 #
 # | Instrument | Needs | Asks about a class | Cost here |
 # |---|---|---|---|
@@ -605,7 +604,7 @@ plotting.show(figure, "Six generated scenes, and the same with the object units 
 
 # %%
 figure = plotting.architecture(scene_net, images[:1], depth=2)
-plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, mean, eight logits.")
+plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, and eight logits.")
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Train a network that cheats, and catch it
@@ -679,7 +678,7 @@ pictures = list(x)
 for net, _ in nets.values():
     maps = upsample(grad_cam(net, x, 7, layer="features"), 16)  # (6, 16, 16)
     pictures += [draw.heat(i, m) for i, m in zip(x, maps, strict=True)]
-figure = plotting.image_grid(pictures, None, 6, 0.9, "Grad-CAM of sevens: the cheat, the mended net")
+figure = plotting.image_grid(pictures, None, 6, 0.9, "Stamped sevens: the cheat looks at the stamp")
 plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the corner, and the strokes.")
 
 # %% [markdown]
@@ -687,8 +686,8 @@ plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the cor
 #
 # ## 13 · Evaluate: does the map point at the object, and where does it fail?
 #
-# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for; the *energy* is the share of the map that does. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We give the network random weights, from the head down,
-# and look whether the map changes. A method whose map survives that has explained the picture, not the network.
+# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for, without the paper's tolerance of 15 pixels; the *energy* is the share of its positive part that does, and *selectivity* that share less what lies on the other object. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We draw the weights anew, with their old mean and spread, from the head down,
+# and look whether the map changes.
 
 # %%
 from lecture_utils.experiments import ch04_localisation as localisation
@@ -711,7 +710,7 @@ for j, metric in enumerate(("pointing", "energy", "selectivity")):
 ax.set_yticks(rows, list(scores))
 ax.invert_yaxis()
 ax.set_xlabel("mean over 80 scenes, both objects named in turn")
-ax.set_title("CAM and Grad-CAM find the object that was named")
+ax.set_title("Only CAM and Grad-CAM point at the named object")
 ax.legend(loc="lower right")
 plotting.show(figure, "Bars of pointing game, energy and selectivity for ten kinds of map.")
 rows = [(name, *(f"{value:.1%}" for value in s.values())) for name, s in scores.items()]
@@ -753,9 +752,9 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # %% [markdown]
 # **Why these?** Look at the misses: most are *rings* (the count is printed above), with the map's peak in the hole. The network finds the ring, but the mask, quite correctly, leaves the hole out. One look at the failures, and a number that seemed to be about the network turns out to be partly about the yardstick. (Another limit: 12 × 12 places on 48 pixels; a peak can only be placed to four pixels.)
 #
-# **How to read the table.** A pixel gradient's *highest* point lies on the named object in less than half of the cases, hardly more often than an edge filter's; by selectivity it does prefer it, weakly. Attention has a selectivity of zero, not by failure but by construction: it was never asked. With one object in the picture that may do; of two it cannot choose. And with scrambled weights Grad-CAM falls below the baselines, as it must.
+# **How to read the table.** A pixel gradient's *highest* point lies on the named object in less than half of the cases, hardly more often than an edge filter's; by selectivity it does prefer it, weakly. Attention has a selectivity of zero by construction: it was never asked. Both its rows, moreover, are another network's, the ViT of section 9, which saw single objects at 32 × 32: only their zero is a fair comparison. And with scrambled weights Grad-CAM falls below even the centre.
 #
-# **How to read the curves.** With a new head, Grad-CAM's map has nothing left of the old one: it depends on what was learned. The pixel gradient keeps a part through all layers, because the picture itself shapes it, and the edge filter, of course, keeps everything. It has never seen the network. If your method's curve looks like that one, its maps are of the picture.
+# **How to read the curves.** With a new head, Grad-CAM's map has nothing left of the old one: it depends on what was learned. The pixel gradient keeps a part through all layers, because the picture itself shapes it (Adebayo et al. pass plain gradients and Grad-CAM; guided backpropagation fails), and the edge filter, of course, keeps everything. It has never seen the network. A map that survives so has explained the picture, not the network.
 
 # %% [markdown] tags=["slide"]
 # ## 14 · Claims, measured
@@ -763,7 +762,7 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # Each finding is an experiment with a rule that was written before the run (`lecture_utils/experiments/ch04.py`), over several seeds.
 #
 # ### C04.1 · Features beat pixels
-# Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights.
+# Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights. (New pairs are not in the database, so no neighbour can share both.)
 
 # %% tags=["claim:C04.1"]
 ledger.show("C04.1")
@@ -779,13 +778,13 @@ plotting.show_table(rows, ["queries", "space", *(f"same {fact}" for fact in fact
 # **How to read it.** The gap is nearly as large as it can be, and the random network, at chance, shows that it comes from training and not from the architecture. The other columns matter as much: by colour the pixels are *better*. The network was trained to tell classes, and what does not help with that it throws away. Neighbours in feature space are alike *for the purpose that the network was trained for*.
 #
 # ### C04.2 · Grad-CAM points at the named object, attention at none in particular
-# Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often.
+# Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often (not the edge filter of section 13).
 
 # %% tags=["claim:C04.2"]
 ledger.show("C04.2")
 
 # %% [markdown]
-# **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is what lies on the named object less what lies on the other: near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
+# **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
 #
 # ### C04.3 · Training makes detectors
 # The paper's settings, with thresholds from one set of scenes and IoUs from another.
@@ -800,7 +799,7 @@ for name in ("trained", "random"):
 plotting.show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean over seeds")
 
 # %% [markdown]
-# **How to read it.** *Not reproduced*, by the second half of its rule. The first half is beyond doubt: nearly every unit of the trained network detects something, and all eight classes have detectors. But we had asked for at most one concept in a random network, and there are two to four. They are all *colours*: a random filter answers to some colour more than to others, and an object of one colour is a neat blob. Their IoUs lie just above the paper's 0.04; ask for 0.08, and they are nearly gone while all but a few classes stay. So 0.04 is too low a bar for a world as simple as ours, and without the control nobody would have noticed.
+# **How to read it.** *Not reproduced*, by the second half of its rule. The first half is beyond doubt: nearly every unit of the trained network detects something, and all eight classes have detectors. But the rule wanted fewer than one concept on average in random networks (95 % interval), and there are two to four. They are all *colours*: a random filter answers to some colour more than to others, and an object of one colour is a neat blob. Their IoUs lie just above the paper's 0.04; ask for 0.08, and they are nearly gone while nearly all classes stay. So 0.04 is too low a bar for a world as simple as ours, and without the control nobody would have noticed.
 #
 # Look also at what the trained network has *no* detectors for: no colour, no material, no stuff. It was trained to name shapes, and its last layer holds shapes.
 #
@@ -822,7 +821,7 @@ rows = [(name, f"{np.mean([row[key] for row in seeds]):.2%}") for name, key in o
 plotting.show_table(rows, ["an empty landscape", "share of objects"])
 
 # %% [markdown]
-# **How to read it.** Read the table's diagonal: each concept's own units take more than half of *it* away, and other concepts fill the room. Sand and objects are the least complete: something of them remains, as you saw in the widget. Without the random units, objects even grow a little. And switching the object's units on puts objects into empty landscapes, where random units leave next to nothing. Agreement predicted cause here. It need not have.
+# **How to read it.** Read the table's diagonal: each concept's own units take more than half of *it* away, and other concepts fill the room. Sand and objects are the least complete: something of them remains, as you saw for objects in the widget. Without the random units, objects even grow a little. And switching the object's units on puts objects into empty landscapes, where random units leave next to nothing. Agreement predicted cause here. It need not have.
 
 # %% [markdown] tags=["slide"]
 # ## 15 · Paper and toy
@@ -832,9 +831,9 @@ plotting.show_table(rows, ["an empty landscape", "share of objects"])
 # | t-SNE | a tree for the repulsion (Barnes–Hut) from some thousands of points on | exact, all pairs | nothing up to a few thousand points; then $N^2$ hurts |
 # | Dissection | 1,197 concepts on 63,305 photographs (Bau et al. 2017) | 24 concepts on 300 to 600 scenes, labels exact | a unit for something not on our list counts for nothing |
 # | Class visualisation | networks for 1,000 classes of photographs | eight shapes at 32 × 32 | nothing like the rich pictures of large networks |
-# | CAM, Grad-CAM | VGG and GoogLeNet, maps of 14 × 14 of 224 pixels | maps of 12 × 12 of 48 pixels | our maps are finer, so pointing is easier |
-# | Attention | ViT-S/8, trained by DINO on 1.3 million photographs | four layers, 8 × 8 patches | heads are less clean than the famous pictures |
-# | GAN dissection | progressive GANs, churches and kitchens | 64 units, 32 × 32 scenes | one class "object"; shapes are blurred |
+# | CAM, Grad-CAM | VGG and GoogLeNet, maps of 14 × 14 of 224 pixels | maps of 12 × 12 of 48 pixels | as coarse, relative to the picture; but objects are few and large, so pointing is easier |
+# | Attention | ViT-S/8, trained by DINO on 1.3 million photographs | four layers, a grid of 8 × 8 patches | heads are less clean than the famous pictures |
+# | GAN dissection | progressive GANs, churches and kitchens | 64 units, 32 × 32 scenes | one class "object"; the paper optimises its set of units, we take the best twelve |
 
 # %% [markdown] tags=["slide"]
 # ## 16 · Break it
@@ -858,7 +857,7 @@ pictures, titles = [], []
 for r in energy_in_mask(signed.abs(), elsewhere).topk(2).indices:
     x = two.images[r // 2]
     pictures += [draw.heat(x, flat[r]), draw.heat(x, signed[r].abs()), draw.signed_heat(x, signed[r])]
-    titles += [f"{toyworld.CLASSES[asked_for[r]]}, ReLU", "magnitude", "signed"]
+    titles += [f"{toyworld.CLASSES[asked_for[r]]}:\nReLU", "magnitude", "signed"]
 title = "Without the ReLU, what speaks against the class lights up too"
 figure = plotting.image_grid(pictures, titles, 6, 1.05, title)
 plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and the signed map.")
@@ -888,7 +887,7 @@ figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.
 plotting.show(figure, "Four class visualisations that look like noise to the eye.")
 
 # %% [markdown]
-# **How to read it.** Compare them with the pictures of section 5. To the network that was climbed, both are perfect examples. To your eye they are noise, and the judge, a network of another architecture, size and training, is half as sure of them as of the others. So what the bare ascent found is mostly a peculiarity of one set of weights: many small pushes that add up. These are close relatives of *adversarial examples* (Szegedy et al. 2014), and the reason why the regulariser is not cosmetic: it is the part of the formula that says what a picture is.
+# **How to read it.** Compare them with the pictures of section 5. To the network that was climbed, both are perfect examples. To your eye the four above are noise, and the judge, a network of another architecture, size and training, is much less sure of them (the table's third column; four pictures, one run). So what the bare ascent found is mostly a peculiarity of one set of weights: many small pushes that add up. These are close relatives of *adversarial examples* (Szegedy et al. 2014), and the reason why the regulariser is not cosmetic: it is the part of the formula that says what a picture is.
 
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
@@ -942,9 +941,9 @@ if attender is not None:
 # ### Further exercises
 #
 # 1. Take Grad-CAM of the *mistakes* in section 1. Can you now say why they were made? Test your answer by changing the picture.
-# 2. Give the stamp of section 12 to half the hearts only. From which share on does the network cheat?
+# 2. Give the stamp of section 12 to half the sevens only. From which share on does the network cheat?
 # 3. Write Grad-CAM for the ViT of section 9 with `as_maps=tokens_to_maps`, and enter it in the table of section 13.
-# 4. t-SNE with a Gaussian in the map instead of the Student t is called SNE. Change two lines of `tsne_gradient` and look at the crowding.
+# 4. t-SNE with a Gaussian in the map instead of the Student t is called symmetric SNE. Change three lines of `tsne_gradient` and look at the crowding.
 # 5. Dissect the stages of `shapes_net`. At which depth do classes appear, at which colours?
 #
 # ### References
@@ -957,6 +956,7 @@ if attender is not None:
 # - S. Lapuschkin, A. Binder, G. Montavon, K.-R. Müller, W. Samek, "Analyzing Classifiers: Fisher Vectors and Deep Neural Networks", CVPR 2016. [arXiv:1512.00172](https://arxiv.org/abs/1512.00172)
 # - S. Lapuschkin et al., "Unmasking Clever Hans Predictors and Assessing What Machines Really Learn", Nature Communications, 2019. [arXiv:1902.10178](https://arxiv.org/abs/1902.10178)
 # - L. van der Maaten, G. Hinton, "Visualizing Data using t-SNE", JMLR 9, 2008.
+# - L. van der Maaten, "Accelerating t-SNE using Tree-Based Algorithms", JMLR 15, 2014.
 # - A. Mahendran, A. Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015. [arXiv:1412.0035](https://arxiv.org/abs/1412.0035)
 # - A. Mordvintsev, C. Olah, M. Tyka, "Inceptionism: Going Deeper into Neural Networks", 2015.
 # - R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017. [arXiv:1610.02391](https://arxiv.org/abs/1610.02391)

@@ -100,7 +100,7 @@ def test_units_that_are_on_change_nothing_and_units_that_are_off_do():
     from lecture_utils.widgets.gan_toggles import COLUMNS, PICTURES, ROWS, SHOWN, before, chosen, toggle
 
     figure = toggle("object", np.ones((ROWS, COLUMNS)))
-    pairs = re.findall(r"([\d.]+) → ([\d.]+)", words(figure))
+    pairs = re.findall(r"(\d+)→(\d+)", words(figure))
     assert len(pairs) == 5 and all(a == b for a, b in pairs)
     off = toggle("object", np.zeros((ROWS, COLUMNS)))
     above, below = (np.asarray(off.axes[k].images[0].get_array()) for k in (SHOWN - 1, 2 * SHOWN - 1))
