@@ -139,6 +139,35 @@ def convolution() -> Rows:
     return rows
 
 
+def tsne() -> Rows:
+    """Our exact t-SNE of all digits against scikit-learn's Barnes-Hut, each with its own settings."""
+    from sklearn.manifold import TSNE
+
+    from lecture_utils.data import digits
+    from lecture_utils.explain.tsne import joint_probabilities, kl_divergence, tsne
+
+    x = digits.load(split="all")[0].flatten(1)
+    maps: dict[str, torch.Tensor] = {}
+
+    def ours() -> None:
+        maps["ours"] = tsne(x).embedding
+
+    def theirs() -> None:
+        maps["theirs"] = torch.from_numpy(TSNE(random_state=0).fit_transform(x.numpy()))
+
+    a, b, ratio = in_turn(ours, theirs, 3)
+    p = joint_probabilities(x)
+    kl, their_kl = (kl_divergence(p, maps[side]) for side in ("ours", "theirs"))
+    return [
+        ("t-SNE of 1,797 digits, ours : scikit-learn", f"{ratio:.2f} ({a:.1f} s : {b:.1f} s)", "≤ 2"),
+        (
+            "Its divergence KL(P ‖ Q), ours : scikit-learn",
+            f"{kl / their_kl:.3f} ({kl:.3f} : {their_kl:.3f})",
+            "≤ 1.05",
+        ),
+    ]
+
+
 def scenes() -> Rows:
     """Toy scenes a second, sampled and rendered with boxes and masks."""
     from lecture_utils.data import toyworld
@@ -252,6 +281,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "transformers": transformers,
     "tokens": tokens,
     "convolution": convolution,
+    "tsne": tsne,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,

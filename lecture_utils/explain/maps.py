@@ -1,0 +1,82 @@
+"""Maps of importance: from a layer's grid to the image's, and from any range of values to [0, 1].
+
+Shapes: B maps, h, w of a layer's grid, H, W of the image, N tokens without the class token, D width.
+"""
+
+import math
+
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from lecture_utils.ops.checks import check_float
+
+
+def check_maps(maps: Tensor, name: str = "maps") -> None:
+    """Raise ValueError unless these are floating-point maps (B, H, W), none empty."""
+    check_float(maps, name=name)
+    if maps.ndim != 3 or maps.numel() == 0:
+        raise ValueError(f"{name}: got shape {tuple(maps.shape)}, want (B, H, W) with no axis of length 0")
+
+
+def upsample(maps: Tensor, size: int | tuple[int, int], *, mode: str = "bilinear") -> Tensor:
+    """Stretch maps (B, h, w) to an image's size (B, H, W).
+
+    Parameters
+    ----------
+    maps : Tensor
+        (B, h, w), floating point.
+    size : int or (H, W)
+        One number means a square.
+    mode : "bilinear", "bicubic" or "nearest"
+        With "nearest" the layer's own grid stays visible.
+
+    Raises
+    ------
+    ValueError
+        For other shapes or modes.
+    """
+    check_maps(maps)
+    if mode not in ("bilinear", "bicubic", "nearest"):
+        raise ValueError(f"mode: got {mode!r}, want 'bilinear', 'bicubic' or 'nearest'")
+    size = (size, size) if isinstance(size, int) else size
+    corners = None if mode == "nearest" else False
+    return F.interpolate(maps[:, None], size=size, mode=mode, align_corners=corners)[:, 0]
+
+
+def to_unit(maps: Tensor) -> Tensor:
+    """Shift and scale each map (B, H, W) to the range from 0 to 1; a constant map becomes 0."""
+    check_maps(maps)
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    span = high - low
+    return (maps - low) / span.masked_fill(span == 0, 1)
+
+
+def tokens_to_maps(tokens: Tensor, grid: tuple[int, int] | None = None) -> Tensor:
+    """Lay a transformer's tokens (B, 1 + N, D) out on the image, (B, D, h, w), without the class token.
+
+    Parameters
+    ----------
+    tokens : Tensor
+        (B, 1 + N, D), class token first.
+    grid : (h, w), optional
+        With h·w = N; a square if omitted.
+
+    Raises
+    ------
+    ValueError
+        If N patches do not make such a grid.
+    """
+    if tokens.ndim != 3:
+        raise ValueError(f"tokens: got shape {tuple(tokens.shape)}, want (B, 1 + N, D)")
+    h, w = patch_grid(tokens.shape[1] - 1, grid)
+    return rearrange(tokens[:, 1:], "b (h w) d -> b d h w", h=h, w=w)
+
+
+def patch_grid(patches: int, grid: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Return (h, w) of N patches: `grid` where it fits, the square where none is given."""
+    side = math.isqrt(max(patches, 0))
+    h, w = grid or (side, side)
+    if patches < 1 or h * w != patches:
+        raise ValueError(f"grid: got {patches} patches for {h} × {w} places, want as many (pass grid=(h, w))")
+    return h, w

@@ -1,0 +1,113 @@
+"""The losses of a generative adversarial network, and one round of the game.
+
+I. Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014: equation 1 and, for the generator, the
+non-saturating form of section 3. The gradient penalty R1: L. Mescheder, A. Geiger, S. Nowozin, "Which
+Training Methods for GANs do actually Converge?", ICML 2018, equation 9; applied only every few steps, and
+then as many times stronger, as in T. Karras et al., "Analyzing and Improving the Image Quality of StyleGAN",
+CVPR 2020, appendix B ("lazy regularisation").
+
+Scores are logits: D = sigmoid(score) is the probability that a picture is real.
+Shapes: B batch, S side of the picture.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean of -log D(x) - log(1 - D(G(z))): scores (B,) of real and of generated pictures → scalar.
+
+    -log sigmoid(s) = softplus(-s), which does not overflow.
+    """
+    check_scores(real, fake)
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """Mean of -log D(G(z)): scores (B,) → scalar.
+
+    Not log(1 - D(G(z))): that is flat just where the generator is bad and needs a slope.
+    """
+    check_scores(fake)
+    return F.softplus(-fake).mean()
+
+
+def r1_penalty(score: Tensor, images: Tensor) -> Tensor:
+    """Half the squared length of the score's gradient by the real pictures, meaned over the batch → scalar.
+
+    Parameters
+    ----------
+    score : Tensor, (B,)
+        Of `images`, with its graph.
+    images : Tensor, (B, C, S, S)
+        Real pictures that require gradients.
+
+    Raises
+    ------
+    ValueError
+        If the pictures require none, or the lengths differ.
+    """
+    check_scores(score)
+    if not images.requires_grad or len(score) != len(images):
+        raise ValueError(
+            f"r1_penalty: got {len(score)} scores and {len(images)} images with requires_grad="
+            f"{images.requires_grad}, want as many scores as images, and images.requires_grad_() before them"
+        )
+    (slope,) = torch.autograd.grad(score.sum(), images, create_graph=True)  # (B, C, S, S)
+    return slope.square().sum(dim=(1, 2, 3)).mean() / 2
+
+
+def play_round(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    real: Tensor,
+    z: Tensor,
+    *,
+    generator_optimizer: torch.optim.Optimizer,
+    discriminator_optimizer: torch.optim.Optimizer,
+    r1: float = 0.0,
+) -> tuple[float, float]:
+    """One step of the discriminator, then one of the generator on the same latent numbers.
+
+    Parameters
+    ----------
+    generator, discriminator : nn.Module
+        (B, Z) → (B, C, S, S), and (B, C, S, S) → (B,) scores.
+    real : Tensor, (B, C, S, S)
+        Real pictures.
+    z : Tensor, (B, Z)
+        Latent numbers.
+    r1 : float
+        Weight of the gradient penalty in this round; 0 leaves it out.
+
+    Returns
+    -------
+    float, float
+        The discriminator's loss (without the penalty) and the generator's, before their updates.
+    """
+    fake = generator(z)  # (B, C, S, S), used twice
+    real = real.detach().requires_grad_(r1 > 0)
+    score = discriminator(real)  # (B,)
+    loss_d = discriminator_loss(score, discriminator(fake.detach()))
+    penalty = r1 * r1_penalty(score, real) if r1 > 0 else 0.0
+    discriminator_optimizer.zero_grad()
+    (loss_d + penalty).backward()
+    discriminator_optimizer.step()
+
+    discriminator.requires_grad_(False)  # the generator's gradient passes through; D's own is not needed
+    loss_g = generator_loss(discriminator(fake))
+    generator_optimizer.zero_grad()
+    loss_g.backward()
+    generator_optimizer.step()
+    discriminator.requires_grad_(True)
+    return loss_d.item(), loss_g.item()
+
+
+def check_scores(*scores: Tensor) -> None:
+    """Raise ValueError unless all are floating-point vectors with at least one score."""
+    for score in scores:
+        if score.ndim != 1 or len(score) == 0 or not score.is_floating_point():
+            raise ValueError(
+                f"scores: got shape {tuple(score.shape)} of {score.dtype}, want (B,) floating point, B ≥ 1"
+            )

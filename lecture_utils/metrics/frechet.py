@@ -1,0 +1,110 @@
+"""The Fréchet distance between two sets of pictures, by Gaussians fitted to their features.
+
+M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, "GANs Trained by a Two Time-Scale Update
+Rule Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6. The closed form for Gaussians:
+D. Dowson, B. Landau, "The Fréchet distance between multivariate normal distributions", Journal of
+Multivariate Analysis 1982.
+
+It is *not* the "FID" of papers: that takes 2,048 features of an Inception net trained on ImageNet. Here the
+features are those of a course network, so a value means something only beside another measured alike, above
+all that between two sets of *real* pictures of the same number, which is not zero: both are estimates.
+
+Shapes: N pictures, F features.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lecture_utils.ops.checks import check_images
+
+
+def gaussian_fit(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (F,) and unbiased covariance (F, F) of features (N, F), N ≥ 2, both in float64.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two rows, another rank, or a value that is not finite.
+    """
+    if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
+        raise ValueError(f"features: got shape {tuple(features.shape)}, want (N, F) with N ≥ 2, F ≥ 1")
+    x = features.double()
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("features: got values that are not finite, want numbers")
+    mean = x.mean(dim=0)  # (F,)
+    centred = x - mean  # (N, F)
+    return mean, centred.T @ centred / (len(x) - 1)
+
+
+def sqrt_psd(matrix: Tensor) -> Tensor:
+    """The positive semi-definite square root of a symmetric positive semi-definite matrix (F, F).
+
+    Through its eigenvalues: A = Q Λ Qᵀ, so √A = Q √Λ Qᵀ. Rounding can make a zero eigenvalue negative: it is
+    taken as zero.
+    """
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.T
+
+
+def frechet_distance(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> float:
+    """‖μ₁ - μ₂‖² + tr(Σ₁ + Σ₂ - 2 (Σ₁ Σ₂)^½) of two Gaussians.
+
+    Σ₁ Σ₂ is not symmetric, but has the eigenvalues of S = √Σ₁ Σ₂ √Σ₁, which is: so the trace of its root is
+    the sum of the roots of S's eigenvalues, and no complex number can turn up.
+
+    Parameters
+    ----------
+    a, b : (mean (F,), covariance (F, F))
+        From `gaussian_fit`.
+
+    Returns
+    -------
+    float
+        0 or more; in squared units of the features.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    (mean_a, cov_a), (mean_b, cov_b) = a, b
+    n = mean_a.shape[0] if mean_a.ndim == 1 else -1
+    if not (mean_b.shape == (n,) and cov_a.shape == cov_b.shape == (n, n)):
+        got = [tuple(t.shape) for t in (mean_a, cov_a, mean_b, cov_b)]
+        raise ValueError(f"gaussians: got shapes {got}, want (F,), (F, F), (F,), (F, F)")
+    root = sqrt_psd(cov_a)
+    middle = root @ cov_b @ root  # (F, F), symmetric
+    cross = torch.linalg.eigvalsh((middle + middle.T) / 2).clamp(min=0).sqrt().sum()
+    distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
+    return max(0.0, distance.item())
+
+
+def stage_features(model: nn.Module, images: Tensor, *, batch_size: int = 256) -> Tensor:
+    """Features of pictures: the means over places of what a residual net's stages give, side by side.
+
+    Early stages tell colours and textures apart, late ones classes of objects; the last alone would be blind
+    to what a classifier ignores, such as the ground.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With `stem` and `stages` in a row (`backbones.resnet.CifarNet`): for the course's figures, the weights
+        ``shapes_resnet``. Used as it is: put it in evaluation mode first.
+    images : Tensor, (N, C, H, W)
+
+    Returns
+    -------
+    Tensor, (N, F)
+        F = 16 + 32 + 64 = 112 for ``shapes_resnet``.
+    """
+    check_images(images)
+    rows = []
+    stem, stages = model.get_submodule("stem"), model.get_submodule("stages")
+    with torch.inference_mode():
+        for part in images.split(batch_size):
+            x, means = stem(part), []
+            for stage in stages.children():
+                x = stage(x)  # (B, C', H', W')
+                means.append(x.mean(dim=(2, 3)))
+            rows.append(torch.cat(means, dim=1))  # (B, F)
+    return torch.cat(rows)

@@ -1,0 +1,99 @@
+"""The losses of the adversarial game against cross-entropy, closed forms and a round played by hand."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lecture_utils.generative.gan_loss import discriminator_loss, generator_loss, play_round, r1_penalty
+
+
+def test_losses_are_cross_entropies() -> None:
+    real, fake = (torch.randn(7, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    one, zero = torch.ones(7, dtype=torch.float64), torch.zeros(7, dtype=torch.float64)
+    entropy = F.binary_cross_entropy_with_logits
+    pairs = [
+        (discriminator_loss(real, fake), entropy(real, one) + entropy(fake, zero)),
+        (generator_loss(fake), entropy(fake, one)),
+    ]
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs)
+        for a, b in zip(
+            torch.autograd.grad(ours, (real, fake), allow_unused=True),
+            torch.autograd.grad(theirs, (real, fake), allow_unused=True),
+            strict=True,
+        ):
+            if a is not None or b is not None:
+                torch.testing.assert_close(a, b)
+
+
+def test_a_judge_who_cannot_tell_has_two_log_two() -> None:
+    assert discriminator_loss(torch.zeros(3), torch.zeros(3)).item() == pytest.approx(2 * 0.693147, abs=1e-5)
+
+
+def test_the_generators_slope_does_not_vanish_where_it_is_bad() -> None:
+    score = torch.tensor([-20.0], requires_grad=True)
+    (slope,) = torch.autograd.grad(generator_loss(score), score)
+    assert slope.item() == pytest.approx(-1)
+    (flat,) = torch.autograd.grad(-F.softplus(score).mean(), score)  # log(1 - D), the saturating form
+    assert abs(flat.item()) < 1e-6
+    assert generator_loss(torch.tensor([-1e4])).isfinite()
+
+
+def test_penalty_of_a_linear_judge_is_half_the_square_of_its_weights() -> None:
+    weight = torch.randn(3, 4, 4, dtype=torch.float64, requires_grad=True)
+    images = torch.rand(5, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    penalty = r1_penalty((images * weight).sum((1, 2, 3)), images)
+    torch.testing.assert_close(penalty, weight.square().sum() / 2)
+    (slope,) = torch.autograd.grad(penalty, weight)
+    torch.testing.assert_close(slope, weight.detach())
+
+
+def nets() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    generator = nn.Sequential(nn.Linear(3, 12), nn.Unflatten(1, (3, 2, 2)))
+    judge = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
+    return generator, judge
+
+
+@pytest.mark.parametrize("r1", [0.0, 2.0])
+def test_a_round_is_a_step_of_each(r1: float) -> None:
+    generator, judge = nets()
+    by_hand_g, by_hand_d = copy.deepcopy(generator), copy.deepcopy(judge)
+    real, z = torch.rand(6, 3, 2, 2), torch.randn(6, 3)
+
+    def loss_d(d: nn.Module, fake: Tensor) -> Tensor:
+        x = real.clone().requires_grad_()
+        score = d(x)
+        plain = -torch.sigmoid(score).log().mean() - (1 - torch.sigmoid(d(fake))).log().mean()
+        (slope,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+        return plain + r1 * slope.flatten(1).norm(dim=1).square().mean() / 2
+
+    weights = list(by_hand_d.parameters())
+    slopes = torch.autograd.grad(loss_d(by_hand_d, by_hand_g(z).detach()), weights)
+    with torch.no_grad():
+        for weight, slope in zip(weights, slopes, strict=True):
+            weight -= 0.1 * slope
+    weights = list(by_hand_g.parameters())
+    slopes = torch.autograd.grad(-torch.sigmoid(by_hand_d(by_hand_g(z))).log().mean(), weights)
+    with torch.no_grad():
+        for weight, slope in zip(weights, slopes, strict=True):
+            weight -= 0.1 * slope
+
+    sgd = [torch.optim.SGD(net.parameters(), 0.1) for net in (generator, judge)]
+    play_round(generator, judge, real, z, generator_optimizer=sgd[0], discriminator_optimizer=sgd[1], r1=r1)
+    for ours, theirs in ((generator, by_hand_g), (judge, by_hand_d)):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+            assert a.requires_grad
+
+
+def test_bad_scores() -> None:
+    for score in (torch.zeros(0), torch.zeros(2, 1), torch.zeros(2, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="scores: got"):
+            generator_loss(score)
+    images = torch.rand(2, 3, 4, 4)
+    with pytest.raises(ValueError, match="requires_grad=False"):
+        r1_penalty(images.sum((1, 2, 3)), images)

@@ -1,0 +1,110 @@
+"""The widgets of chapter 04: every callback at the ends and the middle of every control, and what it says."""
+
+import importlib
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils import zoo
+from lecture_utils.plotting.style import styled
+from lecture_utils.widgets.live import Live
+from lecture_utils.widgets.shell import static_bundle
+
+NAMES = ("retrieval_browser", "tsne_perplexity", "unit_threshold", "grad_cam_chooser", "gan_toggles")
+
+
+@pytest.fixture(autouse=True)
+def style():
+    with styled():
+        yield
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def widget(request):
+    return getattr(importlib.import_module(f"lecture_utils.widgets.{request.param}"), request.param)()
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+def test_every_control_at_its_ends_and_middle(widget):
+    shape = widget.picture().shape
+    for name, control in widget.controls.items():
+        pictures = [widget.picture(**{name: value}) for value in control.probes()]
+        assert {p.shape for p in pictures} == {shape}  # nothing jumps on the page
+        assert len({p.tobytes() for p in pictures}) > 1, f"{name} changes nothing"
+
+
+def test_live_controls_change_the_picture_in_place(widget):
+    live = Live(widget)
+    for name, control in widget.controls.items():
+        before, start = live.image.value, control.value
+        for other in control.probes():
+            if not np.array_equal(other, start):
+                live.controls[name].value = other
+                assert not live.message.value, name
+        live.controls[name].value = start
+        assert live.image.value == before, name  # pure: the same setting, the same bytes
+
+
+def test_the_static_bundle_is_small(widget):
+    data, metadata = static_bundle(widget)
+    assert sum(map(len, data.values())) <= 80_000  # five of them share a notebook
+    assert widget.tour[0][0] in metadata["image/png"]["alt"]
+
+
+def test_retrieval_finds_what_a_loop_over_cosines_finds():
+    from lecture_utils.widgets.retrieval_browser import NEIGHBOURS, QUERIES, pictures, retrieve
+
+    (asked, truth), (stored, labels) = pictures()
+    a, b = asked[QUERIES - 1].flatten().double(), stored.flatten(1).double()
+    cosines = torch.stack([(a @ row) / (a.norm() * row.norm()) for row in b])
+    hits = int((labels[cosines.topk(NEIGHBOURS).indices] == truth[QUERIES - 1]).sum())
+    assert f"{hits} of {NEIGHBOURS}" in words(retrieve(QUERIES - 1, "pixels"))
+
+
+def test_t_sne_says_less_divergence_after_more_steps():
+    from lecture_utils.widgets.tsne_perplexity import STEPS, embed
+
+    def kl(step):
+        return float(re.search(r"KL = ([\d.]+)", words(embed(15, step)))[1])
+
+    assert kl(0) > kl(50) > kl(STEPS)
+
+
+def test_a_unit_s_iou_is_that_of_the_dissection():
+    from lecture_utils.data.concepts import CONCEPTS
+    from lecture_utils.explain.dissection import dissect
+    from lecture_utils.widgets.unit_threshold import fire, observed
+
+    _, maps, concepts = observed()
+    truth = dissect(maps, torch.stack(list(concepts.values()), dim=1), CONCEPTS, share=0.02)
+    for unit, concept in ((3, "sky"), (40, "ball")):
+        want = truth.iou[unit, CONCEPTS.index(concept)].item()
+        assert f"IoU {want:.3f}" in words(fire(unit, 0.02, concept))
+
+
+def test_grad_cam_differs_with_the_class_and_with_the_layer():
+    from lecture_utils.widgets.grad_cam_chooser import ask, examples
+
+    scene, (first, second), _ = examples()
+    base = np.asarray(ask(scene, first, "stages.1").axes[1].images[0].get_array())
+    for other in (ask(scene, second, "stages.1"), ask(scene, first, "stem")):
+        assert np.abs(np.asarray(other.axes[1].images[0].get_array()) - base).max() > 0.1
+
+
+def test_units_that_are_on_change_nothing_and_units_that_are_off_do():
+    from lecture_utils.widgets.gan_toggles import COLUMNS, PICTURES, ROWS, SHOWN, before, chosen, toggle
+
+    figure = toggle("object", np.ones((ROWS, COLUMNS)))
+    pairs = re.findall(r"(\d+)→(\d+)", words(figure))
+    assert len(pairs) == 5 and all(a == b for a, b in pairs)
+    off = toggle("object", np.zeros((ROWS, COLUMNS)))
+    above, below = (np.asarray(off.axes[k].images[0].get_array()) for k in (SHOWN - 1, 2 * SHOWN - 1))
+    assert np.abs(above - below).max() > 0.02
+    assert len(before()[1]) == PICTURES
+    units = chosen("object")
+    assert len(set(units)) == ROWS * COLUMNS and max(units) < zoo.load("shapes_gan").widths[1]
