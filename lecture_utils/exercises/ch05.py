@@ -224,10 +224,10 @@ def _summed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor
 # --- 05.5 CutMix's box and share -------------------------------------------------------------------
 def cutmix_box(height: int, width: int, lam: float, x: int, y: int) -> tuple[Box, float]:
     """Box x1, y1, x2, y2 of about 1 - `lam` of the image about (x, y), cut to it; and the share that stays."""
-    half_w = int(0.5 * math.sqrt(1 - lam) * width)
-    half_h = int(0.5 * math.sqrt(1 - lam) * height)
-    x1, x2 = max(x - half_w, 0), min(x + half_w, width)
-    y1, y2 = max(y - half_h, 0), min(y + half_h, height)
+    w, h = int(math.sqrt(1 - lam) * width), int(math.sqrt(1 - lam) * height)
+    left, top = x - w // 2, y - h // 2
+    x1, y1 = max(left, 0), max(top, 0)
+    x2, y2 = min(left + w, width), min(top + h, height)
     return (x1, y1, x2, y2), 1 - (x2 - x1) * (y2 - y1) / (height * width)
 
 
@@ -261,15 +261,15 @@ def _share_of_the_patch(height: int, width: int, lam: float, x: int, y: int) -> 
 
 
 def _pushed_inside(height: int, width: int, lam: float, x: int, y: int) -> Any:
-    half_w, half_h = (int(0.5 * math.sqrt(1 - lam) * side) for side in (width, height))
-    x, y = min(max(x, half_w), width - half_w), min(max(y, half_h), height - half_h)
+    w, h = (int(math.sqrt(1 - lam) * side) for side in (width, height))
+    x, y = min(max(x, w // 2), width - (w + 1) // 2), min(max(y, h // 2), height - (h + 1) // 2)
     return cutmix_box(height, width, lam, x, y)
 
 
 def _box_not_cut(height: int, width: int, lam: float, x: int, y: int) -> Any:
-    half_w, half_h = (int(0.5 * math.sqrt(1 - lam) * side) for side in (width, height))
-    box = (x - half_w, y - half_h, x + half_w, y + half_h)
-    return box, 1 - 4 * half_w * half_h / (height * width)
+    w, h = (int(math.sqrt(1 - lam) * side) for side in (width, height))
+    left, top = x - w // 2, y - h // 2
+    return (left, top, left + w, top + h), 1 - w * h / (height * width)
 
 
 # --- 05.6 annotations after a paste ----------------------------------------------------------------
@@ -414,8 +414,8 @@ EXERCISES = [
         _cuts,
         hints=(
             "A box with a share 1 - lam of the area has sides of sqrt(1 - lam) times the image's sides.",
-            "From (x, y) go half a side each way, half = int(0.5 * sqrt(1 - lam) * side), and cut the box at "
-            "0 and at the image's side.",
+            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels later; then cut it "
+            "at 0 and at the image's side.",
             "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / (height * width).",
         ),
         mistakes=(
