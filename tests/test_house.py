@@ -294,4 +294,4 @@ def test_readme_links_lead_somewhere() -> None:
 def test_code_in_a_chapter_keeps_to_the_line_length(path: Path) -> None:
     """A learner reads code in a narrow cell; prose wraps by itself."""
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-    assert [number for number, line in lines if len(line) > 120 and not line.startswith("#")] == []
+    assert [number for number, line in lines if len(line) > 110 and not line.startswith("#")] == []

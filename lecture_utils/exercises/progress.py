@@ -139,13 +139,28 @@ def _tell(once: str, text: str) -> None:
     Panel("note", "Your progress").say(text).show()
 
 
-def progress() -> Panel:
-    """Return which exercises of all chapters are done, tried and next: a table in a notebook, text
-    elsewhere."""
+def progress(chapter: str | None = None) -> Panel:
+    """Return which exercises are done, tried and next: a table in a notebook, text elsewhere.
+
+    Parameters
+    ----------
+    chapter : str, optional
+        Two digits, such as "03". Without, all chapters.
+
+    Raises
+    ------
+    ValueError
+        If no chapter with exercises has that number.
+    """
     from lecture_utils.exercises.checker import exercises
 
     known, rows, following = entries(), [], ""
     everything = exercises()
+    if chapter is not None:
+        chapters = sorted({exercise.id.partition(".")[0] for exercise in everything})
+        if chapter not in chapters:
+            raise ValueError(f"progress wants one of {chapters}, got {chapter!r}")
+        everything = [exercise for exercise in everything if exercise.id.startswith(f"{chapter}.")]
     for exercise in everything:
         entry = known.get(exercise.id, {})
         done, attempts = bool(entry.get("done")), int(entry.get("attempts", 0))

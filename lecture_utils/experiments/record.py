@@ -117,8 +117,13 @@ def number(value: Any) -> str:
 
 
 def effect_text(record: Record) -> str:
-    """Return the effect with its interval in words."""
-    figure, effect = record.rule.figure, record.effect
+    """Return the effect of each rule's figure, with its interval, in words."""
+    effects = {rule.figure: derive_effect(rule, record.figures) for rule in record.rules}
+    effects[record.rule.figure] = record.effect
+    return "; ".join(_in_words(name, effect) for name, effect in effects.items())
+
+
+def _in_words(figure: str, effect: Mapping[str, float | int | None]) -> str:
     if effect["mean"] is None:
         return f"{figure} is not a number for every seed"
     mean, low, high = (number(effect[key]) for key in ("mean", "low", "high"))

@@ -79,7 +79,8 @@ plotting.show(figure, "Twelve small rendered pictures of one object each, titled
 # First the cost, for a photograph of 224 × 224 pixels in colour.
 
 # %%
-dense, conv = nn.Linear(224 * 224 * 3, 4096, device="meta"), nn.Conv2d(3, 64, 3, device="meta")  # "meta": no memory
+# "meta": no memory
+dense, conv = nn.Linear(224 * 224 * 3, 4096, device="meta"), nn.Conv2d(3, 64, 3, device="meta")
 rows = [("fully connected, 4,096 units", dense.weight.numel(), "each unit: all 150,528 numbers"),
         ("convolution, 64 filters of 3×3", conv.weight.numel(), "each filter: 27 numbers, reused everywhere")]
 plotting.show_table(rows, ["first layer", "weights", "what is connected"])
@@ -97,13 +98,17 @@ with torch.no_grad():
     vectors = [dense(x.flatten(1))[0] for x in (digit, moved)]  # (64,) each
     maps = [conv(x)[0, 0] for x in (digit, moved)]  # (28, 28) each
 print(f"dense: correlation of the outputs before and after {torch.corrcoef(torch.stack(vectors))[0, 1]:.2f}")
-print("conv:  shift, then filter = filter, then shift?", torch.allclose(shifted(maps[0], 5, 0), maps[1], atol=1e-6))
+same = torch.allclose(shifted(maps[0], 5, 0), maps[1], atol=1e-6)
+print("conv:  shift, then filter = filter, then shift?", same)
 pictures = [f for x, v, m in zip((digit, moved), vectors, maps, strict=True)
-            for f in (plotting.to_image(x[0]), plotting.signed_image(v.reshape(8, 8)), plotting.signed_image(m))]
-names = ["digit", "64 dense outputs", "feature map, 5×5 kernel", "5 pixels right", "64 dense outputs", "feature map"]
+            for f in (plotting.to_image(x[0]), plotting.signed_image(v.reshape(8, 8)),
+                      plotting.signed_image(m))]
+names = ["digit", "64 dense outputs", "feature map, 5×5 kernel", "5 pixels right", "64 dense outputs",
+         "feature map"]
 title = "A shift changes the dense outputs and only moves the feature map"
 figure = plotting.image_grid(pictures, names, 3, 2.1, title)
-plotting.show(figure, "A digit and its shifted copy: the dense outputs differ throughout, the feature map only moves.")
+plotting.show(figure,
+              "A digit and its shifted copy: the dense outputs differ, the feature map only moves.")
 
 # %% [markdown]
 # **How to read it.** Red is positive, blue negative, white zero; all weights are random. The dense outputs before and after are only loosely
@@ -126,7 +131,8 @@ plotting.show(figure, "A digit and its shifted copy: the dense outputs differ th
 # hand, it does. Below, one kernel at three places of an image; then write the loops yourself, for one image and one kernel.
 
 # %%
-from lecture_utils.plotting.convolution import field_chain, matrix_product, residual_block, sliding_window, taps
+from lecture_utils.plotting.convolution import (field_chain, matrix_product, residual_block,
+                                                sliding_window, taps)
 
 image = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [0, 1, 1, 1, 1.0]])
 kernel = torch.tensor([[-1, 0, 1], [-1, 0, 1], [-1, 0, 1.0]])
@@ -170,11 +176,13 @@ kernels = {
     "below minus above": torch.tensor([[-1, -2, -1], [0, 0, 0], [1, 2, 1.0]]),
 }
 outs = [conv2d_loops(cat, k[None, None], padding=1)[0, 0] for k in kernels.values()]
-outs = [(o * level).round() / level for o, level in zip(outs, (24, 24, 6, 6), strict=True)]  # for a smaller file
+# for a smaller file
+outs = [(o * level).round() / level for o, level in zip(outs, (24, 24, 6, 6), strict=True)]
 pictures = [o.clamp(0, 1) if k < 2 else plotting.signed_image(o) for k, o in enumerate(outs)]
 title = "Four kernels: moved left, blurred, vertical edges, horizontal edges"
 figure = plotting.image_grid(pictures, list(kernels), 4, 1.95, title)
-plotting.show(figure, "A cat under four kernels: moved by a pixel, blurred, vertical edges, horizontal edges.")
+plotting.show(figure,
+              "A cat under four kernels: moved by a pixel, blurred, vertical edges, horizontal edges.")
 
 # %%
 from lecture_utils.widgets import kernel_painter, present
@@ -194,8 +202,10 @@ present(kernel_painter.kernel_painter())
 
 # %%
 figure = taps([{}, {"padding": 1}, {"stride": 2}, {"dilation": 2}])
-figure.suptitle("What one output (blue squares) and its neighbour (orange dots) read", x=0.01, ha="left", fontsize=11)
-plotting.show(figure, "The pixels that two neighbouring outputs read at stride 1, padding 1, stride 2, dilation 2.")
+figure.suptitle("What one output (blue squares) and its neighbour (orange dots) read", x=0.01, ha="left",
+                fontsize=11)
+plotting.show(figure,
+              "The pixels that two neighbouring outputs read at stride 1, padding 1, stride 2, dilation 2.")
 predict("01.3")
 
 # %% tags=["exercise:01.2"]
@@ -234,7 +244,8 @@ from lecture_utils.exercises.ch01 import columns_of_windows
 tiny = torch.arange(12.0).reshape(1, 3, 4)  # one channel, 3 × 4 pixels
 two_filters = torch.tensor([[1, 0, 0, -1], [0.25, 0.25, 0.25, 0.25]])  # two 2×2 filters, flattened
 names = "2 filters", "6 patches of 2×2 as columns", "2 maps of 6 places"
-figure = matrix_product(two_filters, columns_of_windows(tiny, 2), names, "The whole convolution is one matrix product")
+figure = matrix_product(two_filters, columns_of_windows(tiny, 2), names,
+                        "The whole convolution is one matrix product")
 plotting.show(figure, "A 2 by 4 matrix of filters times a 4 by 6 matrix of patches gives 2 by 6 outputs.")
 
 # %% tags=["exercise:01.3"]
@@ -260,7 +271,8 @@ from lecture_utils.ops.convolution import check_images, conv_output_size
 # %%
 for settings in ({}, {"stride": 2}, {"padding": 2, "dilation": 2}, {"groups": 2}):
     weight = torch.randn(6, 4 // settings.get("groups", 1), 3, 3)
-    same = torch.allclose(conv2d(x, weight, bias, **settings), F.conv2d(x, weight, bias, **settings), atol=1e-5)
+    same = torch.allclose(conv2d(x, weight, bias, **settings), F.conv2d(x, weight, bias, **settings),
+                          atol=1e-5)
     print(f"{settings!s:34} equal to F.conv2d: {same}")
 
 # %% [markdown] tags=["slide"]
@@ -292,7 +304,8 @@ out = F.conv2d(x, weight, **settings)
 grad_out = torch.randn_like(out)
 by_hand = conv2d_backward(grad_out, x.detach(), weight.detach(), **settings)[:2]
 by_autograd = torch.autograd.grad(out, (x, weight), grad_out)
-print("equal to autograd:", [torch.allclose(a, b, atol=1e-4) for a, b in zip(by_hand, by_autograd, strict=True)])
+same = [torch.allclose(a, b, atol=1e-4) for a, b in zip(by_hand, by_autograd, strict=True)]
+print("equal to autograd:", same)
 
 # %%
 torch.manual_seed(0)
@@ -398,15 +411,18 @@ for k in (1, 2, 3):
     field = fields.receptive_field(fields.layers_of(part))[-1]
     unit = 48 // field.jump  # the middle of the map
     z = views.clone().requires_grad_()
-    gradient = torch.autograd.grad(part(z)[:, :, unit, unit].square().sum(), z)[0].abs().mean((0, 1))  # (96, 96)
+    # mean over pictures and channels: (96, 96)
+    gradient = torch.autograd.grad(part(z)[:, :, unit, unit].square().sum(), z)[0].abs().mean((0, 1))
     corner = field.start + unit * field.jump - (field.size - 1) / 2
     pictures.append((gradient / gradient.max()).sqrt())
     titles.append(f"stage {k}: {field.size}×{field.size}")
     squares.append([corner, corner, corner + field.size, corner + field.size])
-figure = plotting.image_grid(pictures, titles, 3, 1.8, "A unit can see the square, and looks mostly at its middle")
+figure = plotting.image_grid(pictures, titles, 3, 1.8,
+                             "A unit can see the square, and looks mostly at its middle")
 for ax, square in zip(figure.axes, squares, strict=True):
     plotting.boxes(ax, [square], colours=[plotting.PALETTE[1]])
-plotting.show(figure, "Three dark maps: the gradient is a bright blob well inside the receptive field's square.")
+plotting.show(figure,
+              "Three dark maps: the gradient is a bright blob well inside the receptive field's square.")
 
 # %%
 from lecture_utils.widgets import receptive_field as field_widget
@@ -427,10 +443,12 @@ present(field_widget.receptive_field())
 # normalisation. A small sister, with it, then learns the handwritten digits in the open; the training loop is the course's only one, and stands there in full.
 
 # %% tags=["system:S01.3"]
-dense_share = sum(p.numel() for p in network.classifier.parameters()) / sum(p.numel() for p in network.parameters())
+dense_weights = sum(p.numel() for p in network.classifier.parameters())
+dense_share = dense_weights / sum(p.numel() for p in network.parameters())
 title = f"AlexNet: 61.1 M parameters, {dense_share:.0%} of them in three dense layers"
 figure = plotting.architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
-plotting.show(figure, "AlexNet as blocks: five convolutions and three pools, 224 to 6 pixels, then three dense layers.")
+plotting.show(figure,
+              "AlexNet as blocks: five convolutions, three pools, 224 to 6 pixels, then three dense layers.")
 del network  # 244 MB
 
 # %% tags=["show"]
@@ -452,7 +470,8 @@ torch.manual_seed(0)
 small = alexnet_small(in_channels=1)
 history = fit(small, minibatches(digit_x, digit_y, batch_size=64, seed=0), loss=cross_entropy,
               optimizer=torch.optim.Adam(small.parameters(), lr=2e-3), steps=200, label="a small AlexNet")
-print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}, test accuracy {accuracy(small, test_x, test_y):.1%}")
+found = accuracy(small, test_x, test_y)
+print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}, test accuracy {found:.1%}")
 
 # %% [markdown] tags=["slide"]
 # ## 9 · VGG, 2014: small kernels, stacked
@@ -474,7 +493,8 @@ with torch.device("meta"):  # 138 million parameters, not one byte
 layers = [row for row in layers if row["type"] in ("Conv2d", "Linear")]
 weights = np.array([r["parameters"] for r in layers])
 work = weights * [int(np.prod(r["output"][1:])) for r in layers]  # each weight works once at every place
-figure, names = Figure(figsize=(8, 3.6)), [f"conv {k + 1}" if k < 13 else f"dense {k - 12}" for k in range(16)]
+figure = Figure(figsize=(8, 3.6))
+names = [f"conv {k + 1}" if k < 13 else f"dense {k - 12}" for k in range(16)]
 left, right = figure.subplots(1, 2, sharey=True)
 both = (left, weights / 1e6, "weights (millions)"), (right, work / 1e9, "multiplications (billions)")
 for ax, values, title in both:
@@ -501,7 +521,8 @@ print(f"{weights.sum():,} parameters; the first dense layer has {shares}")
 # the share of the *new* value.
 
 # %% tags=["exercise:01.5"]
-def batch_norm(x: Tensor, mean: Tensor, var: Tensor, training: bool, momentum: float = 0.1, eps: float = 1e-5):
+def batch_norm(x: Tensor, mean: Tensor, var: Tensor, training: bool, momentum: float = 0.1,
+               eps: float = 1e-5):
     """Normalise x (B, C, H, W) by channel; return it with the new running mean and variance, each (C,)."""
     ...
 
@@ -520,7 +541,8 @@ from lecture_utils.experiments.ch01 import library_init_
 y, mean, var = batch_norm(images[:32], torch.zeros(3), torch.ones(3), True)
 running = [torch.zeros(3), torch.ones(3)]
 library = F.batch_norm(images[:32], *running, training=True)
-print("equal to F.batch_norm:", torch.allclose(y, library, atol=1e-4), torch.allclose(var, running[1], atol=1e-5))
+print("equal to F.batch_norm:", torch.allclose(y, library, atol=1e-4),
+      torch.allclose(var, running[1], atol=1e-5))
 sizes = {}
 for name, extra in (("with batch norm", {}), ("without", {"norm": nn.Identity})):
     torch.manual_seed(0)
@@ -531,7 +553,8 @@ for name, extra in (("with batch norm", {}), ("without", {"norm": nn.Identity}))
         signal = block(signal)
         spread.append(signal.std().item())
     sizes[name] = (np.arange(1, 22) * 2 + 1, spread)
-figure = plotting.curves(sizes, "layer", "standard deviation", "Without batch norm the signal dies out", log_y=True)
+figure = plotting.curves(sizes, "layer", "standard deviation", "Without batch norm the signal dies out",
+                         log_y=True)
 figure.set_size_inches(8, 2.8)
 plotting.show(figure, "The signal's spread stays level with batch norm and falls by decades without it.")
 predict("01.5")
@@ -550,7 +573,7 @@ predict("01.5")
 # %% tags=["show", "system:S01.5"]
 # show: lecture_utils.backbones.resnet.BasicBlock.forward
 
-plotting.show(residual_block(), "A plain block beside a residual one, in which the input goes around and is added.")
+plotting.show(residual_block(), "A plain block beside a residual one, whose input is added at the end.")
 
 # %% [markdown]
 # That is the whole idea: one `+`. The sum needs equal shapes, and at two or three places in the network the map halves and the channels double. He et al. offer two ways
@@ -578,7 +601,8 @@ shortcut = check("01.6", shortcut)
 
 # %%
 figure = plotting.architecture(shapes_net, images[:1], depth=3)
-plotting.show(figure, "The residual network as blocks with arcs for shortcuts: 32 to 8 pixels, 16 to 64 channels.")
+plotting.show(figure,
+              "The residual network as blocks with arcs for shortcuts: 32 to 8 pixels, 16 to 64 channels.")
 from lecture_utils.backbones.resnet import resnet50
 
 history_rows = []
@@ -589,7 +613,8 @@ for make, year, error in ((alexnet, "2012", "15.3 %"), (vgg16, "2014", "7.3 %"),
     work = sum(r["parameters"] * int(np.prod(r["output"][1:])) for r in worked)
     millions, billions = round(table[-1]["parameters"] / 1e6, 1), round(work / 1e9, 1)
     history_rows.append((make.__name__, year, len(worked), millions, billions, error))
-names = ["network", "year", "layers with weights", "million parameters", "billion multiplications", "entry's error"]
+names = ["network", "year", "layers with weights", "million parameters", "billion multiplications",
+         "entry's error"]
 plotting.show_table(history_rows, names)
 
 # %% [markdown] tags=["slide"]
@@ -617,15 +642,18 @@ net = CifarNet(8, residual=True, width=12, classes=len(toyworld.CLASSES))
 steps = runtime.pick(quick=500, full=4000)
 optimizer = torch.optim.Adam(net.parameters(), lr=2e-2)
 schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-2, total_steps=steps, pct_start=0.2)
-history = fit(net, minibatches(train_x, train_y, batch_size=24, seed=0), loss=cross_entropy, optimizer=optimizer,
-              steps=steps, schedule=schedule, evaluate=lambda m: accuracy(m, val_x, val_y), evaluate_every=100)
+history = fit(net, minibatches(train_x, train_y, batch_size=24, seed=0), loss=cross_entropy,
+              optimizer=optimizer, steps=steps, schedule=schedule,
+              evaluate=lambda m: accuracy(m, val_x, val_y), evaluate_every=100)
 figure = Figure(figsize=(8, 3.0))
 left, right = figure.subplots(1, 2)
-smooth, seen = np.convolve(history.losses, np.ones(10) / 10, "valid"), tuple(zip(*history.evaluations, strict=True))
+smooth = np.convolve(history.losses, np.ones(10) / 10, "valid")
+seen = tuple(zip(*history.evaluations, strict=True))
 plotting.curves({"loss": smooth}, "step", "mean of 10 losses", "The loss falls …", ax=left)
 plotting.curves({"accuracy": seen}, "step", "validation accuracy", "… and unseen pictures profit", ax=right)
 plotting.show(figure, "Training loss falls over the steps while the accuracy on unseen pictures rises.")
-print(f"validation accuracy {history.evaluations[-1][1]:.1%} after {history.steps} steps; chance is {1 / 8:.1%}")
+found = history.evaluations[-1][1]
+print(f"validation accuracy {found:.1%} after {history.steps} steps; chance is {1 / 8:.1%}")
 
 # %% [markdown] tags=["slide"]
 # ## 14 · Evaluate: successes and failures
@@ -639,9 +667,11 @@ card = zoo.card("shapes_resnet")
 size = sum(p.numel() for p in shapes_net.parameters())
 print(f"{card.steps:,} steps, {size:,} parameters, accuracy {card.metrics['test_accuracy']:.2%} on its card")
 as_trained, asked = {"split": "test", "objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}, {}
-tests = {"as in training": {}, "shapes in new colours": {"held_out": True}, "far away": {"distance": (6.0, 9.0)}}
+tests = {"as in training": {}, "shapes in new colours": {"held_out": True},
+         "far away": {"distance": (6.0, 9.0)}}
 for name, change in tests.items():
-    sample = toyworld.render(toyworld.sample_scenes(500, **(as_trained | change)), 32, only=("image", "class_id"))
+    sample = toyworld.render(toyworld.sample_scenes(500, **(as_trained | change)), 32,
+                             only=("image", "class_id"))
     sure, said = predictions(shapes_net, sample.image).softmax(1).max(1)
     asked[name] = (sample.image, sample.class_id[:, 0], said, sure)
 rows = [(name, f"{(s == y).float().mean():.1%}", f"{p.mean():.1%}") for name, (_, y, s, p) in asked.items()]
@@ -654,8 +684,10 @@ far, truth, said, sure = asked["far away"]
 counts = torch.bincount(8 * truth + said, minlength=64).reshape(8, 8)  # rows: truth, columns: answer
 figure = plotting.confusion_matrix(counts, toyworld.CLASSES, "Many become crosses or capsules")
 figure.set_size_inches(5.2, 4.4)
-plotting.show(figure, "Confusion matrix of shapes far away: the columns of cross and capsule collect mistakes.")
-successes, failures = "Successes far away, most confident first", "Failures far away: what it says, and what it is"
+plotting.show(figure,
+              "Confusion matrix of shapes far away: the columns of cross and capsule collect mistakes.")
+successes = "Successes far away, most confident first"
+failures = "Failures far away: what it says, and what it is"
 for claim, hit in ((successes, said == truth), (failures, said != truth)):
     chosen = hit.nonzero()[:, 0][sure[hit].argsort(descending=True)][: 8 if claim == successes else 16]
     answers = [f"{toyworld.CLASSES[said[k]]} {sure[k]:.0%}" for k in chosen]
@@ -681,11 +713,13 @@ from lecture_utils.experiments import ch01, ledger
 
 ledger.show("C01.1")
 seeds = ledger.load("C01.1").figures
-runs = {name: np.array([row["accuracy"][name] for row in seeds]) for name in seeds[0]["accuracy"]}  # (seeds, shifts)
+# (seeds, shifts)
+runs = {name: np.array([row["accuracy"][name] for row in seeds]) for name in seeds[0]["accuracy"]}
 lines = {name: (seeds[0]["shifts"], run.mean(0)) for name, run in runs.items()}
 bands = {name: (run.min(0), run.max(0)) for name, run in runs.items() if "mean" in name}
 title = "Only the mean over positions holds up, best at multiples of four"
-figure = plotting.curves(lines, "shift of the test digits (pixels of 28)", "test accuracy", title, bands=bands)
+figure = plotting.curves(lines, "shift of the test digits (pixels of 28)", "test accuracy", title,
+                         bands=bands)
 figure.set_size_inches(7, 3)
 plotting.show(figure, "Accuracy against shift: only the conv net with a global mean stays high, in a zigzag.")
 rows = [(name, f"{(run[:, 0] - run[:, 3]).mean():.2f}") for name, run in runs.items()]
@@ -702,11 +736,14 @@ plotting.show_table(rows, ["network", "accuracy lost at 3 pixels"])
 # %% tags=["claim:C01.2"]
 ledger.show("C01.2")
 seeds = ledger.load("C01.2").figures
-lines = {name: (20 * np.arange(len(seeds[0]["errors"][name])), seeds[0]["errors"][name]) for name in ("ReLU", "tanh")}
-figure = plotting.curves(lines, "step", "training error", "Seed 0: here tanh reaches 25 % training error first")
+lines = {name: (20 * np.arange(len(seeds[0]["errors"][name])), seeds[0]["errors"][name])
+         for name in ("ReLU", "tanh")}
+figure = plotting.curves(lines, "step", "training error",
+                         "Seed 0: here tanh reaches 25 % training error first")
 figure.set_size_inches(8, 2.8)
 plotting.show(figure, "Training error against steps for ReLU and tanh until each reaches 25 percent.")
-rows = [(row["seed"], *row["steps"].values(), *(f"{share:.0%}" for share in row["idle"].values())) for row in seeds]
+rows = [(row["seed"], *row["steps"].values(), *(f"{share:.0%}" for share in row["idle"].values()))
+        for row in seeds]
 plotting.show_table(rows, ["seed", "steps, ReLU", "steps, tanh", "ReLUs off", "tanhs saturated"])
 
 # %% [markdown]
@@ -720,7 +757,8 @@ plotting.show_table(rows, ["seed", "steps, ReLU", "steps, tanh", "ReLUs off", "t
 for seed in range(3):
     found = ch01.c01_3_stack(seed, "quick")
     seen = f"{found['seen_by_three']:.0f} and {found['seen_by_one']:.0f} pixels"
-    print(f"{found['channels']} channels: {found['weights']}, share {found['weights_in_49ths']:.0f}/49, see {seen}")
+    share = f"{found['weights_in_49ths']:.0f}/49"
+    print(f"{found['channels']} channels: {found['weights']}, share {share}, see {seen}")
 ledger.show("C01.3")
 
 # %% [markdown]
@@ -732,7 +770,8 @@ ledger.show("C01.4")
 record, seeds = ledger.load("C01.4"), ledger.load("C01.4").figures
 for rule in record.rules:
     effect = ledger.derive_effect(rule, seeds)
-    print(f"{rule.figure}: {effect['mean']:+.3f}, 95 % interval {effect['low']:+.3f} to {effect['high']:+.3f}")
+    interval = f"95 % interval {effect['low']:+.3f} to {effect['high']:+.3f}"
+    print(f"{rule.figure}: {effect['mean']:+.3f}, {interval}")
 figure = Figure(figsize=(8, 3.0))
 for ax, kind in zip(figure.subplots(1, 2, sharey=True), ("plain", "residual"), strict=True):
     lines = {f"{d} layers": np.mean([row["loss"][f"{kind}-{d}"] for row in seeds], axis=0) for d in (8, 44)}
@@ -770,7 +809,8 @@ for ax, (regime, arms) in zip(figure.subplots(2, 2, sharex=True).flat, live["nor
 figure.suptitle("Shortcuts steady the gradient in three of four regimes", x=0.01, ha="left")
 plotting.show(figure, "First-layer gradient norm against depth, plain and residual, in four regimes.")
 slopes = [row["slopes"] for row in ledger.load("C01.5").figures]
-mean = {(r, arm): f"{np.mean([s[r][arm] for s in slopes]):+.3f}" for r in slopes[0] for arm in ("plain", "residual")}
+mean = {(r, arm): f"{np.mean([s[r][arm] for s in slopes]):+.3f}" for r in slopes[0]
+        for arm in ("plain", "residual")}
 rows = [(regime, mean[regime, "plain"], mean[regime, "residual"]) for regime in slopes[0]]
 plotting.show_table(rows, ["decades a layer (mean of the seeds)", "plain", "residual"])
 
@@ -805,7 +845,7 @@ predict("01.7")
 import copy
 
 def without(part, which):
-    """Accuracy of a copy in which the chosen blocks lose their shortcut ("x") or their convolutions ("F(x)")."""
+    """Accuracy of a copy whose chosen blocks lose their shortcut ("x") or their convolutions ("F(x)")."""
     broken = copy.deepcopy(shapes_net)
     blocks = [block for stage in broken.stages for block in stage]
     for block in (blocks[k] for k in which):
@@ -821,12 +861,14 @@ figure = Figure(figsize=(8, 3.2))
 ax = figure.subplots()
 for k, part in enumerate(("x", "F(x)")):
     kept = [without(part, [b]) for b in range(9)] + [without(part, range(9))]
-    ax.bar(np.arange(1, 11) + 0.4 * k - 0.2, kept, 0.38, label=f"without {part}", color=plotting.PALETTE[5 - 5 * k])
+    ax.bar(np.arange(1, 11) + 0.4 * k - 0.2, kept, 0.38, label=f"without {part}",
+           color=plotting.PALETTE[5 - 5 * k])
 ax.set(xlabel="block from which it is removed", ylabel="test accuracy", xticks=range(1, 11), ylim=(0, 1.25))
 ax.set_title("Most single shortcuts can be spared, all nine never")
 ax.set_xticklabels([*range(1, 10), "all"])
 ax.legend(ncols=2, loc="upper left")
-plotting.show(figure, "Bars for each of nine blocks: accuracy after removing its shortcut or its convolutions.")
+plotting.show(figure,
+              "Bars for each of nine blocks: accuracy after removing its shortcut or its convolutions.")
 
 # %% [markdown]
 # **How to read it.** Without any shortcut the network is at chance: block after block passes on a correction to something that is no longer there. Now the single bars. They are not what we expected to find. He et al.'s picture, "$x$ is
@@ -840,7 +882,7 @@ predict("01.6")
 
 # %%
 def accuracy_in_training_mode(batch_size):
-    """Accuracy with each batch normalised by itself; on a copy, since training mode moves the running averages."""
+    """Accuracy with each batch normalised by itself; on a copy: training mode moves running averages."""
     forgotten = copy.deepcopy(shapes_net).train()
     with torch.no_grad():
         answers = torch.cat([forgotten(part).argmax(1) for part in images[:256].split(batch_size)])
@@ -876,10 +918,12 @@ many_x, many_y = toyworld.classification(60_000, size=64, split="train", seed=1,
 large = resnet18(classes=len(toyworld.CLASSES)).to(cuda)
 optimizer = torch.optim.AdamW(large.parameters(), lr=1e-3)
 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1500)
-history = fit(large, minibatches(many_x, many_y, batch_size=256, seed=0), loss=cross_entropy, optimizer=optimizer,
+history = fit(large, minibatches(many_x, many_y, batch_size=256, seed=0), loss=cross_entropy,
+              optimizer=optimizer,
               steps=1500, schedule=schedule, label="ResNet-18")
 test_x, test_y = toyworld.classification(4000, size=64, split="test", device=cuda)
-print(f"test accuracy {accuracy(large, test_x, test_y):.2%} after {history.steps} steps, {history.seconds:.0f} s")
+found = accuracy(large, test_x, test_y)
+print(f"test accuracy {found:.2%} after {history.steps} steps, {history.seconds:.0f} s")
 
 # %% [markdown] tags=["slide"]
 # ## 19 · With real weights
@@ -940,4 +984,4 @@ if practitioner is not None:
 #
 # A convolution can only look around the corner, layer by layer. Chapter 02 lets every place look at every other at once, and pays for it: **vision transformers**.
 # %%
-progress()
+progress("01")

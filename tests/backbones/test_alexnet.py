@@ -1,5 +1,7 @@
 """S01.3: AlexNet against torchvision, the paper's variant against its size, a small one on digits."""
 
+from collections.abc import Callable
+
 import pytest
 import sklearn.datasets
 import torch
@@ -75,19 +77,12 @@ def test_feature_shapes_at_224() -> None:
 
 
 @pytest.mark.parametrize("lrn", [True, False])
-def test_overfits_one_batch(lrn: bool) -> None:
+def test_overfits_one_batch(lrn: bool, overfit: Callable[..., None]) -> None:
     torch.manual_seed(0)
     net = alexnet_small(width=8, lrn=lrn).eval()  # no dropout: the point is to memorise
     x, y = torch.rand(16, 3, 16, 16), torch.arange(16) % 10
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        if loss.item() < 0.02:
-            break
-    assert bool((net(x).argmax(dim=1) == y).all()) and loss.item() < 0.1
+    overfit(net, x, y, optimizer)
 
 
 def test_a_small_one_learns_the_digits() -> None:

@@ -1,6 +1,7 @@
 """S01.5: residual networks against torchvision, and the plain networks they are compared with."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -178,19 +179,12 @@ def test_zero_init_makes_every_residual_block_start_as_the_identity() -> None:
 
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("norm", [BatchNorm2d, FusedBatchNorm2d])
-def test_overfits_one_batch(residual: bool, norm: type[BatchNorm2d]) -> None:
+def test_overfits_one_batch(residual: bool, norm: type[BatchNorm2d], overfit: Callable[..., None]) -> None:
     torch.manual_seed(0)
     net = CifarNet(8, residual=residual, width=8, norm=norm)
     x, y = torch.rand(16, 3, 12, 12), torch.arange(16) % 10
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        if loss.item() < 0.02:
-            break
-    assert bool((net(x).argmax(dim=1) == y).all()) and loss.item() < 0.1
+    overfit(net, x, y, optimizer)
 
 
 @pytest.mark.parametrize("device", DEVICES)

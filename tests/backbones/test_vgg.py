@@ -1,8 +1,9 @@
 """S01.4: VGG-16 against torchvision, the other configurations against the paper's table."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
-import torch.nn.functional as F
 import torchvision
 from torch import nn
 
@@ -86,19 +87,12 @@ def test_stages_halve_the_image_and_double_the_channels(configuration: str) -> N
     assert shapes == [(8, 112, 112), (16, 56, 56), (32, 28, 28), (64, 14, 14), (64, 7, 7)]
 
 
-def test_overfits_one_batch() -> None:
+def test_overfits_one_batch(overfit: Callable[..., None]) -> None:
     torch.manual_seed(0)
     net = VGG("A", classes=10, width=8, hidden=64, grid=1, dropout=0.0)
     x, y = torch.rand(10, 3, 32, 32), torch.arange(10)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    for _ in range(300):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y)
-        loss.backward()
-        optimizer.step()
-        if loss.item() < 0.02:
-            break
-    assert bool((net(x).argmax(dim=1) == y).all()) and loss.item() < 0.1
+    overfit(net, x, y, optimizer)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -1,5 +1,7 @@
 """ViT-B/16 against torchvision with the same weights; its patches, positions and classes."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -95,17 +97,12 @@ def test_positions_stretch_with_the_image() -> None:
     )
 
 
-def test_overfits_one_batch() -> None:
+def test_overfits_one_batch(overfit: Callable[..., None]) -> None:
     torch.manual_seed(0)
     model = tiny()
     x, y = torch.randn(10, 3, 16, 16), torch.arange(10) % 5
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(80):
-        loss = nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert torch.equal(model(x).argmax(1), y)
+    overfit(model, x, y, optimizer)
 
 
 def test_bad_input_is_told() -> None:

@@ -175,3 +175,11 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_loads_no_torch() -> None:
     code = "import sys, lecture_utils.exercises; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_table_of_one_chapter() -> None:
+    rows = [line.split()[0] for line in str(table("01")).splitlines() if line[:2].isdigit()]
+    assert rows and all(row.startswith("01.") for row in rows)
+    assert len(rows) < len(str(table()).splitlines())
+    with pytest.raises(ValueError, match="got '1'"):
+        table("1")

@@ -307,3 +307,10 @@ def test_the_fingerprint_does_not_follow_bars_and_messages() -> None:
         node for node in ast.walk(ast.parse(inspect.getsource(loop))) if isinstance(node, ast.ImportFrom)
     ]
     assert not [node.module for node in imports if str(node.module).startswith("lecture_utils")]
+
+
+def test_the_effect_of_every_rule_is_told() -> None:
+    rows = [{"seed": seed, "gap": 1.0 + seed, "lead": 2.0} for seed in range(3)]
+    rules = (Rule("gap", above=0.0), Rule("lead", above=0.0), Rule("gap", below=9.0))
+    text = ledger.effect_text(record(rules, rows))
+    assert text == "gap = 2, 95 % interval -0.4841 to 4.484 (3 seeds); lead = 2 (3 seeds, all equal)"

@@ -15,7 +15,7 @@ from PIL import Image
 from lecture_utils.widgets import Choice, Matrix, Slider, Widget, present
 from lecture_utils.widgets.live import Live
 from lecture_utils.widgets.shell import static_bundle
-from lecture_utils.widgets.static import BUNDLE_BYTES, FRAME_BYTES
+from lecture_utils.widgets.static import BUNDLE_BYTES
 
 
 def draw(level=0, hue="red", weights=None, fails=False):
@@ -156,7 +156,8 @@ def test_the_static_bundle_holds_each_frame_with_its_caption():
     assert [f["caption"] for f in frames] == [caption for caption, _ in widget.tour]
     for frame, (_, values) in zip(frames, widget.tour, strict=True):
         drawn = picture(base64.b64decode(frame["src"].split(",")[1]))
-        assert np.array_equal(drawn, widget.picture(**values))  # so small a picture is kept exactly
+        error = np.abs(drawn.astype(float) - widget.picture(**values))
+        assert error.mean() < 2  # of 255: AVIF is not exact; the next frame differs by 3.5
     assert picture(base64.b64decode(data["image/png"])).shape == (40, 60, 3)
     assert 'id="a-test-widget"' in data["text/html"]
     assert "<0>" not in data["text/html"] and "Level &lt;0&gt; &amp; more." in data["text/html"]
@@ -177,7 +178,7 @@ def test_rich_frames_are_compressed_to_the_limits_and_hopeless_ones_refused():
         return np.clip(smooth + rng.normal(0, 0.01 * (level + 1), smooth.shape), 0, 1)
 
     data, _ = static_bundle(make(compute=rich))
-    sizes = [len(base64.b64decode(f["src"].split(",")[1])) for f in frames_of(data["text/html"])]
-    assert max(sizes) <= FRAME_BYTES and sum(map(len, data.values())) <= BUNDLE_BYTES
-    with pytest.raises(ValueError, match="12000 bytes each"):
-        static_bundle(make(compute=lambda **_: rng.random((400, 600, 3))))
+    assert all(frame["src"].startswith("data:image/avif") for frame in frames_of(data["text/html"])[1:])
+    assert sum(map(len, data.values())) <= BUNDLE_BYTES
+    with pytest.raises(ValueError, match="draw less"):
+        static_bundle(make(compute=lambda **_: rng.random((900, 1200, 3))))
