@@ -73,7 +73,7 @@ def warp(
     matrix: Tensor,
     size: tuple[int, int] | None = None,
     *,
-    fill: float = 0.0,
+    fill: float | None = 0.0,
     swap: Tensor | None = None,
 ) -> Annotated:
     """Move pictures and everything that is annotated on them by one matrix each.
@@ -86,8 +86,8 @@ def warp(
         (B, 3, 3) or (1, 3, 3), from source points to result points.
     size : tuple of int, optional
         (H', W') of the result, default unchanged.
-    fill : float
-        Colour of what comes in from outside.
+    fill : float, optional
+        Colour of what comes in from outside. None: the edge of the picture goes on.
     swap : Tensor, optional
         As in `move_keypoints`.
 
@@ -141,7 +141,7 @@ def crop(sample: Annotated, top: int, left: int, height: int, width: int) -> Ann
 
 def resize(sample: Annotated, size: tuple[int, int]) -> Annotated:
     """Stretch all pictures to (H', W')."""
-    return warp(sample, scaling(size[1] / sample.size[1], size[0] / sample.size[0]), size)
+    return warp(sample, scaling(size[1] / sample.size[1], size[0] / sample.size[0]), size, fill=None)
 
 
 def random_affine(

@@ -169,17 +169,19 @@ def inverse_grid(matrix: Tensor, size: tuple[int, int]) -> Tensor:
     return transform_points(centres.expand(len(matrix), height, width, 2), inverse)
 
 
-def take_pixels(image: Tensor, column: Tensor, row: Tensor, fill: float) -> Tensor:
-    """The pixels of (B, C, H, W) at whole-numbered places (B, H', W'); `fill` outside."""
+def take_pixels(image: Tensor, column: Tensor, row: Tensor, fill: float | None) -> Tensor:
+    """The pixels of (B, C, H, W) at whole places (B, H', W'); outside `fill`, or for None the edge's."""
     height, width = image.shape[-2:]
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)  # (B, H', W')
     place = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
     index = place.flatten(1)[:, None].expand(-1, image.shape[1], -1)  # (B, C, H'W')
     values = image.flatten(2).gather(2, index).unflatten(2, tuple(column.shape[1:]))
+    if fill is None:
+        return values
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)  # (B, H', W')
     return torch.where(inside[:, None], values, torch.as_tensor(fill, dtype=image.dtype, device=image.device))
 
 
-def sample_bilinear(image: Tensor, grid: Tensor, fill: float = 0.0) -> Tensor:
+def sample_bilinear(image: Tensor, grid: Tensor, fill: float | None = 0.0) -> Tensor:
     """Read a picture between its pixels: the mean of the four nearest, weighted by closeness.
 
     Parameters
@@ -188,8 +190,8 @@ def sample_bilinear(image: Tensor, grid: Tensor, fill: float = 0.0) -> Tensor:
         (B, C, H, W), floating point.
     grid : Tensor
         (B, H', W', 2) x, y in pixels from the corner.
-    fill : float
-        What lies outside the picture; at its edge the two are mixed.
+    fill : float, optional
+        What lies outside the picture; at its edge the two are mixed. None: the edge goes on outside.
 
     Returns
     -------
@@ -207,7 +209,7 @@ def sample_bilinear(image: Tensor, grid: Tensor, fill: float = 0.0) -> Tensor:
     return torch.lerp(upper, lower, lower_share)
 
 
-def sample_nearest(image: Tensor, grid: Tensor, fill: float = 0.0) -> Tensor:
+def sample_nearest(image: Tensor, grid: Tensor, fill: float | None = 0.0) -> Tensor:
     """Read the pixel that each point lies in: for masks and labels, which must not be mixed. Any dtype."""
     column, row = grid.floor().long().unbind(-1)
     return take_pixels(image, column, row, fill)
@@ -219,7 +221,7 @@ def warp_image(
     size: tuple[int, int] | None = None,
     *,
     nearest: bool = False,
-    fill: float = 0.0,
+    fill: float | None = 0.0,
 ) -> Tensor:
     """Inverse warping: for each pixel of the result, ask where it comes from, and read there.
 
@@ -233,8 +235,8 @@ def warp_image(
         (H', W'), default as the source.
     nearest : bool
         Take the nearest pixel instead of mixing four.
-    fill : float
-        What lies outside the source.
+    fill : float, optional
+        What lies outside the source. None: its edge goes on.
 
     Returns
     -------
