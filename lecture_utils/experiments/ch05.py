@@ -41,8 +41,8 @@ from lecture_utils.training.loop import accuracy, minibatches, predictions
 Figures = dict[str, Any]
 TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
 TRIED = (
-    "Before these runs the code was tried once, all arms, on the quick budget (40 to 80 steps, seed 1234), with "
-    "a net that ended in a mean over positions and smaller toy objects, on which it learned next to nothing. "
+    "Before these runs the code was tried once, all arms, on the quick budget (40 to 80 steps, seed 1234), "
+    "with a net that ended in a mean over positions and smaller toy objects, on which it learned next to nothing. "
     "Net, objects and sizes were then chosen by how well the arm without augmentation did on validation "
     "pictures."
 )
@@ -303,8 +303,8 @@ def best_choice(world: World, arm: str, steps: int) -> tuple[float, str]:
     paper="G. Ghiasi et al., Simple Copy-Paste is a Strong Data Augmentation Method …, CVPR 2021",
     rule=(Rule("toy_gain", above=0.0), Rule("digits_gain", above=0.0)),
     seeds=5,
-    note="Net, steps and the four toy classes were chosen before these runs, for speed and by how well the arm "
-    "without augmentation did on validation scenes; no other arm had been run.",
+    note="Net, steps and the four toy classes were chosen before these runs, for speed and by how well the "
+    "arm without augmentation did on validation scenes; no other arm's result had been seen.",
 )
 def c05_4_copy_paste(seed: int, budget: str) -> Figures:
     """Mean IoU from 8, 32 and 128 labelled scenes: no augmentation, flips and jitter, and these with pasting.
