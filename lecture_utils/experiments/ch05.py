@@ -43,8 +43,8 @@ TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not 
 TRIED = (
     "Before these runs the code was tried once, all arms, on the quick budget (40 to 80 steps, seed 1234), "
     "with a net that ended in a mean over positions and smaller toy objects, on which it learned next to "
-    "nothing. Net, objects and sizes were then chosen by how well the arm without augmentation did on validation "
-    "pictures."
+    "nothing. Net, objects and sizes were then chosen by how well the arm without augmentation did on "
+    "validation pictures."
 )
 SIZES = (100, 320, 1000)  # training pictures
 RATES = (3e-3, 1e-2)

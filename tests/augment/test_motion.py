@@ -78,7 +78,7 @@ def test_magnified_equals_frame_b_of_the_larger_motion(factor: float) -> None:
 def test_below_a_pixel_it_is_exact_to_the_interpolation(factor: float) -> None:
     """Against the same blob drawn in closed form at its new place.
 
-    Bilinear reading errs by 1/8 of the second derivative along each axis at most, which is 1 / width² or less.
+    Bilinear reading errs by 1/8 of the second derivative along each axis at most: 1 / width² or less.
     """
     width, start = 4.0, torch.tensor([20.0, 24.0])
     move = torch.tensor([[[0.11, -0.07]], [[0.23, 0.19]]])
