@@ -124,24 +124,23 @@ QUESTIONS: dict[str, list[Question]] = {
         }
     ],
     "05.6": _choice(
-        "A network finds objects pixel by pixel. In training every second picture is mirrored, but its mask is "
-        "not. What does the trained network do?",
+        "A network tells the four numbers of a box, trained with squared error. In training every picture also "
+        "comes mirrored, but with the box of the unmirrored one. What does it answer in the end?",
         (
-            "It fails outright: half of its targets are wrong.",
+            "Nothing useful: half of its targets are wrong, so the boxes jump about.",
             False,
-            "Half of them are right, though, and each mirrored picture with its old mask is a consistent lesson "
-            "too.",
+            "The wrong targets are not random. For each picture they always point to one and the same place.",
         ),
         (
-            "It answers with half confidence at two places, the right one and its mirror image.",
+            "Boxes of the right size, but all near the middle line of the picture.",
             True,
-            "The best answer to a target that is here in half of the cases and there in the other half is 50 % "
-            "at each. Nothing crashes; it only never gets good.",
+            "Half of the lessons say here, half say at the mirror image. Their mean, which has the least squared "
+            "error, is the middle; height and width are the same in both.",
         ),
         (
-            "It learns as well as without the flip: the errors average out.",
+            "The right boxes: the errors average out.",
             False,
-            "Errors average out where they are random. These always point to the same wrong place.",
+            "They do average out, but to the mean of the true place and its mirror image.",
         ),
     ),
     "05.7": _choice(

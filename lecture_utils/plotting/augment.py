@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .images import bare, boxes, mask_overlay, panels, to_array, to_image
-from .style import BLUE, INK, PALETTE, QUIET, VERMILION, label_palette
+from .style import BLUE, INK, PALETTE, QUIET, label_palette
 
 
 def draw_annotated(ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, dashed: Any = None) -> None:
@@ -77,7 +77,7 @@ def annotated_grid(
     return fig
 
 
-def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: str = VERMILION) -> None:
+def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: str = "white") -> None:
     """Draw a flow field (2, H, W) in pixels as one arrow every `step` pixels, where anything moves."""
     array = to_array(flow).astype(float)
     if array.ndim != 3 or array.shape[0] != 2:
@@ -86,27 +86,27 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
     u, v = array[:, row, column]
     moving = np.hypot(u, v) > 1e-6
     ax.quiver(column[moving], row[moving], scale * u[moving], scale * v[moving], angles="xy", scale_units="xy",
-              scale=1, color=colour, width=0.012, headwidth=4.2, headlength=4.2, headaxislength=3.6,
-              zorder=4)  # fmt: skip
+              scale=1, color=colour, edgecolor=INK, linewidth=0.6, width=0.016, headwidth=3.6, headlength=3.4,
+              headaxislength=3.0, zorder=4)  # fmt: skip
 
 
-def draw_reliability(ax: Axes, confidence: Any, accuracy: Any, share: Any, edges: Any, title: str = "") -> None:
+def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
     """Draw a reliability diagram: a bar of accuracy for each bin of confidence, and the diagonal to compare.
 
     Parameters
     ----------
     ax : Axes
-    confidence, accuracy, share : (M,)
-        Means in each bin, and the share of all samples that lie in it; nothing is drawn for empty bins.
-    edges : (M + 1,)
-        Limits of the bins, in [0, 1].
+    bins : lecture_utils.metrics.calibration.Reliability
+        Anything with `confidence`, `accuracy`, `share` (M,) and `edges` (M + 1,). A bar is the darker the more
+        answers lie in its bin; nothing is drawn for an empty one.
     title : str
     """
-    confidence, accuracy, share, edges = (to_array(v).astype(float) for v in (confidence, accuracy, share, edges))
+    confidence, accuracy, share, edges = (
+        to_array(v).astype(float) for v in (bins.confidence, bins.accuracy, bins.share, bins.edges)
+    )
     full = share > 0
-    width = np.diff(edges)[full]
-    middle = (edges[:-1] + edges[1:])[full] / 2
-    strength = 0.25 + 0.75 * share[full] / share.max()
+    middle, width = (edges[:-1] + edges[1:])[full] / 2, np.diff(edges)[full]
+    strength = 0.2 + 0.8 * share[full] / share.max()
     for x, y, w, a in zip(middle, accuracy[full], width, strength, strict=True):
         ax.bar(x, y, w * 0.92, color=BLUE, alpha=a, linewidth=0)
     ax.plot(confidence[full], accuracy[full], "o", color=INK, markersize=3.2, zorder=3)

@@ -101,7 +101,7 @@ def mixing_bench() -> Widget:
         title="Mixing bench",
         compute=mix,
         controls={
-            "method": Choice(["mixup", "CutMix"], "mixup", label="method"),
+            "method": Choice(["mixup", "CutMix"], "CutMix", label="method"),
             "lam": Slider(0.0, 1.0, 0.05, 0.5, label="λ, share of the first"),
             "x": Slider(0.0, 1.0, 0.05, 0.5, label="patch centre, x"),
             "y": Slider(0.0, 1.0, 0.05, 0.5, label="patch centre, y"),
