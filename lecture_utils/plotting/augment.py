@@ -1,16 +1,17 @@
-"""Figures of chapter 05: pictures with all that is annotated on them, flow as arrows, reliability diagrams.
+"""Figures of chapter 05: annotated pictures, flow as arrows, reliability diagrams, accuracy by light and size.
 
 Shape letters: B pictures, K objects, P keypoints, H, W pixels, M bins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .images import bare, boxes, mask_overlay, panels, to_array, to_image
+from .charts import curves
+from .images import bare, boxes, image_grid, mask_overlay, panels, to_array, to_image
 from .style import BLUE, INK, PALETTE, QUIET, label_palette
 
 
@@ -90,6 +91,47 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
               headaxislength=3.0, zorder=4)  # fmt: skip
 
 
+def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 11) -> Figure:
+    """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
+    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.9, title)
+    for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
+        draw_flow(ax, flow, step)
+    return fig
+
+
+def light_curves(levels: Sequence[float], lines: Mapping[str, Sequence[float]], trained: tuple[float, float],
+                 ylabel: str, title: str) -> Figure:  # fmt: skip
+    """Draw lines against brightness, with the band of brightness that the training pictures had."""
+    series = {name: (levels, line) for name, line in lines.items()}
+    low, high = trained
+    fig = curves(series, f"brightness of the test scenes (trained on {low:g} to {high:g})", ylabel, title, log_x=True)
+    fig.set_size_inches(8, 2.9)
+    ax = fig.axes[0]
+    ax.axvspan(low, high, color=PALETTE[1], alpha=0.15, linewidth=0)
+    ax.set_xticks(levels, [f"{level:g}" for level in levels])
+    ax.minorticks_off()
+    return fig
+
+
+def light_clouds(dark: Any, clouds: Mapping[str, tuple[Any, str]]) -> Figure:
+    """Draw each picture (N, C, H, W) as a dot, its mean against its spread: one panel a cloud, each over `dark`.
+
+    Parameters
+    ----------
+    dark : (N, C, H, W)
+    clouds : dict of name to (pictures, title)
+    """
+    fig = Figure(figsize=(8, 3.0))
+    axes = fig.subplots(1, len(clouds), sharex=True, sharey=True)
+    for k, (ax, (name, (pictures, title))) in enumerate(zip(axes, clouds.items(), strict=True)):
+        for x, label, colour in ((pictures, name, PALETTE[k + 1]), (dark, "dark test scenes", INK)):
+            values = to_array(x).reshape(len(x), -1)
+            ax.plot(values.mean(1), values.std(1), ".", markersize=4, alpha=0.6, label=label, color=colour)
+        ax.set(xlabel="mean value of a picture", ylabel="" if k else "spread of its values", title=title)
+        ax.legend(loc="upper left")
+    return fig
+
+
 def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
     """Draw a reliability diagram: a bar of accuracy for each bin of confidence, and the diagonal to compare.
 
@@ -113,3 +155,109 @@ def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=1.2, linestyle="--")
     ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share right")
     ax.set_title(title, fontsize=9.5, fontweight="normal")
+
+
+def reliability_pair(cases: Mapping[str, Any], title: str | None = None) -> Figure:
+    """Draw reliability diagrams side by side, each titled with its calibration error."""
+    fig = Figure(figsize=(3.3 * len(cases), 2.9))
+    for ax, (name, bins) in zip(fig.subplots(1, len(cases)), cases.items(), strict=True):
+        draw_reliability(ax, bins, f"{name}: error {bins.error:.2f}")
+    if title:
+        fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[str], title: str) -> Figure:
+    """Draw pictures (N, C, H, W), brightened to their own maximum, under what was said and what is true.
+
+    Parameters
+    ----------
+    pictures : (N, C, H, W)
+    probabilities : (N, K)
+    truth : (N,)
+    names : sequence of K str
+    title : str
+        The number of pictures is added; the eight with the surest answers are drawn.
+
+    Raises
+    ------
+    ValueError
+        On no pictures.
+    """
+    x, p, y = to_array(pictures), to_array(probabilities), to_array(truth)
+    chosen = np.argsort(-p.max(1), kind="stable")[:8]
+    said = [f"“{names[p[k].argmax()]}” {p[k].max():.0%}\nis {names[y[k]]}" for k in chosen]
+    return image_grid([x[k] / max(x[k].max(), 1e-6) for k in chosen], said, 8, 0.98, f"{title} ({len(x)})")
+
+
+def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], title: str) -> Figure:
+    """Draw claim C05.1's matrices, mean over the seeds: a row a training light and augmentation, a column a test.
+
+    Parameters
+    ----------
+    seeds : sequence of {world: {training light: {augmentation: {test light: accuracy}}}}
+    worlds : dict of world to its name on the panel
+    title : str
+    """
+    first = next(iter(seeds[0].values()))
+    rows = [(light, change) for light in first for change in first[light]]
+    tests = list(first[rows[0][0]][rows[0][1]])
+    fig = Figure(figsize=(7.6, 3.7))
+    for ax, (world, name) in zip(fig.subplots(1, len(worlds), sharey=True), worlds.items(), strict=True):
+        table = np.array([[np.mean([s[world][a][b][test] for s in seeds]) for test in tests] for a, b in rows])
+        ax.imshow(table, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
+        for (r, c), value in np.ndenumerate(table):
+            ax.text(c, r, f"{value:.0%}", ha="center", va="center", color="white" if value > 0.7 else INK)
+        ax.set_xticks(range(len(tests)), [f"tested {test}" for test in tests])
+        ax.set_yticks(range(len(rows)), [f"trained {a}, {b}" for a, b in rows])
+        ax.grid(False)
+        ax.tick_params(length=0)
+        ax.set_title(name, fontsize=10, fontweight="normal")
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
+
+
+def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Sequence[int], xlabel: str,
+                suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
+    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by training size."""
+    rows = -(-len(panels_) // columns)
+    fig = Figure(figsize=(8, 0.9 + 2.2 * rows))
+    axes = fig.subplots(rows, columns, squeeze=False).ravel()
+    for k, (ax, (title, ylabel, arms)) in enumerate(zip(axes, panels_, strict=True)):
+        means = {name: (list(sizes), np.mean(values, axis=0)) for name, values in arms.items()}
+        spread = {name: (np.min(values, axis=0), np.max(values, axis=0)) for name, values in arms.items()}
+        last = k >= len(panels_) - columns
+        curves(means, xlabel if last else "", ylabel, bands=spread, log_x=True, ax=ax)
+        ax.set_title(title, fontsize=10, fontweight="normal")
+        ax.set_xticks(list(sizes), [str(size) for size in sizes])
+        ax.minorticks_off()
+    fig.suptitle(suptitle, x=0.01, ha="left")
+    return fig
+
+
+def mixing_panels(
+    arms: Mapping[str, tuple[Sequence[Mapping[str, Any]], str]], worlds: Mapping[str, str]
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Arrange claims C05.2 and C05.3 for `size_curves`: accuracy above, calibration error below, a column a world.
+
+    Parameters
+    ----------
+    arms : dict of arm to (the seeds' figures, its name in them)
+    worlds : dict of world to its title
+    """
+    return [
+        (title, label,
+         {arm: [row[key][world][name] for row in seeds] for arm, (seeds, name) in arms.items()})
+        for key, label in (("accuracy", "test accuracy"), ("error", "calibration error"))
+        for world, title in worlds.items()
+    ]  # fmt: skip
+
+
+def dots_on_diagonal(x: Any, y: Any, xlabel: str, ylabel: str, title: str) -> Figure:
+    """Draw dots (N,) against (N,) in the unit square with its diagonal, where both would agree."""
+    fig = Figure(figsize=(4.6, 3.3))
+    ax = fig.subplots()
+    ax.plot(to_array(x), to_array(y), ".", markersize=3, color=BLUE)
+    ax.plot([0, 1], [0, 1], "--", color=INK, linewidth=1)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xlim=(0, 1), ylim=(0, 1.02))
+    return fig

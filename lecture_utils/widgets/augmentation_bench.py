@@ -37,14 +37,14 @@ _TOUR = (
 )
 
 
-@lru_cache(maxsize=1)
-def scene() -> Annotated:
-    """Render one scene with its annotations, as (1, …) tensors."""
+@lru_cache(maxsize=2)
+def scene(size: int = SIZE) -> Annotated:
+    """Render one scene with its annotations, as (1, …) tensors, `size` pixels a side."""
     from lecture_utils.data.toyworld import render, sample_scenes
 
     fields = ("image", "instance", "boxes", "keypoints")
     scenes = sample_scenes(1, seed=19, split="val", objects=3, size=(0.4, 0.54), distance=(2.4, 4.2))
-    sample = render(scenes, SIZE, only=fields)
+    sample = render(scenes, size, only=fields)
     masks = sample.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (1, 3, H, W)
     return Annotated(sample.image, masks, boxes_from_masks(masks), sample.keypoints)
 
