@@ -223,7 +223,7 @@ def _summed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor
 
 # --- 05.5 CutMix's box and share -------------------------------------------------------------------
 def cutmix_box(height: int, width: int, lam: float, x: int, y: int) -> tuple[Box, float]:
-    """Box x1, y1, x2, y2 of about 1 - `lam` of the image about (x, y), cut to it; and the share that stays."""
+    """Box x1, y1, x2, y2, a share 1 - `lam` of the image, about (x, y), cut to it; and what share stays."""
     w, h = int(math.sqrt(1 - lam) * width), int(math.sqrt(1 - lam) * height)
     left, top = x - w // 2, y - h // 2
     x1, y1 = max(left, 0), max(top, 0)
@@ -317,7 +317,7 @@ def _boxes_as_before(masks: Tensor, pasted: Tensor) -> Any:
 
 
 def _vanished_kept(masks: Tensor, pasted: Tensor) -> Any:
-    left, boxes = after_paste(masks, pasted)
+    boxes = after_paste(masks, pasted)[1]
     every = torch.cat([masks & ~pasted, pasted[None]])
     all_boxes = torch.zeros(len(every), 4)
     all_boxes[every.flatten(1).any(1)] = boxes
@@ -342,7 +342,8 @@ EXERCISES = [
         bilinear,
         _points,
         hints=(
-            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around the point?",
+            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around "
+            "the point?",
             "With left = floor(x - 0.5) and right = x - 0.5 - left, the left column has weight 1 - right and "
             "the next one weight right. Rows work in the same way; a pixel's weight is the product of both.",
             "image[i, j] is row, then column. Pixels outside count as 0: test 0 <= i < H, since image[-1] is "
@@ -366,7 +367,8 @@ EXERCISES = [
             "grow, move back, shift.",
             "In A @ B @ p it is B that acts first. So the first step stands at the right: "
             "back_and_shift @ turn_and_grow @ to_centre.",
-            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the other way round: "
+            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the "
+            "other way round: "
             "return torch.linalg.inv of the product.",
         ),
         mistakes=(
@@ -386,7 +388,8 @@ EXERCISES = [
         _boxes,
         hints=(
             "Turn a rectangle by 45°: which of its corners is now the leftmost? Two corners do not tell.",
-            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take the least and "
+            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take "
+            "the least and "
             "the largest x and y.",
             "Cut the result to 0..width and 0..height: an annotation ends where the image ends.",
         ),
@@ -400,12 +403,21 @@ EXERCISES = [
         hints=(
             "The target is no longer one class but a distribution: lam on the first label, 1 - lam on the "
             "second.",
-            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); then the mean "
+            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); "
+            "then the mean "
             "over the batch.",
-            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. Where both labels "
+            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. "
+            "Where both labels "
             "agree, t has a single 1.",
         ),
-        mistakes=(_larger_share_only, _shares_swapped, _class_numbers_mixed, _softmax_twice, _overwritten, _summed),
+        mistakes=(
+            _larger_share_only,
+            _shares_swapped,
+            _class_numbers_mixed,
+            _softmax_twice,
+            _overwritten,
+            _summed,
+        ),
     ),
     Exercise(
         "05.5",
@@ -414,9 +426,11 @@ EXERCISES = [
         _cuts,
         hints=(
             "A box with a share 1 - lam of the area has sides of sqrt(1 - lam) times the image's sides.",
-            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels later; then cut it "
+            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels "
+            "later; then cut it "
             "at 0 and at the image's side.",
-            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / (height * width).",
+            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / "
+            "(height * width).",
         ),
         mistakes=(
             _lam_as_drawn,
@@ -434,7 +448,8 @@ EXERCISES = [
         _pastes,
         hints=(
             "The pasted object is in front: a pixel of an old mask stays only where `pasted` is False.",
-            "Put the pasted mask last, drop every mask that has no pixel left, and only then look for the boxes.",
+            "Put the pasted mask last, drop every mask that has no pixel left, and only then look "
+            "for the boxes.",
             "A box is around what is seen now: first and last column and row with a pixel, and since pixel i "
             "covers i to i + 1, the right and lower ends are last + 1.",
         ),

@@ -30,7 +30,8 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "Well down to some brightness, and then at chance: it needs edges, and they vanish.",
             False,
-            "The edges are still in the numbers, only smaller. What the network makes of them is the question.",
+            "The edges are still in the numbers, only smaller. What the network makes of them is "
+            "the question.",
         ),
     ),
     "05.2": _choice(
@@ -83,18 +84,20 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "0.61, by saying 70 % ring and 30 % heart.",
             True,
-            "−0.7 ln 0.7 − 0.3 ln 0.3 = 0.61: the entropy of the target is a floor that no network gets below.",
+            "−0.7 ln 0.7 − 0.3 ln 0.3 = 0.61: the entropy of the target is a floor that no network "
+            "gets below.",
         ),
         (
             "0, if it says 70 % ring and 30 % heart.",
             False,
-            "That is the best answer, but cross-entropy with a soft target is the target's entropy even then.",
+            "That is the best answer, but cross-entropy with a soft target is the target's entropy "
+            "even then.",
         ),
     ),
     "05.5": [
         {
-            "question": "CutMix draws λ = 0.5, so the patch should cover half of the picture. Its centre falls "
-            "on the picture's corner. Which share of the first picture is left, in percent?",
+            "question": "CutMix draws λ = 0.5, so the patch should cover half of the picture. Its centre "
+            "falls on the picture's corner. Which share of the first picture is left, in percent?",
             "type": "numeric",
             "precision": 3,
             "answers": [
@@ -118,13 +121,14 @@ QUESTIONS: dict[str, list[Question]] = {
                 },
                 {
                     "type": "default",
-                    "feedback": "Draw it: a square about the corner, of which one quarter lies in the picture.",
+                    "feedback": "Draw it: a square about the corner; one quarter lies in the picture.",
                 },
             ],
         }
     ],
     "05.6": _choice(
-        "A network tells the four numbers of a box, trained with squared error. In training every picture also "
+        "A network tells the four numbers of a box, trained with squared error. In training every "
+        "picture also "
         "comes mirrored, but with the box of the unmirrored one. What does it answer in the end?",
         (
             "Nothing useful: half of its targets are wrong, so the boxes jump about.",
@@ -134,7 +138,8 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "Boxes of the right size, but all near the middle line of the picture.",
             True,
-            "Half of the lessons say here, half say at the mirror image. Their mean, which has the least squared "
+            "Half of the lessons say here, half say at the mirror image. Their mean, which has the "
+            "least squared "
             "error, is the middle; height and width are the same in both.",
         ),
         (

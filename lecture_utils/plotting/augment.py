@@ -1,4 +1,4 @@
-"""Figures of chapter 05: annotated pictures, flow as arrows, reliability diagrams, accuracy by light and size.
+"""Figures of chapter 05: annotated pictures, flow as arrows, reliability diagrams, accuracy by light.
 
 Shape letters: B pictures, K objects, P keypoints, H, W pixels, M bins.
 """
@@ -22,8 +22,8 @@ def draw_annotated(ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, das
     ----------
     ax : Axes
     sample : lecture_utils.augment.geometric.Annotated
-        Anything with `image` (B, 3, H, W) and, each possibly None, `masks` (B, K, H, W), `boxes` (B, K, 4) and
-        `keypoints` (B, K, P, 3).
+        Anything with `image` (B, 3, H, W) and, each possibly None, `masks` (B, K, H, W), `boxes` (B, K, 4),
+        and `keypoints` (B, K, P, 3).
     i : int
         Which picture.
     alpha : float
@@ -86,14 +86,15 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
     row, column = np.mgrid[step // 2 : array.shape[1] : step, step // 2 : array.shape[2] : step]
     u, v = array[:, row, column]
     moving = np.hypot(u, v) > 1e-6
-    ax.quiver(column[moving], row[moving], scale * u[moving], scale * v[moving], angles="xy", scale_units="xy",
+    u, v = scale * u[moving], scale * v[moving]
+    ax.quiver(column[moving], row[moving], u, v, angles="xy", scale_units="xy",
               scale=1, color=colour, edgecolor=INK, linewidth=0.6, width=0.016, headwidth=3.6, headlength=3.4,
               headaxislength=3.0, zorder=4)  # fmt: skip
 
 
 def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 11) -> Figure:
     """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
-    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.9, title)
+    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.65, title)
     for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
         draw_flow(ax, flow, step)
     return fig
@@ -104,7 +105,8 @@ def light_curves(levels: Sequence[float], lines: Mapping[str, Sequence[float]], 
     """Draw lines against brightness, with the band of brightness that the training pictures had."""
     series = {name: (levels, line) for name, line in lines.items()}
     low, high = trained
-    fig = curves(series, f"brightness of the test scenes (trained on {low:g} to {high:g})", ylabel, title, log_x=True)
+    xlabel = f"brightness of the test scenes (trained on {low:g} to {high:g})"
+    fig = curves(series, xlabel, ylabel, title, log_x=True)
     fig.set_size_inches(8, 2.9)
     ax = fig.axes[0]
     ax.axvspan(low, high, color=PALETTE[1], alpha=0.15, linewidth=0)
@@ -114,7 +116,7 @@ def light_curves(levels: Sequence[float], lines: Mapping[str, Sequence[float]], 
 
 
 def light_clouds(dark: Any, clouds: Mapping[str, tuple[Any, str]]) -> Figure:
-    """Draw each picture (N, C, H, W) as a dot, its mean against its spread: one panel a cloud, each over `dark`.
+    """Draw each picture (N, C, H, W) as a dot, mean against spread: one panel a cloud, each over `dark`.
 
     Parameters
     ----------
@@ -133,14 +135,14 @@ def light_clouds(dark: Any, clouds: Mapping[str, tuple[Any, str]]) -> Figure:
 
 
 def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
-    """Draw a reliability diagram: a bar of accuracy for each bin of confidence, and the diagonal to compare.
+    """Draw a reliability diagram: a bar of accuracy for each bin of confidence, and the diagonal.
 
     Parameters
     ----------
     ax : Axes
     bins : lecture_utils.metrics.calibration.Reliability
-        Anything with `confidence`, `accuracy`, `share` (M,) and `edges` (M + 1,). A bar is the darker the more
-        answers lie in its bin; nothing is drawn for an empty one.
+        Anything with `confidence`, `accuracy`, `share` (M,) and `edges` (M + 1,). The more answers lie in a
+        bin, the darker its bar; nothing is drawn for an empty one.
     title : str
     """
     confidence, accuracy, share, edges = (
@@ -148,7 +150,7 @@ def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
     )
     full = share > 0
     middle, width = (edges[:-1] + edges[1:])[full] / 2, np.diff(edges)[full]
-    strength = 0.2 + 0.8 * share[full] / share.max()
+    strength = (0.2 + 0.8 * share[full] / share.max()).clip(0, 1)
     for x, y, w, a in zip(middle, accuracy[full], width, strength, strict=True):
         ax.bar(x, y, w * 0.92, color=BLUE, alpha=a, linewidth=0)
     ax.plot(confidence[full], accuracy[full], "o", color=INK, markersize=3.2, zorder=3)
@@ -159,7 +161,7 @@ def draw_reliability(ax: Axes, bins: Any, title: str = "") -> None:
 
 def reliability_pair(cases: Mapping[str, Any], title: str | None = None) -> Figure:
     """Draw reliability diagrams side by side, each titled with its calibration error."""
-    fig = Figure(figsize=(3.3 * len(cases), 2.9))
+    fig = Figure(figsize=(2.6 * len(cases) + 0.6, 2.8))
     for ax, (name, bins) in zip(fig.subplots(1, len(cases)), cases.items(), strict=True):
         draw_reliability(ax, bins, f"{name}: error {bins.error:.2f}")
     if title:
@@ -191,7 +193,7 @@ def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[
 
 
 def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], title: str) -> Figure:
-    """Draw claim C05.1's matrices, mean over the seeds: a row a training light and augmentation, a column a test.
+    """Draw claim C05.1's matrices, means over the seeds: a row an augmentation and light, a column a test.
 
     Parameters
     ----------
@@ -203,8 +205,11 @@ def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], 
     rows = [(light, change) for light in first for change in first[light]]
     tests = list(first[rows[0][0]][rows[0][1]])
     fig = Figure(figsize=(7.6, 3.7))
-    for ax, (world, name) in zip(fig.subplots(1, len(worlds), sharey=True), worlds.items(), strict=True):
-        table = np.array([[np.mean([s[world][a][b][test] for s in seeds]) for test in tests] for a, b in rows])
+    axes = fig.subplots(1, len(worlds), sharey=True, squeeze=False)[0]
+    for ax, (world, name) in zip(axes, worlds.items(), strict=True):
+        table = np.array(
+            [[np.mean([s[world][a][b][test] for s in seeds]) for test in tests] for a, b in rows]
+        )
         ax.imshow(table, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
         for (r, c), value in np.ndenumerate(table):
             ax.text(c, r, f"{value:.0%}", ha="center", va="center", color="white" if value > 0.7 else INK)
@@ -219,9 +224,9 @@ def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], 
 
 def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Sequence[int], xlabel: str,
                 suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
-    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by training size."""
+    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size."""
     rows = -(-len(panels_) // columns)
-    fig = Figure(figsize=(8, 0.9 + 2.2 * rows))
+    fig = Figure(figsize=(7.4, 0.8 + 1.9 * rows))
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     for k, (ax, (title, ylabel, arms)) in enumerate(zip(axes, panels_, strict=True)):
         means = {name: (list(sizes), np.mean(values, axis=0)) for name, values in arms.items()}
@@ -238,7 +243,7 @@ def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Se
 def mixing_panels(
     arms: Mapping[str, tuple[Sequence[Mapping[str, Any]], str]], worlds: Mapping[str, str]
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Arrange claims C05.2 and C05.3 for `size_curves`: accuracy above, calibration error below, a column a world.
+    """Arrange claims C05.2 and C05.3 for `size_curves`: accuracy above, calibration error below.
 
     Parameters
     ----------

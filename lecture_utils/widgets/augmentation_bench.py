@@ -1,7 +1,7 @@
 """Augmentation bench: turn, stretch, lean, mirror and darken a scene, and see its annotations move along.
 
-One matrix moves the pixels (fetched back through its inverse), the masks (nearest pixel), the keypoints and the
-corners of the boxes. Broken lines: the box around the four moved corners; whole lines: the one around the
+One matrix moves the pixels (fetched back through its inverse), the masks (nearest pixel), the keypoints and
+the corners of the boxes. Broken lines: the box around the four moved corners; whole lines: the one around the
 moved mask.
 """
 
@@ -24,12 +24,13 @@ from .shell import Widget
 SIZE = 260  # pixels a side: one to one in its panel
 _TOUR = (
     ({}, "As photographed: a mask, a box and five keypoints for each object."),
-    ({"turn": 20}, "Turned by 20°: masks and keypoints follow exactly, the boxes of the corners (broken) get loose."),
-    ({"turn": 45}, "At 45° they are loosest. The boxes around the moved masks (whole) stay tight."),
+    (
+        {"turn": 40},
+        "Turned: masks and keypoints follow; boxes of corners (broken) are loose, those of masks tight.",
+    ),
     ({"mirror": True}, "Mirrored: x becomes W − x for every pixel and for every number of the annotation."),
     ({"grow": 1.6}, "Enlarged: what leaves the picture is cut off, masks, boxes and keypoints alike."),
     ({"lean": 30}, "Sheared: right angles are lost, straight lines stay straight."),
-    ({"light": 0.3}, "Darker: only the pixels change, no annotation moves."),
     (
         {"turn": -25, "grow": 0.8, "lean": -15, "mirror": True, "light": 1.4},
         "All at once: the matrices are multiplied first, so the pixels are read only once.",

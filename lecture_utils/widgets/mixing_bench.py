@@ -1,4 +1,4 @@
-"""Mixing bench: two pictures and a share λ; what mixup and CutMix make of them, and what the label says then."""
+"""Mixing bench: two pictures and a share λ, what mixup and CutMix make of them, and what the label says."""
 
 from functools import lru_cache
 
@@ -17,16 +17,23 @@ from .shell import Widget
 SIZE = 170  # pixels a side
 _TOUR = (
     ({"method": "mixup", "lam": 0.5}, "mixup at λ = 0.5: every pixel and the label are half and half."),
-    ({"method": "mixup", "lam": 0.8}, "λ = 0.8: the second picture is a faint ghost, and the label says so: 20 %."),
-    ({"method": "mixup", "lam": 0.2}, "λ = 0.2: the two have changed roles."),
-    ({"method": "CutMix", "lam": 0.8}, "CutMix at λ = 0.8: each pixel is wholly of one picture, 20 % of them of the second."),
+    (
+        {"method": "mixup", "lam": 0.8},
+        "λ = 0.8: the second picture is a faint ghost, and the label says so: 20 %.",
+    ),
+    (
+        {"method": "CutMix", "lam": 0.8},
+        "CutMix at λ = 0.8: each pixel is wholly of one picture, 20 % of them of the second.",
+    ),
     ({"method": "CutMix", "lam": 0.5}, "λ = 0.5: the patch's sides are √0.5 = 71 % of the picture's."),
     (
         {"method": "CutMix", "lam": 0.5, "x": 0.05, "y": 0.05},
         "The same λ = 0.5, centred near a corner: most of the patch lies outside, and λ is counted again.",
     ),
-    ({"method": "CutMix", "lam": 0.2, "x": 0.9, "y": 0.5}, "Drawn λ = 0.2, shown much more: the label follows what is shown."),
-    ({"method": "CutMix", "lam": 0.95, "x": 0.2, "y": 0.9}, "A small patch of background still takes its 5 % of the label."),
+    (
+        {"method": "CutMix", "lam": 0.95, "x": 0.2, "y": 0.9},
+        "A small patch of background still takes its 5 % of the label.",
+    ),
 )
 
 
@@ -36,7 +43,9 @@ def pair() -> tuple[Tensor, list[str]]:
     from lecture_utils.data.toyworld import CLASSES, render, sample_scenes
 
     parts = [
-        sample_scenes(1, seed=seed, split="val", objects=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8))
+        sample_scenes(
+            1, seed=seed, split="val", objects=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8)
+        )
         for seed, name in ((3, "star"), (5, "ring"))
     ]
     images = torch.cat([render(part, SIZE, only=("image",)).image for part in parts])

@@ -1,4 +1,4 @@
-"""Chapter 05's cell with real weights, run offline on a checkpoint that is made here in torchvision's format."""
+"""Chapter 05's cell with real weights, run offline on a checkpoint made here in torchvision's format."""
 
 import re
 from pathlib import Path

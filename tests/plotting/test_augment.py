@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lecture_utils.plotting.augment import annotated_grid, draw_annotated, draw_flow, draw_reliability
+from lecture_utils.plotting.augment import (
+    annotated_grid,
+    answers_grid,
+    dots_on_diagonal,
+    draw_annotated,
+    draw_flow,
+    draw_reliability,
+    light_clouds,
+    light_curves,
+    light_matrix,
+    mixing_panels,
+    size_curves,
+)
 
 
 def annotated(**changes):
@@ -82,3 +94,62 @@ def test_empty_bins_have_no_bar():
     assert [p.get_height() for p in ax.patches] == [0.5, 0.8]
     assert ax.patches[0].get_alpha() < ax.patches[1].get_alpha()  # fuller is darker
     assert ax.patches[0].get_x() >= 0.2 and ax.get_title() == "two bins"
+
+
+def test_light_curves_mark_the_training_band_and_every_level():
+    fig = light_curves([0.1, 0.5, 1.0], {"a": [0.2, 0.5, 0.9]}, (0.8, 1.2), "accuracy", "title")
+    ax = fig.axes[0]
+    assert ax.lines[0].get_xydata().tolist() == [[0.1, 0.2], [0.5, 0.5], [1.0, 0.9]]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0.1", "0.5", "1"]
+    assert any(np.allclose([p.get_x(), p.get_x() + p.get_width()], [0.8, 1.2]) for p in ax.patches)
+
+
+def test_clouds_show_mean_and_spread_of_each_picture():
+    pictures = np.stack([np.zeros((1, 2, 2)), np.array([[[0.0, 1.0], [0.0, 1.0]]])])
+    fig = light_clouds(pictures[:1], {"a": (pictures, "first"), "b": (pictures[1:], "second")})
+    assert [ax.get_title(loc="left") or ax.get_title() for ax in fig.axes] == ["first", "second"]
+    assert fig.axes[0].lines[0].get_xydata().tolist() == [[0.0, 0.0], [0.5, 0.5]]
+    assert fig.axes[1].lines[1].get_xydata().tolist() == [[0.0, 0.0]]
+
+
+def test_answers_are_sorted_by_confidence_and_at_most_eight():
+    p = np.tile([[0.6, 0.4]], (10, 1))
+    p[7] = [0.1, 0.9]
+    fig = answers_grid(np.full((10, 3, 8, 8), 0.2), p, np.zeros(10, int), ["ball", "star"], "wrong")
+    titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
+    assert len(titles) == 8 and titles[0] == "“star” 90%\nis ball" and titles[1] == "“ball” 60%\nis ball"
+    assert fig.get_suptitle() == "wrong (10)"
+    assert np.asarray(fig.axes[0].images[0].get_array()).max() == 1.0  # brightened
+
+
+def test_the_matrix_shows_the_mean_of_the_seeds():
+    def seed(value):
+        return {"toy": {"bright": {"none": {"bright": 0.5, "dark": value}}}}
+
+    fig = light_matrix([seed(0.2), seed(0.4)], {"toy": "toy world"}, "title")
+    assert [t.get_text() for t in fig.axes[0].texts] == ["50%", "30%"]
+    assert [t.get_text() for t in fig.axes[0].get_yticklabels()] == ["trained bright, none"]
+
+
+def test_claims_of_mixing_become_four_panels_of_means():
+    def seed(value):
+        arms = {"none": [0.1, value], "mixup": [0.2, 0.3]}
+        return {"accuracy": {"toy": arms, "digits": arms}, "error": {"toy": arms, "digits": arms}}
+
+    runs = [seed(0.4), seed(0.6)]
+    arms = {"no mixing": (runs, "none"), "mixup": (runs, "mixup")}
+    parts = mixing_panels(arms, {"toy": "T", "digits": "D"})
+    assert [(title, label) for title, label, _ in parts] == [
+        ("T", "test accuracy"),
+        ("D", "test accuracy"),
+        ("T", "calibration error"),
+        ("D", "calibration error"),
+    ]
+    fig = size_curves(parts, (100, 1000), "pictures", "title")
+    assert fig.axes[0].lines[0].get_xydata().tolist() == [[100.0, 0.1], [1000.0, 0.5]]
+    assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "pictures", "pictures"]
+
+
+def test_dots_lie_where_both_say():
+    ax = dots_on_diagonal([0.2, 0.9], [0.5, 0.9], "x", "y", "title").axes[0]
+    assert ax.lines[0].get_xydata().tolist() == [[0.2, 0.5], [0.9, 0.9]]

@@ -68,9 +68,9 @@ def test_a_mirror_and_a_quarter_turn_move_every_annotation_exactly():
 
 
 def test_the_bench_draws_boxes_around_what_is_seen():
-    from lecture_utils.widgets.augmentation_bench import bench, bench_matrix, scene
     from lecture_utils.augment.annotations import boxes_from_masks
     from lecture_utils.augment.geometric import warp
+    from lecture_utils.widgets.augmentation_bench import bench, bench_matrix, scene
 
     masks = warp(scene(), bench_matrix(30, 1.0, 0, False)).masks
     want = boxes_from_masks(masks)[0].tolist()
