@@ -23,15 +23,15 @@ QUESTIONS: dict[str, list[Question]] = {
             "brightness does not matter.",
         ),
         (
-            "Worse and worse as it gets darker.",
+            "Well for a while, then worse and worse.",
             True,
-            "The darker the picture, the further it lies from everything that the network was trained on.",
+            "Near its training light it holds; further down, pictures lie far from all that it was "
+            "trained on.",
         ),
         (
-            "Well down to some brightness, and then at chance: it needs edges, and they vanish.",
+            "Well at every brightness down to black: the edges are still in the numbers.",
             False,
-            "The edges are still in the numbers, only smaller. What the network makes of them is "
-            "the question.",
+            "They are, only smaller. But its weights were learned for numbers of another size.",
         ),
     ),
     "05.2": _choice(

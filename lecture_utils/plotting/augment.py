@@ -42,7 +42,7 @@ def draw_annotated(ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, das
         if extra is None:
             continue
         xyxy = to_array(extra[0] if broken else extra[i])
-        for k in np.flatnonzero((xyxy[:, 2:] > xyxy[:, :2]).all(1)):
+        for k in np.flatnonzero((xyxy[:, 2:] > xyxy[:, :2]).all(1)).tolist():
             boxes(ax, xyxy[k : k + 1], colours=[PALETTE[k % 7]], dashed=broken)
     if sample.keypoints is not None:
         for k, points in enumerate(to_array(sample.keypoints[i])):  # (P, 3)
@@ -92,7 +92,7 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
               headaxislength=3.0, zorder=4)  # fmt: skip
 
 
-def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 11) -> Figure:
+def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 7) -> Figure:
     """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
     fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.65, title)
     for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
@@ -169,7 +169,8 @@ def reliability_pair(cases: Mapping[str, Any], title: str | None = None) -> Figu
     return fig
 
 
-def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[str], title: str) -> Figure:
+def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[str], title: str,
+                 scenes: Any = None) -> Figure:  # fmt: skip
     """Draw pictures (N, C, H, W), brightened to their own maximum, under what was said and what is true.
 
     Parameters
@@ -179,7 +180,9 @@ def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[
     truth : (N,)
     names : sequence of K str
     title : str
-        The number of pictures is added; the eight with the surest answers are drawn.
+        The number of pictures is added; the six with the surest answers are drawn.
+    scenes : (N,), optional
+        Which scene each picture shows; then only the surest picture of a scene is drawn.
 
     Raises
     ------
@@ -187,9 +190,12 @@ def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[
         On no pictures.
     """
     x, p, y = to_array(pictures), to_array(probabilities), to_array(truth)
-    chosen = np.argsort(-p.max(1), kind="stable")[:8]
+    chosen = np.argsort(-p.max(1), kind="stable")
+    if scenes is not None:
+        chosen = chosen[np.sort(np.unique(to_array(scenes)[chosen], return_index=True)[1])]
+    chosen = chosen[:6]
     said = [f"“{names[p[k].argmax()]}” {p[k].max():.0%}\nis {names[y[k]]}" for k in chosen]
-    return image_grid([x[k] / max(x[k].max(), 1e-6) for k in chosen], said, 8, 0.98, f"{title} ({len(x)})")
+    return image_grid([x[k] / max(x[k].max(), 1e-6) for k in chosen], said, 6, 1.3, f"{title} ({len(x)})")
 
 
 def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], title: str) -> Figure:

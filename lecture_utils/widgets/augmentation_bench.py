@@ -6,6 +6,7 @@ moved mask.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ from .controls import Choice, Slider
 from .shell import Widget
 
 SIZE = 260  # pixels a side: one to one in its panel
-_TOUR = (
+_TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, "As photographed: a mask, a box and five keypoints for each object."),
     (
         {"turn": 40},
@@ -75,6 +76,7 @@ def bench(turn: float, grow: float, lean: float, mirror: bool, light: float) -> 
     """
     before = scene()
     moved = warp(before, bench_matrix(turn, grow, lean, mirror), fill=0.5)
+    assert moved.masks is not None and moved.boxes is not None
     tight, loose = boxes_from_masks(moved.masks), moved.boxes  # around the masks, around the corners
     loose = torch.where((loose - tight).abs().amax(-1, keepdim=True) > 1.5, loose, 0)  # where they differ
     after = Annotated(brightness(moved.image, light), moved.masks, tight, moved.keypoints)

@@ -112,14 +112,22 @@ def test_clouds_show_mean_and_spread_of_each_picture():
     assert fig.axes[1].lines[1].get_xydata().tolist() == [[0.0, 0.0]]
 
 
-def test_answers_are_sorted_by_confidence_and_at_most_eight():
+def test_answers_are_sorted_by_confidence_and_at_most_six():
     p = np.tile([[0.6, 0.4]], (10, 1))
     p[7] = [0.1, 0.9]
     fig = answers_grid(np.full((10, 3, 8, 8), 0.2), p, np.zeros(10, int), ["ball", "star"], "wrong")
     titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
-    assert len(titles) == 8 and titles[0] == "“star” 90%\nis ball" and titles[1] == "“ball” 60%\nis ball"
+    assert len(titles) == 6 and titles[0] == "“star” 90%\nis ball" and titles[1] == "“ball” 60%\nis ball"
     assert fig.get_suptitle() == "wrong (10)"
     assert np.asarray(fig.axes[0].images[0].get_array()).max() == 1.0  # brightened
+
+
+def test_answers_show_each_scene_once_by_its_surest_picture():
+    p = np.array([[0.6, 0.4], [0.8, 0.2], [0.3, 0.7]])
+    scenes = np.array([4, 4, 9])
+    fig = answers_grid(np.full((3, 3, 8, 8), 0.2), p, np.ones(3, int), ["ball", "star"], "wrong", scenes)
+    titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
+    assert titles == ["“ball” 80%\nis star", "“star” 70%\nis star"]
 
 
 def test_the_matrix_shows_the_mean_of_the_seeds():
