@@ -65,7 +65,8 @@ from lecture_utils.augment.geometric import Annotated, random_affine, warp
 from lecture_utils.augment.photometric import random_photometric
 from lecture_utils.plotting.augment import annotated_grid, draw_flow, flow_grid, light_clouds, light_curves
 
-scenes = toyworld.sample_scenes(1, seed=19, split="val", objects=3, size=(0.4, 0.54), distance=(2.4, 4.2))
+three = {"split": "val", "objects": 3, "size": (0.4, 0.54), "distance": (2.4, 4.2)}
+scenes = toyworld.sample_scenes(1, seed=19, **three)
 shot = toyworld.render(scenes, 64)  # one picture, with all that is known about it
 masks = shot.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (1, 3, 64, 64)
 noon, versions = Annotated(shot.image, masks, shot.boxes, shot.keypoints), []
@@ -330,7 +331,7 @@ kinds = {"brightness 0.4": brightness(shot.image, 0.4), "contrast 0.4": contrast
          "gamma 2.2": photometric.gamma(shot.image, 2.2), "blur": photometric.gaussian_blur(shot.image, 1.0),
          "noise 0.1": photometric.gaussian_noise(shot.image, 0.1, generator),
          "cutout": photometric.cutout(shot.image, torch.tensor([[13, 27, 33, 47]]), 0.5)}
-title = "Eight photometric changes: no annotation moves, but cutout hides a part"
+title = "No annotation moves, but cutout hides a part"
 figure = plotting.image_grid([x[0] for x in kinds.values()], list(kinds), 4, 1.2, title)
 plotting.show(figure, "The scene darker, flatter, greyer, in wrong colours, blurred, noisy and with a hole.")
 pairs = {"brightness": (0.4, library.adjust_brightness), "contrast": (0.4, library.adjust_contrast),
@@ -512,8 +513,7 @@ from lecture_utils.augment.copy_paste import Instances, gaussian_blur
 
 # show: lecture_utils.augment.copy_paste.paste
 
-options = {"split": "val", "objects": 3, "size": (0.4, 0.54), "distance": (2.4, 4.2)}
-both = toyworld.Scenes.cat([toyworld.sample_scenes(1, seed=k, **options) for k in (18, 31)])
+both = toyworld.Scenes.cat([toyworld.sample_scenes(1, seed=k, **three) for k in (18, 31)])
 both = toyworld.render(both, 64, only=("image", "instance", "class_id"))
 seen = both.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (2, 3, 64, 64)
 one, two = (Instances(both.image[k : k + 1], seen[k : k + 1], both.class_id[k : k + 1]) for k in (0, 1))
@@ -647,8 +647,7 @@ from lecture_utils.metrics.calibration import reliability
 from lecture_utils.plotting.augment import answers_grid, dots_on_diagonal, reliability_pair
 
 lines = {"noon network": right} | {name: by_light(net)[0] for name, net in nets.items()}
-title = "Darkened noon closes the gap; more noon does not"
-figure = light_curves(levels, lines, (0.8, 1.2), "accuracy", title)
+figure = light_curves(levels, lines, (0.8, 1.2), "accuracy", "Darkened noon closes the gap, plain noon not")
 plotting.show(figure, "Accuracy against brightness: only the augmented network stays high in the dark.")
 for name, share in lines.items():
     print(f"{name}: {share[7]:.1%} at 1, {share[0]:.1%} at 0.05")
@@ -707,9 +706,9 @@ plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "10
 # %% tags=["claim:C05.2", "claim:C05.3"]
 ledger.show("C05.2")
 ledger.show("C05.3")
-two, three = ledger.load("C05.2").figures, ledger.load("C05.3").figures
-arms = {"no mixing": (two, "none"), "mixup": (two, "mixup"), "CutMix": (three, "cutmix")}
-parts, sizes = mixing_panels(arms, worlds), two[0]["sizes"]
+by_mixup, by_cutmix = ledger.load("C05.2").figures, ledger.load("C05.3").figures
+arms = {"no mixing": (by_mixup, "none"), "mixup": (by_mixup, "mixup"), "CutMix": (by_cutmix, "cutmix")}
+parts, sizes = mixing_panels(arms, worlds), by_mixup[0]["sizes"]
 title = "Mixing gains no accuracy; calibration is better on toys, worse on digits"
 figure = size_curves(parts, sizes, "training pictures", title)
 plotting.show(figure, "Accuracy and calibration error against training pictures, with and without mixing.")
@@ -780,8 +779,7 @@ def head() -> nn.Module:
     return nn.Sequential(narrow, nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 4))
 
 
-box_x, box_y = located(600, "train")
-test_x, test_box = located(100, "test")
+(box_x, box_y), (test_x, test_box) = located(600, "train"), located(100, "test")
 mirrored_too, asked, found = torch.cat([features(box_x), features(box_x.flip(3))]), features(test_x), {}
 for name, mirrored in {"moved": move_boxes(box_y, flip_matrix(32)[0], 32, 32), "left behind": box_y}.items():
     finder, targets = head(), torch.cat([box_y, mirrored]) / 32
