@@ -3,8 +3,8 @@
 M. Caron, H. Touvron, I. Misra, H. Jégou, J. Mairal, P. Bojanowski, A. Joulin, "Emerging Properties in
 Self-Supervised Vision Transformers", ICCV 2021, section 3 (algorithm 1, equations 1 to 4).
 
-Parts: multi-crop, projection head with a weight-normalised last layer, student and EMA teacher, centring and
-sharpening against collapse, cosine momentum schedule.
+Parts: projection head with a weight-normalised last layer, student and EMA teacher, centring and sharpening
+against collapse, cosine momentum schedule, warm-up of the teacher's temperature. Multi-crop: `selfsup.views`.
 
 Shapes: V views, B batch, D backbone width, K prototypes.
 """
@@ -90,10 +90,21 @@ def momentum_schedule(step: int, steps: int, start: float = 0.996) -> float:
     return 1 - (1 - start) * (math.cos(math.pi * step / steps) + 1) / 2
 
 
+def temperature_schedule(step: int, warmup: int, start: float = 0.04, end: float = 0.07) -> float:
+    """Return the teacher's temperature: from `start` to `end` along a line, then `end` (section 3.2)."""
+    return end if step >= warmup else start + (end - start) * step / warmup
+
+
 def entropy(logits: Tensor) -> Tensor:
     """Mean entropy in nats of softmax(logits (B, K)): 0 when one prototype takes all, ln K when uniform."""
     log_p = logits.log_softmax(dim=-1)
     return -(log_p.exp() * log_p).sum(-1).mean()
+
+
+def divergence(teacher: Tensor, student: Tensor) -> Tensor:
+    """Mean KL(teacher ‖ student) in nats, from logits (B, K): 0 when both agree (section 5.3)."""
+    log_p, log_q = teacher.log_softmax(dim=-1), student.log_softmax(dim=-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean()
 
 
 class DINO(nn.Module):
@@ -158,67 +169,18 @@ class DINO(nn.Module):
     @torch.no_grad()
     def teacher_entropy(self, images: Tensor) -> float:
         """Entropy in nats of the teacher's sharpened, centred answer: near 0 or ln K means collapse."""
-        return entropy((self.teacher(images) - self.centre) / self.teacher_temperature).item()
+        return self.diagnose(images, images)[0]
 
+    @torch.no_grad()
+    def diagnose(self, first: Tensor, second: Tensor) -> tuple[float, float]:
+        """Return the two curves of the paper's figure 7 for two views (B, C, H, W) of the same pictures.
 
-def crop_batch(
-    images: Tensor, size: int, scale: tuple[float, float], *, generator: torch.Generator | None = None
-) -> Tensor:
-    """Cut one random square out of each image, sized `scale` of its area, mirrored at random.
-
-    Parameters
-    ----------
-    images : Tensor
-        (B, C, H, W).
-    size : int
-        Side of the crops in pixels.
-    scale : (float, float)
-        Smallest and largest share of the area.
-
-    Returns
-    -------
-    Tensor
-        (B, C, size, size), bilinear.
-    """
-    batch = len(images)
-    low, high = scale
-    share = low + (high - low) * torch.rand(batch, generator=generator)
-    side = share.sqrt()  # of the image's side, which spans [-1, 1]
-    centre = (torch.rand(batch, 2, generator=generator) * 2 - 1) * (1 - side)[:, None]
-    mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(batch, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = side * mirror, side, centre
-    grid = F.affine_grid(theta.to(images), [batch, images.shape[1], size, size], align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-
-
-def jitter_colour(
-    images: Tensor, strength: float = 0.4, *, generator: torch.Generator | None = None
-) -> Tensor:
-    """Change each image's brightness, contrast and colour balance at random; (B, C, H, W) in [0, 1]."""
-
-    def factor(*shape: int) -> Tensor:
-        draw = 1 + strength * (torch.rand(len(images), *shape, generator=generator) * 2 - 1)
-        return draw.to(images)
-
-    x = images * factor(1, 1, 1)
-    mean = x.mean(dim=(1, 2, 3), keepdim=True)
-    x = (x - mean) * factor(1, 1, 1) + mean
-    return (x * factor(images.shape[1], 1, 1)).clamp(0, 1)
-
-
-def multi_crop(
-    images: Tensor,
-    *,
-    global_size: int,
-    local_size: int,
-    local_views: int = 4,
-    generator: torch.Generator | None = None,
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Cut two large crops (over 40 % of the area) and several small ones (5 to 40 %) (section 3.1)."""
-
-    def view(size: int, scale: tuple[float, float]) -> Tensor:
-        return jitter_colour(crop_batch(images, size, scale, generator=generator), generator=generator)
-
-    large = [view(global_size, (0.4, 1.0)) for _ in range(2)]
-    return large, [view(local_size, (0.05, 0.4)) for _ in range(local_views)]
+        Returns
+        -------
+        entropy, divergence : float
+            In nats: h(teacher of `first`), and KL(teacher of `first` ‖ student of `second`). Their sum is
+            the loss.
+        """
+        teacher = (self.teacher(first) - self.centre) / self.teacher_temperature
+        student = self.student(second) / self.student_temperature
+        return entropy(teacher).item(), divergence(teacher, student).item()

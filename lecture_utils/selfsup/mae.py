@@ -5,6 +5,8 @@ CVPR 2022, section 3: random masking, an encoder that sees visible patches only,
 tokens, and a loss on normalised pixels of the masked patches.
 
 Simplified: sizes for 32 to 64-pixel images; learned decoder positions (the paper's are fixed sinusoids).
+Added: a second output of the decoder says each patch's mean and spread. The paper's loss leaves them open, so
+that without them a prediction of normalised pixels cannot be shown as a picture.
 
 Shapes: B batch, C channels, P patch side, N patches, V visible ones, D encoder width, E decoder width.
 """
@@ -88,6 +90,9 @@ class MAE(nn.Module):
         Share of patches to hide.
     normalise : bool
         Predict normalised patches, as the paper recommends; False predicts plain pixels.
+    moments : float
+        Weight of the loss on the patches' means and spreads, which `reconstruct` needs to turn normalised
+        patches into pixels. 0 is the paper's loss alone. No meaning for plain pixels.
     """
 
     def __init__(
@@ -99,11 +104,14 @@ class MAE(nn.Module):
         layers: int = 1,
         ratio: float = 0.75,
         normalise: bool = True,
+        moments: float = 0.0,
     ) -> None:
         super().__init__()
+        if moments < 0:
+            raise ValueError(f"MAE: got moments {moments}, want a weight of 0 or more")
         if encoder.position is None:
             raise ValueError("MAE: got an encoder without positions, want ViT(position=True)")
-        self.encoder, self.ratio, self.normalise = encoder, ratio, normalise
+        self.encoder, self.ratio, self.normalise, self.moments = encoder, ratio, normalise, moments
         self.patch = encoder.embed.patch
         dim, count = encoder.norm.normalized_shape[0], encoder.position.shape[1]
         self.to_decoder = nn.Linear(dim, width)
@@ -112,14 +120,21 @@ class MAE(nn.Module):
         self.decoder = nn.ModuleList(EncoderLayer(width, heads, 4 * width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.to_pixels = nn.Linear(width, self.patch**2 * encoder.in_channels)
+        self.to_moments = nn.Linear(width, 2) if normalise and moments else None
 
     def forward(
         self, x: Tensor, *, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return loss, predicted patches (B, N, P·P·C) and mask (B, N) for images (B, C, H, W)."""
         latent, mask, restore = self.encode(x, generator=generator)
-        prediction = self.decode(latent, restore)
-        return masked_loss(prediction, self.target(x), mask), prediction, mask
+        decoded = self.decode(latent, restore)
+        prediction = self.to_pixels(decoded)
+        loss = masked_loss(prediction, self.target(x), mask)
+        if self.to_moments is not None:
+            rows = patchify(x, self.patch)
+            true = torch.stack([rows.mean(dim=-1), rows.std(dim=-1)], dim=-1)  # (B, N, 2)
+            loss = loss + self.moments * masked_loss(self.to_moments(decoded), true, mask)
+        return loss, prediction, mask
 
     def encode(self, x: Tensor, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Encode the visible patches only: latent (B, 1 + V, D), mask (B, N), restore (B, N)."""
@@ -132,7 +147,7 @@ class MAE(nn.Module):
         return self.encoder.norm(latent), mask, restore
 
     def decode(self, latent: Tensor, restore: Tensor) -> Tensor:
-        """Fill the gaps with mask tokens, restore the order and predict every patch's pixels."""
+        """Fill the gaps with mask tokens, restore the order and decode: (B, N, E), one row a patch."""
         x = self.to_decoder(latent)  # (B, 1 + V, E)
         hidden = self.mask_token.expand(len(x), restore.shape[1] + 1 - x.shape[1], -1)
         patches = torch.cat([x[:, 1:], hidden], dim=1)  # (B, N, E), still shuffled
@@ -140,7 +155,7 @@ class MAE(nn.Module):
         x = torch.cat([x[:, :1], patches], dim=1) + self.position
         for layer in self.decoder:
             x = layer(x)
-        return self.to_pixels(self.norm(x))[:, 1:]  # (B, N, P·P·C)
+        return self.norm(x)[:, 1:]  # (B, N, E)
 
     def target(self, x: Tensor) -> Tensor:
         """What the decoder should say: (B, N, P·P·C)."""
@@ -151,12 +166,17 @@ class MAE(nn.Module):
     def reconstruct(self, x: Tensor, *, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Return the filled-in images (B, C, H, W) and the mask (B, N).
 
-        Visible patches are pasted as they are. A model of normalised patches is given each hidden patch's
-        true mean and spread, so its pictures flatter it; a model of plain pixels gets no such help.
+        Visible patches are pasted as they are. Normalised patches get the mean and spread that the model
+        predicts. A model without that output (`moments=0`) is given the true ones, so its pictures flatter
+        it.
         """
-        _, prediction, mask = self(x, generator=generator)
-        rows = patchify(x, self.patch)
-        if self.normalise:
+        latent, mask, restore = self.encode(x, generator=generator)
+        decoded, rows = self.decode(latent, restore), patchify(x, self.patch)
+        prediction = self.to_pixels(decoded)
+        if self.to_moments is not None:
+            mean, spread = self.to_moments(decoded).split(1, dim=-1)  # (B, N, 1) each
+            prediction = prediction * spread.clamp(min=0) + mean
+        elif self.normalise:
             prediction = prediction * rows.std(dim=-1, keepdim=True) + rows.mean(dim=-1, keepdim=True)
         filled = torch.where(mask[..., None], prediction, rows)
         return unpatchify(filled, self.patch, *x.shape[-2:]), mask

@@ -9,12 +9,11 @@ from torch import nn
 from lecture_utils.selfsup.dino import (
     DINO,
     DINOHead,
-    crop_batch,
     dino_loss,
+    divergence,
     entropy,
-    jitter_colour,
     momentum_schedule,
-    multi_crop,
+    temperature_schedule,
 )
 
 pytestmark = pytest.mark.system("S03.2")
@@ -97,30 +96,40 @@ def test_entropy_of_the_two_collapses() -> None:
     assert entropy(torch.tensor([[100.0, 0, 0]])).item() < 1e-6
 
 
-def test_crops_of_the_whole_image_are_the_image_or_its_mirror() -> None:
-    images = torch.rand(8, 3, 12, 12)
-    crops = crop_batch(images, 12, (1.0, 1.0), generator=torch.Generator().manual_seed(0))
-    plain = [torch.allclose(c, i, atol=1e-5) for c, i in zip(crops, images, strict=True)]
-    mirrored = [torch.allclose(c, i.flip(-1), atol=1e-5) for c, i in zip(crops, images, strict=True)]
-    assert all(p != m for p, m in zip(plain, mirrored, strict=True)) and any(plain) and any(mirrored)
+def test_divergence_equals_the_sum_and_is_zero_for_twins() -> None:
+    teacher, student = torch.randn(4, 6), torch.randn(4, 6)
+    p, q = teacher.softmax(1), student.softmax(1)
+    torch.testing.assert_close(divergence(teacher, student), (p * (p / q).log()).sum(1).mean())
+    assert abs(divergence(teacher, teacher).item()) < 1e-6
 
 
-def test_crops_cover_the_share_they_were_asked_for() -> None:
-    """On a ramp, the spread of a crop tells its side."""
-    ramp = torch.linspace(-1, 1, 64).expand(50, 1, 64, 64)
-    crops = crop_batch(ramp, 32, (0.25, 0.25), generator=torch.Generator().manual_seed(0))
-    spread = crops.amax((1, 2, 3)) - crops.amin((1, 2, 3))
-    torch.testing.assert_close(spread, torch.full((50,), 1.0), atol=0.05, rtol=0)  # half of 2, less a pixel
+def test_entropy_and_divergence_make_up_the_loss() -> None:
+    model, views = tiny(), [torch.rand(4, 3, 16, 16) for _ in range(2)]
+    model.eval()
+    both = [sum(model.diagnose(*pair)) for pair in (views, views[::-1])]
+    assert model(views).item() == pytest.approx(sum(both) / 2, rel=1e-5)
+    assert model.teacher_entropy(views[0]) == pytest.approx(model.diagnose(*views)[0])
 
 
-def test_multi_crop_gives_two_large_and_several_small_views() -> None:
-    large, small = multi_crop(torch.rand(3, 3, 32, 32), global_size=32, local_size=16, local_views=5)
-    assert [v.shape for v in large] == [(3, 3, 32, 32)] * 2 and [v.shape for v in small] == [
-        (3, 3, 16, 16)
-    ] * 5
-    assert all(v.min() >= 0 and v.max() <= 1 for v in large + small)
-    assert not torch.equal(large[0], large[1])
-    torch.testing.assert_close(jitter_colour(large[0], strength=0.0), large[0])
+def test_temperature_warms_up_and_stays() -> None:
+    values = [temperature_schedule(k, 10) for k in range(15)]
+    assert values[0] == 0.04 and values[5] == pytest.approx(0.055) and values[10:] == [0.07] * 5
+    assert values == sorted(values)
+
+
+def test_a_student_learns_one_batch_of_its_teachers_answers() -> None:
+    model, x = tiny().eval(), torch.rand(12, 3, 16, 16)  # evaluation mode: the centre rests, as the teacher
+    with torch.no_grad():
+        for p in model.student.parameters():
+            p.add_(0.3 * torch.randn_like(p))
+    before = model.diagnose(x, x)[1]
+    optimizer = torch.optim.Adam(model.student.parameters(), lr=3e-3)
+    for _ in range(200):
+        loss = model([x, x])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert model.diagnose(x, x)[1] < 0.05 * before
 
 
 def test_bad_input_is_told() -> None:

@@ -74,6 +74,28 @@ def test_targets_are_normalised_patch_by_patch() -> None:
     torch.testing.assert_close(rows.var(-1), torch.ones(2, 6), atol=1e-4, rtol=0)
 
 
+def test_predicted_moments_need_nothing_of_the_hidden_patches() -> None:
+    """A model with moments fills in the same whatever is hidden; one without borrows mean and spread."""
+    x = torch.rand(1, 3, 16, 16)
+    for moments, same in ((1.0, True), (0.0, False)):
+        model = tiny(moments=moments)
+        filled, mask = model.reconstruct(x, generator=torch.Generator().manual_seed(1))
+        rows = patchify(x, 4)
+        rows[mask] = torch.rand(int(mask.sum()), 48) * 3
+        again, _ = model.reconstruct(unpatchify(rows, 4, 16, 16), generator=torch.Generator().manual_seed(1))
+        assert torch.equal(patchify(filled, 4)[mask], patchify(again, 4)[mask]) is same
+
+
+def test_the_moments_loss_is_that_of_hidden_patches_means_and_spreads() -> None:
+    x, model = torch.rand(2, 3, 16, 16), tiny(moments=2.0)
+    loss, prediction, mask = model(x, generator=torch.Generator().manual_seed(1))
+    latent, _, restore = model.encode(x, generator=torch.Generator().manual_seed(1))
+    said, rows = model.to_moments(model.decode(latent, restore))[mask], patchify(x, 4)[mask]
+    want = ((said[:, 0] - rows.mean(-1)).square() + (said[:, 1] - rows.std(-1)).square()).mean() / 2
+    plain = masked_loss(prediction, normalise_patches(patchify(x, 4)), mask)
+    torch.testing.assert_close(loss, plain + 2 * want)
+
+
 @pytest.mark.parametrize("normalise", [False, True])
 def test_reconstruction_keeps_what_was_visible(normalise: bool) -> None:
     x = torch.rand(2, 3, 16, 16)
@@ -100,5 +122,7 @@ def test_bad_input_is_told() -> None:
         random_masking(torch.randn(1, 4, 2), 1.0)
     with pytest.raises(ValueError, match=r"\(1, 3, 10, 8\)"):
         patchify(torch.randn(1, 3, 10, 8), 4)
+    with pytest.raises(ValueError, match="moments -1"):
+        tiny(moments=-1)
     with pytest.raises(ValueError, match="without positions"):
         MAE(ViT(image=8, patch=4, dim=8, heads=1, hidden=8, layers=1, classes=2, position=False))

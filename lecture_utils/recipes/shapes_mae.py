@@ -1,0 +1,108 @@
+"""Weights `shapes_mae`: a masked auto-encoder of toy-world pictures, encoder and decoder.
+
+K. He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022: 75 % of the patches hidden, the
+loss on the normalised pixels of hidden patches. A second, small loss teaches the mean and spread of each
+patch, so that predictions can be shown as pictures with nothing borrowed from the truth.
+
+16,000 pictures of one object, without labels, mirrored at random (the paper crops and mirrors).
+"""
+
+import time
+
+import torch
+from torch import Tensor, nn
+
+from lecture_utils.data.portraits import portraits
+from lecture_utils.metrics.probes import linear_probe
+from lecture_utils.metrics.psnr import psnr
+from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
+from lecture_utils.selfsup.mae import MAE
+from lecture_utils.selfsup.small_vit import features, small_vit
+from lecture_utils.training.loop import fit, minibatches
+
+PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 3600, 64, 2e-3
+
+
+def build() -> nn.Module:
+    """The auto-encoder, untrained; its encoder is `small_vit`."""
+    return MAE(small_vit(), width=48, heads=4, layers=2, moments=10.0)
+
+
+def pictures(n: int, split: str, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Pictures of `portraits`, as bytes: uint8 (n, 3, 48, 48), a quarter of the memory, and labels (n,)."""
+    portrait = portraits(n, split=split, seed=seed)
+    return (portrait.image * 255).round().to(torch.uint8), portrait.label
+
+
+def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Bytes (B, 3, H, W) → floats in [0, 1], each picture mirrored with probability one half."""
+    images = images.float() / 255
+    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(flip, images.flip(-1), images)
+
+
+def mae_loss(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
+    """The model's own loss; labels are not looked at."""
+    loss: Tensor = model(x)[0]
+    return loss
+
+
+def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
+    """Train without labels.
+
+    Returns
+    -------
+    model : nn.Module
+        In evaluation mode.
+    info : dict
+        steps, seconds, and the mean loss of the last 50 steps.
+    """
+    start = time.perf_counter()
+    images, labels = pictures(PICTURES, "train", seed)
+    torch.manual_seed(seed)
+    model = build()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=0.05)
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
+    history = fit(
+        model,
+        minibatches(images, labels, batch_size=BATCH, seed=seed, augment=mirrored),
+        loss=mae_loss,
+        optimizer=optimizer,
+        steps=steps,
+        schedule=rates,
+        label="MAE",
+    )
+    last, seconds = history.losses[-50:], time.perf_counter() - start
+    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+
+
+def filling(model: nn.Module, images: Tensor, seed: int = 0) -> dict[str, float]:
+    """PSNR in dB on the hidden pixels of pictures (B, 3, H, W), by the model and by two simple fills."""
+    assert isinstance(model, MAE)
+    filled, mask = model.reconstruct(images, generator=torch.Generator().manual_seed(seed))
+    hidden = hidden_pixels(mask, model.patch, *images.shape[-2:])
+    ways = {
+        "psnr": filled,
+        "psnr_mean": mean_fill(images, hidden),
+        "psnr_linear": linear_fill(images, hidden),
+    }
+    return {name: psnr(way.clamp(0, 1), images, hidden).mean().item() for name, way in ways.items()}
+
+
+def probe(vit: nn.Module, pool: str) -> float:
+    """Test accuracy of a linear classifier on frozen features, with 1,000 labels."""
+    sets = (("train", 1000), ("val", 500), ("test", 1000))
+    data = [portraits(n, split=split, seed=1) for split, n in sets]
+    parts = [(features(vit, p.image, pool), p.label) for p in data]  # type: ignore[arg-type]
+    return linear_probe(parts[0], parts[1], parts[2])[1]
+
+
+def evaluate(model: nn.Module) -> dict[str, float]:
+    """PSNR on 300 test pictures against two fills, and a linear probe."""
+    assert isinstance(model, MAE)
+    return {
+        **filling(model, portraits(300, split="test").image),
+        "linear_probe": probe(model.encoder, "mean"),
+    }

@@ -1,0 +1,75 @@
+"""The small vision transformer that all of chapter 03's models share, so that only the training differs.
+
+A. Dosovitskiy et al., ICLR 2021 (see `backbones.vit`): 48-pixel pictures, 6-pixel patches, 4 layers of
+width 64 with 4 heads, 0.21 M parameters.
+
+Shapes: B batch, N = 64 patches, D = 64.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lecture_utils.backbones.vit import ViT
+
+SIZE, PATCH, WIDTH, HEADS, LAYERS = 48, 6, 64, 4, 4
+POOLS = ("class", "mean")
+
+
+class StandardViT(ViT):
+    """A ViT that first brings pictures in [0, 1] to about mean 0 and spread 1, as (x - 0.5) / 0.25."""
+
+    def embed_tokens(self, x: Tensor) -> Tensor:
+        """Return class token and patches with positions, (B, 1 + N, D), for (B, C, H, W) in [0, 1]."""
+        return super().embed_tokens((x - 0.5) / 0.25)
+
+
+def small_vit(classes: int | None = None) -> ViT:
+    """Return the untrained network: pictures (B, 3, 48, 48) in [0, 1] → (B, `classes`), or (B, 64) without.
+
+    Pictures of another size, in multiples of 6 pixels, get interpolated positions.
+    """
+    vit = StandardViT(
+        image=SIZE,
+        patch=PATCH,
+        dim=WIDTH,
+        heads=HEADS,
+        hidden=4 * WIDTH,
+        layers=LAYERS,
+        classes=classes or 1,
+    )
+    if classes is None:
+        vit.head = nn.Identity()  # type: ignore[assignment]
+    return vit
+
+
+@torch.inference_mode()
+def features(vit: ViT, images: Tensor, pool: str = "class", *, batch_size: int = 256) -> Tensor:
+    """Describe pictures (B, 3, H, W) by the last class token or the mean of the patch tokens: (B, D).
+
+    Raises
+    ------
+    ValueError
+        For a pool other than "class" and "mean".
+    """
+    if pool not in POOLS:
+        raise ValueError(f"features: got pool {pool!r}, want one of {', '.join(POOLS)}")
+    tokens = (vit.tokens(part) for part in images.split(batch_size))  # (b, 1 + N, D) each
+    return torch.cat([t[:, 0] if pool == "class" else t[:, 1:].mean(dim=1) for t in tokens])
+
+
+@torch.inference_mode()
+def class_attention(vit: ViT, images: Tensor) -> Tensor:
+    """Return where the last layer's class token looks: (B, 3, H, W) → (B, heads, N), patches only."""
+    return vit.attention_maps(images)[-1, :, :, 0, 1:]
+
+
+class MeanClassifier(nn.Module):
+    """A linear layer on the mean of a ViT's patch tokens: what fine-tuning trains, encoder included."""
+
+    def __init__(self, encoder: ViT, classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.norm.normalized_shape[0], classes)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, 3, H, W)
+        return self.head(self.encoder.tokens(x)[:, 1:].mean(dim=1))  # (B, classes)

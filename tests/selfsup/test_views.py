@@ -1,0 +1,83 @@
+"""Crops and colours of DINO's views."""
+
+import colorsys
+import math
+
+import pytest
+import torch
+
+from lecture_utils.selfsup.views import blur, crop_batch, jitter_colour, multi_crop, recolour, turn_hue
+
+pytestmark = pytest.mark.system("S03.2")
+
+
+def test_crops_of_the_whole_image_are_the_image_or_its_mirror() -> None:
+    images = torch.rand(8, 3, 12, 12)
+    crops = crop_batch(images, 12, (1.0, 1.0), generator=torch.Generator().manual_seed(0))
+    plain = [torch.allclose(c, i, atol=1e-5) for c, i in zip(crops, images, strict=True)]
+    mirrored = [torch.allclose(c, i.flip(-1), atol=1e-5) for c, i in zip(crops, images, strict=True)]
+    assert all(p != m for p, m in zip(plain, mirrored, strict=True)) and any(plain) and any(mirrored)
+
+
+def test_crops_cover_the_share_they_were_asked_for() -> None:
+    """On a ramp, the spread of a crop tells its side."""
+    ramp = torch.linspace(-1, 1, 64).expand(50, 1, 64, 64)
+    crops = crop_batch(ramp, 32, (0.25, 0.25), generator=torch.Generator().manual_seed(0))
+    spread = crops.amax((1, 2, 3)) - crops.amin((1, 2, 3))
+    torch.testing.assert_close(spread, torch.full((50,), 1.0), atol=0.05, rtol=0)  # half of 2, less a pixel
+
+
+def test_multi_crop_gives_two_large_and_several_small_views() -> None:
+    large, small = multi_crop(torch.rand(3, 3, 32, 32), global_size=32, local_size=16, local_views=5)
+    assert [v.shape for v in large] == [(3, 3, 32, 32)] * 2
+    assert [v.shape for v in small] == [(3, 3, 16, 16)] * 5
+    assert all(v.min() >= 0 and v.max() <= 1 for v in large + small)
+    assert not torch.equal(large[0], large[1])
+    torch.testing.assert_close(jitter_colour(large[0], strength=0.0), large[0])
+
+
+def test_settings_of_zero_leave_the_colours() -> None:
+    x = torch.rand(4, 3, 6, 6)
+    still = {"strength": 0.0, "hue": 0.0, "grey": 0.0, "blurred": 0.0, "solarised": 0.0}
+    torch.testing.assert_close(recolour(x, **still), x)
+    large, _ = multi_crop(x, global_size=6, local_size=3, global_scale=(1.0, 1.0), colours=still)
+    torch.testing.assert_close(large[0].mean((2, 3)), x.mean((2, 3)), atol=1e-5, rtol=0)
+
+
+def test_a_third_of_a_turn_moves_the_hue_by_a_third_and_keeps_the_luma() -> None:
+    """Against the standard library's colour systems; YIQ and HSV hues agree for such a turn up to a bit."""
+    colour = (0.6, 0.4, 0.45)
+    x = torch.tensor(colour).reshape(1, 3, 1, 1)
+    turned = turn_hue(x, torch.tensor([2 * math.pi / 3])).flatten().tolist()
+    y, i, q = colorsys.rgb_to_yiq(*colour)
+    back = colorsys.rgb_to_yiq(*turned)
+    assert back[0] == pytest.approx(y, abs=5e-3)
+    assert math.hypot(*back[1:]) == pytest.approx(math.hypot(i, q), abs=5e-3)
+    torch.testing.assert_close(turn_hue(x, torch.tensor([2 * math.pi])), x, atol=1e-5, rtol=0)
+
+
+def test_grey_has_no_colour_and_solarised_is_turned_over() -> None:
+    x = torch.rand(3, 3, 5, 5)
+    still = {"strength": 0.0, "hue": 0.0, "blurred": 0.0}
+    grey = recolour(x, grey=1.0, solarised=0.0, **still)
+    torch.testing.assert_close(grey.amax(1), grey.amin(1))
+    turned = recolour(x, grey=0.0, solarised=1.0, **still)
+    torch.testing.assert_close(turned, torch.minimum(x, 1 - x))
+
+
+def test_blur_keeps_constants_and_weighs_one_two_one() -> None:
+    flat = torch.full((1, 3, 5, 5), 0.7)
+    torch.testing.assert_close(blur(flat), flat)
+    point = torch.zeros(1, 1, 5, 5)
+    point[..., 2, 2] = 16
+    want = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    torch.testing.assert_close(blur(point)[0, 0, 1:4, 1:4], want)
+
+
+def test_the_same_generator_gives_the_same_views() -> None:
+    x = torch.rand(2, 3, 12, 12)
+    first, second = (
+        multi_crop(x, global_size=12, local_size=6, generator=torch.Generator().manual_seed(5))
+        for _ in range(2)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first[0] + first[1], second[0] + second[1], strict=True))
