@@ -94,7 +94,7 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
 
 def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 7) -> Figure:
     """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
-    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.65, title)
+    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.45, title)
     for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
         draw_flow(ax, flow, step)
     return fig
@@ -123,7 +123,7 @@ def light_clouds(dark: Any, clouds: Mapping[str, tuple[Any, str]]) -> Figure:
     dark : (N, C, H, W)
     clouds : dict of name to (pictures, title)
     """
-    fig = Figure(figsize=(8, 3.0))
+    fig = Figure(figsize=(8, 2.7))
     axes = fig.subplots(1, len(clouds), sharex=True, sharey=True)
     for k, (ax, (name, (pictures, title))) in enumerate(zip(axes, clouds.items(), strict=True)):
         for x, label, colour in ((pictures, name, PALETTE[k + 1]), (dark, "dark test scenes", INK)):
@@ -232,7 +232,7 @@ def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Se
                 suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
     """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size."""
     rows = -(-len(panels_) // columns)
-    fig = Figure(figsize=(7.4, 0.8 + 1.9 * rows))
+    fig = Figure(figsize=(7.4, 0.8 + 1.7 * rows))
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     for k, (ax, (title, ylabel, arms)) in enumerate(zip(axes, panels_, strict=True)):
         means = {name: (list(sizes), np.mean(values, axis=0)) for name, values in arms.items()}

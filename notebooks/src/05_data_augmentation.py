@@ -77,7 +77,7 @@ for matrix in random_affine(7, noon.size, generator, degrees=40).split(1):
     versions.append(replace(moved, image=recoloured))
 names = ["the photograph", *(f"version {k}" for k in range(1, 8))]
 title = "One picture, seven new lessons, each with its annotations"
-figure = annotated_grid([noon, *versions], names, 4, 1.5, title)
+figure = annotated_grid([noon, *versions], names, 4, 1.15, title)
 plotting.show(figure, "A scene with three annotated objects, and seven warped and recoloured versions of it.")
 
 # %% [markdown] tags=["slide"]
@@ -152,7 +152,7 @@ hit[:, row[inside], column[inside]] = True
 fetched = warp_image(small, M, nearest=True), warp_image(small, M, fill=1.0)
 names = ["before", "pixels sent forward", "fetched, nearest", "fetched, bilinear"]
 title = "Sent forward, pixels leave holes; fetched back, every place gets a value"
-figure = plotting.image_grid([small[0], sent[0], fetched[0][0], fetched[1][0]], names, 4, 1.95, title)
+figure = plotting.image_grid([small[0], sent[0], fetched[0][0], fetched[1][0]], names, 4, 1.75, title)
 plotting.show(figure, "A small scene, and three enlarged versions: with holes, jagged, and smooth.")
 print(f"{1 - hit.float().mean():.0%} of the places got no pixel")
 
@@ -228,7 +228,7 @@ family = {"shift": shift, "turn": turn, "grow": scaling(1.5, 1.5, middle), "shea
           "homography": homography(*seen), "turn, then shift": shift @ turn,
           "shift, then turn": turn @ shift}
 pictures = [shot.image[0], *(warp_image(shot.image, m, fill=1.0)[0] for m in family.values())]
-figure = plotting.image_grid(pictures, ["before", *family], 4, 1.25, "One matrix each; order matters")
+figure = plotting.image_grid(pictures, ["before", *family], 4, 1.0, "One matrix each; order matters")
 plotting.show(figure, "A scene shifted, turned, enlarged, sheared, in perspective, and two products.")
 
 # %%
@@ -238,7 +238,7 @@ for _ in range(36):
     often, product = warp_image(often, tenth, fill=1.0), tenth @ product
 once, names = warp_image(shot.image, product, fill=1.0), ["before", "turned 36 times by 10°", "turned once"]
 title = "36 readings blur; one reading by the product does not"
-figure = plotting.image_grid([shot.image[0], often[0], once[0]], names, 3, 1.6, title)
+figure = plotting.image_grid([shot.image[0], often[0], once[0]], names, 3, 1.45, title)
 plotting.show(figure, "A scene, its blurred copy after 36 small turns, and a sharp copy after one warp.")
 
 # %% [markdown] tags=["slide"]
@@ -332,7 +332,7 @@ kinds = {"brightness 0.4": brightness(shot.image, 0.4), "contrast 0.4": contrast
          "noise 0.1": photometric.gaussian_noise(shot.image, 0.1, generator),
          "cutout": photometric.cutout(shot.image, torch.tensor([[13, 27, 33, 47]]), 0.5)}
 title = "No annotation moves, but cutout hides a part"
-figure = plotting.image_grid([x[0] for x in kinds.values()], list(kinds), 4, 1.2, title)
+figure = plotting.image_grid([x[0] for x in kinds.values()], list(kinds), 4, 0.95, title)
 plotting.show(figure, "The scene darker, flatter, greyer, in wrong colours, blurred, noisy and with a hole.")
 pairs = {"brightness": (0.4, library.adjust_brightness), "contrast": (0.4, library.adjust_contrast),
          "saturation": (0.2, library.adjust_saturation), "hue": (1 / 3, library.adjust_hue)}
@@ -396,7 +396,7 @@ tomato = toyworld.render(red, 48, only=("image",)).image
 pictures = [*sixes, *tomato, *turned, *hue(tomato, 0.3)]
 names = ["6"] * 4 + ["label: red"] * 2 + [f"a {k}?" for k in nearest_label(turned)] + ["still “red”?"] * 2
 title = "Above, the data; below, a change that makes the label a lie"
-figure = plotting.image_grid(pictures, names, 6, 1.15, title)
+figure = plotting.image_grid(pictures, names, 6, 1.0, title)
 plotting.show(figure, "Four sixes and two red objects; below, the sixes are nines, the red things green.")
 
 # %% [markdown]
@@ -442,7 +442,7 @@ one, two = soft_cross_entropy(logits, targets), mixed_cross_entropy(logits, labe
 print(f"soft labels {one:.6f}, two losses {two:.6f}, equal: {torch.allclose(one, two)}")
 names = [f"{v:.0%} {toyworld.CLASSES[labels[k]]}\n{1 - v:.0%} {toyworld.CLASSES[labels[partner[k]]]}"
          for k, v in enumerate(share)]
-figure = plotting.image_grid(mixed, names, 6, 1.2, "Six mixtures and what their labels say")
+figure = plotting.image_grid(mixed, names, 6, 1.0, "Six mixtures and what their labels say")
 plotting.show(figure, "Six small blended pictures with the shares of their two classes.")
 
 # %% [markdown] tags=["slide"]
@@ -520,7 +520,7 @@ one, two = (Instances(both.image[k : k + 1], seen[k : k + 1], both.class_id[k : 
 new = paste(one, two, chosen=torch.tensor([[True, True, False]]))
 steps = [Annotated(s.image, s.masks, s.boxes) for s in (one, two, new)]
 names = ["onto this …", "… two objects of this", f"{int((new.labels >= 0).sum())} objects are left"]
-figure = annotated_grid(steps, names, 3, 2.3, "Pasted objects hide others: masks and boxes shrink", alpha=0.4)
+figure = annotated_grid(steps, names, 3, 1.9, "Pasted objects hide others: masks and boxes shrink", alpha=0.4)
 plotting.show(figure, "Two scenes with masks and boxes; the first with two objects of the second.")
 print("visible pixels before", seen[0].sum((1, 2)).tolist(), "after", new.masks[0].sum((1, 2)).tolist())
 
@@ -546,7 +546,7 @@ pair = motion_pair(background, sprites, alphas, displacement, factor=15)
 change = plotting.signed_image((pair.frame_b - pair.frame_a)[0].mean(0), 0.15)
 pictures = [pair.frame_a[0], pair.frame_b[0], change, pair.magnified[0]]
 names = ["frame A", "frame B: moved by ≤ 0.6 px", "B − A", "target: 15 times as far"]
-figure = plotting.image_grid(pictures, names, 4, 1.65, "Half a pixel hides; fifteen times it shows")
+figure = plotting.image_grid(pictures, names, 4, 1.45, "Half a pixel hides; fifteen times it shows")
 draw_flow(figure.axes[3], 15 * pair.flow[0], step=8)
 plotting.show(figure, "Two nearly equal frames, their difference, and the magnified frame with arrows.")
 far = motion_pair(background, sprites, alphas, displacement * 15, factor=1.0).frame_b
@@ -580,7 +580,7 @@ rows.append(("mix", tuple(mixed.shape), "–", "–", "shares of classes, " + "�
 plotting.show_table(rows, ["after", "pictures", "masks", "objects in view", "labels"])
 pictures = [x for k in (0, 1) for x in (*(s.image[k] for s in stages.values()), mixed[k])]
 names = [*stages, "mix, λ = 0.65", *[""] * 5]
-figure = plotting.image_grid(pictures, names, 5, 1.25, "Two pictures on their way through the pipeline")
+figure = plotting.image_grid(pictures, names, 5, 1.1, "Two pictures on their way through the pipeline")
 plotting.show(figure, "Two scenes as rendered, after pasting, warping, recolouring and mixing.")
 
 # %% [markdown] tags=["slide"]
