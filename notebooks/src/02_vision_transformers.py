@@ -176,7 +176,7 @@ titles = ["all see all", "causal", "last two are padding", "token 2 sees nothing
 grey = [w.masked_fill(~m, math.nan) for w, m in zip(maps, masks, strict=True)]
 figure = heat_maps(grey, titles, "The same tokens under four masks: rows are queries, columns keys",
                    height=2.5)
-plotting.show(figure, "Four 6 by 6 matrices, forbidden pairs grey: none, triangle, columns, triangle and row.")
+plotting.show(figure, "Four matrices, forbidden pairs grey: none, triangle, columns, triangle and row.")
 print("row sums under the last mask:", [round(total, 4) for total in maps[3].sum(1).tolist()])
 
 # %% [markdown] tags=["slide"]
