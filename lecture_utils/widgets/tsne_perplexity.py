@@ -59,7 +59,7 @@ def embed(perplexity: int, step: int) -> Figure:
     points(left, y, labels, [str(k) for k in range(10)], size=9)
     ranked = neighbourhoods(perplexity)[0].sort(descending=True).values[:60]  # of the first digit
     right.bar(range(1, 61), (ranked / ranked.max()).tolist(), width=1.0, color=PALETTE[0])
-    right.set_title("weights of one digit's neighbours", fontsize=8.5, fontweight="normal", pad=3)
+    right.set_title("one digit's neighbours", fontsize=8.5, fontweight="normal", pad=3)
     right.set_xticks([1, 20, 40, 60])
     right.spines["bottom"].set_visible(True)
     return fig

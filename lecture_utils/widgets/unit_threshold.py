@@ -45,8 +45,8 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     fires = unit_masks(one, level, images.shape[-1])[:, 0]  # (160, 48, 48)
     truth = concepts[concept]  # (160, 48, 48)
     iou = (fires & truth).sum().item() / max((fires | truth).sum().item(), 1)
-    foot = f"unit {unit} above {level.item():.2f} and “{concept}” (outlined): IoU {iou:.3f}"
-    foot += ", a detector (> 0.04)" if iou > 0.04 else ", no detector (≤ 0.04)"
+    foot = f"unit {unit} above {level.item():.2f}, “{concept}” outlined: IoU {iou:.3f}"
+    foot += " > 0.04" if iou > 0.04 else " ≤ 0.04"
     fig, axes = strip([0.92] * SHOWN, 0.92, foot=foot, titled=False)
     for ax, k in zip(axes, best_scenes(unit), strict=True):
         picture(ax, spotlight(images[k], fires[k]))

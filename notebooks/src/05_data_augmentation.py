@@ -76,7 +76,7 @@ for matrix in random_affine(7, noon.size, generator, degrees=40).split(1):
     recoloured = random_photometric(moved.image, generator, brightness_range=(0.4, 1.2))
     versions.append(replace(moved, image=recoloured))
 names = ["the photograph", *(f"version {k}" for k in range(1, 8))]
-title = "One picture, seven new lessons, each with its annotations"
+title = "One picture, seven annotated lessons"
 figure = annotated_grid([noon, *versions], names, 4, 1.15, title)
 plotting.show(figure, "A scene with three annotated objects, and seven warped and recoloured versions of it.")
 
@@ -237,7 +237,7 @@ often, product = shot.image, torch.eye(3)[None]
 for _ in range(36):
     often, product = warp_image(often, tenth, fill=1.0), tenth @ product
 once, names = warp_image(shot.image, product, fill=1.0), ["before", "turned 36 times by 10°", "turned once"]
-title = "36 readings blur; one reading by the product does not"
+title = "36 readings blur; one does not"
 figure = plotting.image_grid([shot.image[0], often[0], once[0]], names, 3, 1.45, title)
 plotting.show(figure, "A scene, its blurred copy after 36 small turns, and a sharp copy after one warp.")
 
@@ -299,7 +299,7 @@ flow = (masks[0, :, None] * velocity[..., None, None]).sum(0)[None].float()  # (
 quarter = rotation(90, middle)
 named = {"before": torch.eye(3)[None], "mirrored": flip_matrix(64), "turned by 90°": quarter}
 cases = {name: (warp_image(shot.image, m)[0], move_flow(flow, m)[0]) for name, m in named.items()}
-cases["wrong: arrows not turned"] = cases["turned by 90°"][0], warp_image(flow, quarter, nearest=True)[0]
+cases["wrong: not turned"] = cases["turned by 90°"][0], warp_image(flow, quarter, nearest=True)[0]
 figure = flow_grid(cases, "Flow is moved and turned; moved only, it is wrong")
 plotting.show(figure, "Arrows on three objects, mirrored, turned by a quarter, and a wrong version.")
 
@@ -331,7 +331,7 @@ kinds = {"brightness 0.4": brightness(shot.image, 0.4), "contrast 0.4": contrast
          "gamma 2.2": photometric.gamma(shot.image, 2.2), "blur": photometric.gaussian_blur(shot.image, 1.0),
          "noise 0.1": photometric.gaussian_noise(shot.image, 0.1, generator),
          "cutout": photometric.cutout(shot.image, torch.tensor([[13, 27, 33, 47]]), 0.5)}
-title = "No annotation moves, but cutout hides a part"
+title = "Nothing moves, but cutout hides"
 figure = plotting.image_grid([x[0] for x in kinds.values()], list(kinds), 4, 0.95, title)
 plotting.show(figure, "The scene darker, flatter, greyer, in wrong colours, blurred, noisy and with a hole.")
 pairs = {"brightness": (0.4, library.adjust_brightness), "contrast": (0.4, library.adjust_contrast),
@@ -545,7 +545,7 @@ displacement = torch.tensor([[[0.5, -0.3], [-0.6, 0.0], [0.0, 0.4]]])  # (1, 3, 
 pair = motion_pair(background, sprites, alphas, displacement, factor=15)
 change = plotting.signed_image((pair.frame_b - pair.frame_a)[0].mean(0), 0.15)
 pictures = [pair.frame_a[0], pair.frame_b[0], change, pair.magnified[0]]
-names = ["frame A", "frame B: moved by ≤ 0.6 px", "B − A", "target: 15 times as far"]
+names = ["frame A", "frame B: moved by ≤ 0.6 px", "B − A", "target: 15 × as far"]
 figure = plotting.image_grid(pictures, names, 4, 1.45, "Half a pixel hides; fifteen times it shows")
 draw_flow(figure.axes[3], 15 * pair.flow[0], step=8)
 plotting.show(figure, "Two nearly equal frames, their difference, and the magnified frame with arrows.")
