@@ -51,7 +51,7 @@ def toggle(units: str, on: np.ndarray) -> Figure:
     from lecture_utils.plotting.images import to_image
     from lecture_utils.recipes.shapes_segmenter import CONCEPTS
     from lecture_utils.widgets.gan_toggles import LAYER, SHOWN, before, chosen, networks, segment
-    from lecture_utils.widgets.strip import picture, strip
+    from lecture_utils.widgets.strips import picture, strip
 
     generator, _ = networks()
     z, pictures, shares = before()

@@ -34,7 +34,7 @@ def ask(scene: int, name: str, layer: str) -> Figure:
     from lecture_utils.plotting.explain import heat, signed_heat
     from lecture_utils.plotting.images import to_image
     from lecture_utils.widgets.grad_cam_chooser import network, observed
-    from lecture_utils.widgets.strip import picture, strip
+    from lecture_utils.widgets.strips import picture, strip
 
     images, probabilities = observed()
     x, k = images[scene : scene + 1], CLASSES.index(name)

@@ -47,7 +47,7 @@ def retrieve(query: int, space: str) -> Figure:
     from lecture_utils.data.toyworld import CLASSES
     from lecture_utils.plotting.images import to_image
     from lecture_utils.widgets.retrieval_browser import NEIGHBOURS, database, pictures
-    from lecture_utils.widgets.strip import picture, strip
+    from lecture_utils.widgets.strips import picture, strip
 
     (asked, truth), (stored, labels) = pictures()
     stored_features, features = database(space)

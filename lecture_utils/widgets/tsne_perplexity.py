@@ -47,7 +47,7 @@ def embed(perplexity: int, step: int) -> Figure:
     from lecture_utils.explain.tsne import kl_divergence
     from lecture_utils.plotting.explain import points
     from lecture_utils.plotting.style import PALETTE
-    from lecture_utils.widgets.strip import strip
+    from lecture_utils.widgets.strips import strip
     from lecture_utils.widgets.tsne_perplexity import digits, layout, neighbourhoods
 
     _, labels = digits()

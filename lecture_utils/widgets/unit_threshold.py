@@ -36,7 +36,7 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     """
     from lecture_utils.explain.dissection import unit_masks, unit_thresholds
     from lecture_utils.plotting.explain import outline, spotlight
-    from lecture_utils.widgets.strip import picture, strip
+    from lecture_utils.widgets.strips import picture, strip
     from lecture_utils.widgets.unit_threshold import SHOWN, best_scenes, observed
 
     images, maps, concepts = observed()
