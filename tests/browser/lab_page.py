@@ -114,10 +114,16 @@ class LabPage:
         menu.select_option(index=menu.locator("option").count() - 1)
 
     def picture(self, widget: Any) -> str:
-        """Return a fingerprint of a widget's picture as it is drawn: its pixels, at a small size."""
+        """Return a fingerprint of a widget's picture as it is drawn: its pixels, at a small size.
+
+        A browser refuses to decode a picture that is replaced meanwhile: ask again, for two seconds at most.
+        """
         return widget.locator("img.widget-image").evaluate(
             """async image => {
-                await image.decode();
+                for (let left = 20; ; left--) {
+                    try { await image.decode(); break; } catch (error) { if (!left) throw error; }
+                    await new Promise(done => setTimeout(done, 100));
+                }
                 const canvas = Object.assign(document.createElement('canvas'), {width: 96, height: 64});
                 canvas.getContext('2d').drawImage(image, 0, 0, 96, 64);
                 return canvas.toDataURL();
