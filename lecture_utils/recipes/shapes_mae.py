@@ -7,7 +7,7 @@ patch, so that predictions can be shown as pictures with nothing borrowed from t
 16,000 pictures of one object, without labels, mirrored at random (the paper crops and mirrors).
 """
 
-import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,8 @@ from lecture_utils.metrics.psnr import psnr
 from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
 from lecture_utils.selfsup.mae import MAE
 from lecture_utils.selfsup.small_vit import features, small_vit
-from lecture_utils.training.loop import fit, minibatches
+from lecture_utils.training.loop import minibatches
+from lecture_utils.training.one_cycle import one_cycle
 
 PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 3600, 64, 2e-3
 
@@ -41,6 +42,12 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(flip, images.flip(-1), images)
 
 
+def batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Shuffled, mirrored batches (B, 3, 48, 48) of 16,000 pictures, rendered when the first is asked for."""
+    images, labels = pictures(PICTURES, "train", seed)
+    yield from minibatches(images, labels, batch_size=BATCH, seed=seed, augment=mirrored)
+
+
 def mae_loss(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
     """The model's own loss; labels are not looked at."""
     loss: Tensor = model(x)[0]
@@ -57,25 +64,13 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds, and the mean loss of the last 50 steps.
     """
-    start = time.perf_counter()
-    images, labels = pictures(PICTURES, "train", seed)
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=0.05)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
-    history = fit(
-        model,
-        minibatches(images, labels, batch_size=BATCH, seed=seed, augment=mirrored),
-        loss=mae_loss,
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="MAE",
-    )
-    last, seconds = history.losses[-50:], time.perf_counter() - start
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+    return one_cycle(
+        model, batches(seed), loss=mae_loss, optimizer=optimizer, steps=steps, warm_up=0.1,
+        cycle_momentum=False, label="MAE",
+    )  # fmt: skip
 
 
 def filling(model: nn.Module, images: Tensor, seed: int = 0) -> dict[str, float]:

@@ -6,7 +6,6 @@ own yes or no (a sigmoid), as several are right at once. It never sees a picture
 """
 
 import itertools
-import time
 from collections.abc import Iterator
 
 import torch
@@ -17,7 +16,8 @@ from lecture_utils.backbones.resnet import BasicBlock, init_residual_, make_stag
 from lecture_utils.data import toyworld
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.checks import check_images
-from lecture_utils.training.loop import fit, predictions
+from lecture_utils.training.loop import predictions
+from lecture_utils.training.one_cycle import one_cycle
 
 SIZE, STEPS, BATCH, PEAK_RATE = 48, 2500, 48, 4e-3
 PORTION = 2400  # scenes rendered at a time
@@ -93,17 +93,13 @@ def binary_cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train on fresh pictures, 48 a step; return the model and steps, seconds, last loss."""
-    start = time.perf_counter()
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=1e-2)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
-    history = fit(
+    return one_cycle(
         model, fresh_batches(seed), loss=binary_cross_entropy, optimizer=optimizer, steps=steps,
-        schedule=rates, label="multilabel",
+        warm_up=0.15, label="multilabel",
     )  # fmt: skip
-    seconds, last = time.perf_counter() - start, history.losses[-50:]
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
