@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.data import toyworld
+from lecture_utils.metrics.segmentation import confusion, iou_by_class
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.recipes.shapes_gan import SIZE, scenes
 from lecture_utils.training.loop import predictions
@@ -107,8 +108,6 @@ def evaluate(model: nn.Module) -> dict[str, float]:
     """IoU of each concept over all pixels of 2,000 test pictures, and their mean."""
     images, truth = labelled(2000, seed=0, split="test")
     guess = predictions(model, images).argmax(1)  # (N, 32, 32)
-    scores = {}
-    for k, name in enumerate(CONCEPTS):
-        both, either = ((guess == k) & (truth == k)).sum(), ((guess == k) | (truth == k)).sum()
-        scores[f"iou_{name}"] = (both / either).item()
-    return {"mean_iou": sum(scores.values()) / len(scores), **scores}
+    iou = iou_by_class(confusion(guess, truth, len(CONCEPTS)))  # (K,)
+    scores = {f"iou_{name}": value for name, value in zip(CONCEPTS, iou.tolist(), strict=True)}
+    return {"mean_iou": iou.nanmean().item(), **scores}

@@ -123,14 +123,6 @@ def test_a_class_counts_where_a_quarter_of_an_object_shows() -> None:
     assert [row.nonzero().flatten().tolist() for row in present] == [[2], [2, 7]]
 
 
-def test_average_precision_is_the_librarys() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
-    torch.manual_seed(0)
-    scores, present = torch.randn(50), (torch.rand(50) < 0.3).float()
-    wanted = metrics.average_precision_score(present, scores)
-    assert shapes_multilabel.average_precision(scores, present) == pytest.approx(wanted, abs=1e-6)
-
-
 def test_the_segmenter_takes_other_sizes_and_rejects_odd_ones() -> None:
     net = shapes_segmenter.build().eval()
     assert net(torch.rand(1, 3, 20, 36)).shape == (1, 5, 20, 36)
