@@ -100,7 +100,8 @@ def closure_hash(obj: Any) -> str:
 def names_given_to(function: str, obj: Any) -> list[str]:
     """Return the texts with which an object's code, and all package code it reaches, calls a function.
 
-    Found by reading, without running: ``zoo.load("shapes_vit")`` gives "shapes_vit".
+    Found by reading, without running: ``zoo.load("shapes_vit")`` gives "shapes_vit", and
+    ``zoo.load({"MAE": "shapes_mae", "DINO": "shapes_dino"}[arm])`` gives both.
 
     Parameters
     ----------
@@ -128,14 +129,22 @@ def names_given_to(function: str, obj: Any) -> list[str]:
             if origin is None or ".".join(origin) != function:
                 continue
             call = calls.get(id(part))
-            given = call.args[0] if call and call.args else None
-            if not isinstance(given, ast.Constant) or not isinstance(given.value, str):
+            given = _texts(call.args[0]) if call and call.args else []
+            if not given:
                 raise ValueError(
                     f"{module}.{qualname}: wanted {name} called with a text that stands there, so that it "
                     f"can be read from the code, got {ast.unparse(call or part)}."
                 )
-            found.add(given.value)
+            found.update(given)
     return sorted(found)
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """The texts that an expression can be: one that stands there, or those of a dict that is looked up in."""
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+        each = [_texts(value) for value in node.value.values]
+        return [text for texts in each for text in texts] if all(each) else []
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 def _reached(obj: Any) -> dict[tuple[str, str], Definition]:

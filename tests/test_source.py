@@ -236,8 +236,14 @@ def load(name):
 def none():
     return load("not this one")
 
+def looked_up(arm):
+    return zoo.load({"first": "d", "second": "c"}[arm])
+
 def by_variable(name):
     return zoo.load(name)
+
+def looked_up_in_part(name):
+    return zoo.load({"first": "d", "second": name}["second"])
 
 def handed_on(names):
     return list(map(zoo.load, names))
@@ -250,11 +256,11 @@ def by_keyword():
 def test_the_names_that_a_function_is_called_with_are_read_at_any_distance(write: Write) -> None:
     write("zoo.py", "def load(name):\n    return name\n\ndef card(name):\n    return name\n")
     write("loaders.py", LOADERS)
-    wanted = {"near": ["b"], "far": ["a", "b"], "local": ["a", "b"], "none": []}
+    wanted = {"near": ["b"], "far": ["a", "b"], "local": ["a", "b"], "looked_up": ["c", "d"], "none": []}
     for name, found in wanted.items():
         function = source.resolve(f"toycourse.loaders.{name}")
         assert source.names_given_to("toycourse.zoo.load", function) == found, name
-    for name in ("by_variable", "handed_on", "by_keyword"):
+    for name in ("by_variable", "looked_up_in_part", "handed_on", "by_keyword"):
         with pytest.raises(ValueError, match=f"loaders.{name}: wanted zoo.load called with a text"):
             source.names_given_to("toycourse.zoo.load", source.resolve(f"toycourse.loaders.{name}"))
 
