@@ -226,7 +226,7 @@ middle, turn, shift = (32, 32), rotation(30, (32, 32)), translation(16, 0)
 seen = torch.tensor([[[0., 0], [64, 0], [64, 64], [0, 64]], [[17, 7], [47, 7], [64, 64], [0, 64]]])[:, None]
 family = {"turn": turn, "mirror": flip_matrix(64), "shear": shearing(25, 0, middle),
           "crop, enlarged": scaling(2, 2) @ translation(-8, -24), "homography": homography(*seen),
-          "turn, then shift": shift @ turn, "shift, then turn": turn @ shift}
+          "turn → shift": shift @ turn, "shift → turn": turn @ shift}
 pictures = [shot.image[0], *(warp_image(shot.image, m, fill=1.0)[0] for m in family.values())]
 figure = plotting.image_grid(pictures, ["before", *family], 4, 1.05, "One matrix each; order matters")
 plotting.show(figure, "A scene turned, mirrored, sheared, cropped, in perspective, and two products.")
@@ -507,6 +507,8 @@ after_paste = check("05.6", after_paste)
 
 # %% [markdown]
 # # solution: lecture_utils.exercises.ch05.after_paste
+#
+# The package does it for a batch, where every picture needs the same number of places for objects. So below, after the paste, there are six: three of the first scene, which lose the pixels that are covered, and three of the second, of which the pasted triangle and ball keep all of theirs. The heart between them was not chosen: its place, the last, is empty, with 0 pixels, label −1 and a box of zeros. So is a place whose object has vanished; your `after_paste` drops it from the list instead.
 
 # %% tags=["show", "system:S05.5"]
 from lecture_utils.augment.copy_paste import Instances, gaussian_blur
@@ -520,16 +522,9 @@ one, two = (Instances(both.image[k : k + 1], seen[k : k + 1], both.class_id[k : 
 new = paste(one, two, chosen=torch.tensor([[True, True, False]]))
 steps = [Annotated(s.image, s.masks, s.boxes) for s in (one, two, new)]
 names = ["onto this …", "… triangle and ball of this", f"{int((new.labels >= 0).sum())} objects are left"]
-title = "Pasted objects hide others: masks and boxes shrink"
-figure = annotated_grid(steps, names, 3, 1.9, title, outline=True)
+figure = annotated_grid(steps, names, 3, 1.9, "Pasted objects hide others: masks, boxes shrink", outline=True)
 plotting.show(figure, "Two scenes with outlined masks and boxes; the first with two objects of the second.")
-rows = [(k, "the first" if k < 3 else "the second", "–" if c < 0 else toyworld.CLASSES[c], *area)
-        for k, (c, *area) in enumerate(zip(new.labels[0].tolist(), seen.flatten(0, 1).sum((1, 2)).tolist(),
-                                           new.masks[0].sum((1, 2)).tolist(), strict=True))]
-plotting.show_table(rows, ["place", "from scene", "class", "pixels before", "pixels after"])
-
-# %% [markdown]
-# **How to read it.** A batch needs the same number of places for every picture, so `paste` keeps three for the first scene and three for the second. What was pasted (places 3 and 4) keeps all of its pixels, what it covers loses some. Place 5 is the heart, which was not chosen: no pixels, label −1, a box of zeros. So is a place whose object has vanished; your `after_paste` drops it from the list instead.
+print("pixels seen before", seen.sum((2, 3)).tolist(), "after", new.masks[0].sum((1, 2)).tolist())
 
 # %% [markdown] tags=["slide"]
 # ## 10 · Motion that nobody could film
@@ -693,7 +688,8 @@ for title, p, which in (("Successes: surest mistakes of noon, all right now", be
 
 # %% tags=["claim:C05.1"]
 from lecture_utils.experiments import ledger
-from lecture_utils.plotting.augment import light_matrix, mixing_panels, size_curves
+from lecture_utils.plotting.augment_claims import (iou_panels, light_matrix, mixing_panels, paired_gains,
+                                                   size_curves)
 
 ledger.show("C05.1")
 worlds = {"toy": "toy world", "digits": "digits"}
@@ -739,19 +735,11 @@ plotting.show_table(rows, ["", "", "mean of five seeds", *map(str, sizes)])
 # %% tags=["claim:C05.4"]
 ledger.show("C05.4")
 seeds = ledger.load("C05.4").figures
-arms = ("none", "jitter", "copy-paste")
-parts = [(title, "mean IoU", {arm: [row["iou"][world][arm] for row in seeds] for arm in arms})
-         for world, title in worlds.items()]
+parts = iou_panels(seeds, worlds)
 title = "Pasting helps with eight scenes; with 128 no augmentation does"
 figure = size_curves(parts, seeds[0]["sizes"], "labelled scenes", title)
 plotting.show(figure, "Mean IoU against labelled scenes: without augmentation, with jitter, with copy-paste.")
-rows = []
-for world, _, runs in parts:
-    for other in ("none", "jitter"):
-        gain = np.subtract(runs["copy-paste"], runs[other])  # (5 seeds, 3 sizes), the same scenes in both
-        half = 2.776 * gain.std(0, ddof=1) / 5**0.5  # 95 % t-interval of five
-        values = [f"{m:+.3f} ± {h:.3f}" for m, h in zip(gain.mean(0), half, strict=True)]
-        rows.append((world, f"copy-paste − {other}", *values))
+rows = paired_gains(parts, "copy-paste")
 plotting.show_table(rows, ["", "gain in mean IoU, seed by seed", *(f"{n} scenes" for n in seeds[0]["sizes"])])
 
 # %% [markdown]
@@ -798,7 +786,7 @@ def head() -> nn.Module:
     return nn.Sequential(narrow, nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 4))
 
 
-(box_x, box_y), (test_x, test_box) = located(600, "train"), located(100, "test")
+(box_x, box_y), (test_x, test_box), rows = located(600, "train"), located(100, "test"), []
 mirrored_too, asked, found = torch.cat([features(box_x), features(box_x.flip(3))]), features(test_x), {}
 for name, mirrored in {"moved": move_boxes(box_y, flip_matrix(32)[0], 32, 32), "left behind": box_y}.items():
     finder, targets = head(), torch.cat([box_y, mirrored]) / 32
@@ -806,18 +794,16 @@ for name, mirrored in {"moved": move_boxes(box_y, flip_matrix(32)[0], 32, 32), "
     history = fit(finder, minibatches(mirrored_too, targets, batch_size=64, seed=0), optimizer=optimizer,
                   loss=lambda model, x, y: F.mse_loss(model(x), y), steps=250, label=name)
     found[name] = 32 * predictions(finder, asked)
-rows, truth = [], (test_box[:, 0] + test_box[:, 2]) / 2
 for name, box in {"truth": test_box, **found}.items():
-    across, wide = (box[:, 0] + box[:, 2]) / 2, box[:, 2] - box[:, 0]
-    follows = np.polyfit(truth, across, 1)[0]  # slope: pixels of answer for each pixel of truth
+    across, wide = box[:, ::2].mean(1), box[:, 2] - box[:, 0]
+    follows = np.polyfit(test_box[:, ::2].mean(1), across, 1)[0]  # slope: answer's pixels per pixel of truth
     rows.append((name, f"{across.mean():.1f} ± {across.std():.1f}", f"{follows:.2f}", f"{wide.mean():.0f}"))
 plotting.show_table(rows, ["boxes", "centre, left to right", "moves per pixel of truth", "width"])
 names = ["boxes moved"] * 6 + ["left behind"] * 6
-title = "Left behind, the boxes no longer follow the object"
-figure = plotting.image_grid([*test_x[:6], *test_x[:6]], names, 6, 1.1, title)
+figure = plotting.image_grid([*test_x[:6]] * 2, names, 6, 1.1, "Left behind, boxes do not follow the object")
 for k, ax in enumerate(figure.axes):
-    answer = list(found.values())[k // 6][k % 6 : k % 6 + 1]
-    plotting.boxes(ax, answer, colours=[plotting.PALETTE[(2, 5)[k // 6]]])
+    answer, colour = list(found.values())[k // 6][k % 6], plotting.PALETTE[(2, 5)[k // 6]]
+    plotting.boxes(ax, answer[None], colours=[colour])
 plotting.show(figure, "Six objects, found where they are above; below, the boxes stay about the middle.")
 
 # %% [markdown]
@@ -885,7 +871,6 @@ from lecture_utils.augment.cutmix import random_cutmix
 from lecture_utils.augment.mixup import random_mixup
 from lecture_utils.backbones.resnet import resnet18
 from lecture_utils.data import external
-from lecture_utils.metrics.calibration import reliability
 
 cuda = runtime.device()
 try:
@@ -904,8 +889,7 @@ for name, mix in arms.items():
     torch.manual_seed(0)
     large = resnet18(classes=10)
     large.stem = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU())
-    large = large.to(cuda)
-    optimizer = torch.optim.SGD(large.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
+    optimizer = torch.optim.SGD(large.to(cuda).parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=6000)
     fit(large, batches(torch.Generator().manual_seed(0)), loss=lambda m, x, y: F.cross_entropy(m(x), y),
         optimizer=optimizer, schedule=schedule, steps=6000, label=name)

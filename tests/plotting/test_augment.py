@@ -15,8 +15,12 @@ from lecture_utils.plotting.augment import (
     draw_reliability,
     light_clouds,
     light_curves,
+)
+from lecture_utils.plotting.augment_claims import (
+    iou_panels,
     light_matrix,
     mixing_panels,
+    paired_gains,
     size_curves,
 )
 
@@ -175,3 +179,13 @@ def test_claims_of_mixing_become_four_panels_of_means():
 def test_dots_lie_where_both_say():
     ax = dots_on_diagonal([0.2, 0.9], [0.5, 0.9], "x", "y", "title").axes[0]
     assert ax.lines[0].get_xydata().tolist() == [[0.2, 0.5], [0.9, 0.9]]
+
+
+def test_gains_are_taken_seed_by_seed_with_their_t_interval():
+    def seed(none, paste):
+        return {"iou": {"toy": {"none": [none], "paste": [paste]}}}
+
+    parts = iou_panels([seed(0.1, 0.2), seed(0.5, 0.62), seed(0.9, 0.98)], {"toy": "T"})
+    assert parts == [("T", "mean IoU", {"none": [[0.1], [0.5], [0.9]], "paste": [[0.2], [0.62], [0.98]]})]
+    # differences 0.10, 0.12, 0.08: mean 0.1, deviation 0.02, t(2) = 4.303: half = 4.303 · 0.02 / √3
+    assert paired_gains(parts, "paste") == [("T", "paste − none", "+0.100 ± 0.050")]
