@@ -696,16 +696,21 @@ worlds = {"toy": "toy world", "digits": "digits"}
 title = "After bright training, photometric augmentation helps in the dark"
 figure = light_matrix([row["matrix"] for row in ledger.load("C05.1").figures], worlds, title)
 plotting.show(figure, "Accuracy by training light and augmentation, in bright and in dark test pictures.")
-runs, rows = [row["by_size"] for row in ledger.load("C05.1").figures], []
+rows = []
 for world, label in worlds.items():
     for arm, test in (("none", "bright"), ("none", "dark"), ("photometric", "dark")):
-        means = [np.mean([run[world][arm][size][test] for run in runs]) for size in ("100", "320", "1000")]
-        rows.append((label, arm, test, *(f"{mean:.0%}" for mean in means)))
-plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "100", "320", "1,000"])
+        right, off = (np.array([[seed[kind][world][arm][size][test] for size in ("100", "320", "1000")]
+                                for seed in ledger.load("C05.1").figures]).mean(0)
+                      for kind in ("by_size", "error_by_size"))
+        rows.append((label, arm, test, *(f"{a:.0%} ({e:.2f})" for a, e in zip(right, off, strict=True))))
+plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "100", "320", "1,000"],
+                    caption="Accuracy, and in brackets the calibration error")
 
 # %% [markdown]
 # **How to read it.** *Holds.* Trained in the light, the toy net is at chance (1 of 8) in the dark, and the digits lose 40 points. Photometric augmentation of the same bright pictures more than doubles the toy accuracy in the dark and brings the digits back almost whole. The claim's "half" is a mean over 100, 320 and 1,000 pictures, while the matrix shows 1,000 only, where the toy net lost 55 points and won back 16. On the toy world that mean is only just above half (by 1.3 points), and it comes from the small sizes. The geometric rows show that not any augmentation will do: the belief must be the one that the test
 # needs. Now look at the *bright* column: on the toy world the light costs about 30 points there. The nets had 200 steps, and whoever must learn all lights in 200 steps learns each less well; even the nets that saw both lights pay. In section 12 we paid next to nothing, since that network knew its shapes already.
+#
+# In brackets stands the calibration error. In the dark the plain toy net is wrong *and* sure, 30 points off and more; augmented it is 10 to 11 off. The digits get their accuracy back and keep their error: right 98 times in 100 and 16 points off can only be doubt without need.
 #
 # ### C05.2 · mixup, and C05.3 · CutMix, with few pictures
 # Accuracy and calibration error at 100, 320 and 1,000 training pictures. Both claims share the arm without mixing.
@@ -741,6 +746,10 @@ figure = size_curves(parts, seeds[0]["sizes"], "labelled scenes", title)
 plotting.show(figure, "Mean IoU against labelled scenes: without augmentation, with jitter, with copy-paste.")
 rows = paired_gains(parts, "copy-paste")
 plotting.show_table(rows, ["", "gain in mean IoU, seed by seed", *(f"{n} scenes" for n in seeds[0]["sizes"])])
+off = {(world, arm): np.mean([seed["error"][world][arm] for seed in seeds], axis=0)
+       for world in worlds for arm in ("none", "jitter", "copy-paste")}
+rows = [(worlds[world], arm, *(f"{e:.2f}" for e in errors)) for (world, arm), errors in off.items()]
+plotting.show_table(rows, ["", "calibration error of the pixels", *map(str, seeds[0]["sizes"])])
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*: over the three sizes together, what pasting adds is smaller than the differences between seeds (the bands are the extremes of five). The sizes tell more than their mean. The table compares seed by seed, which the bands cannot show. With eight scenes copy-paste is ahead of both others, on both worlds; with 128 it adds nothing to jitter, and no augmentation does better than none. (We looked at the sizes one by one only after the run. The rule was about their mean, so this is an observation and not the claim.) All arms end low, at a third
