@@ -6,15 +6,7 @@ import torch
 
 from lecture_utils import zoo
 from lecture_utils.backbones.swin import shift_mask, window_partition
-from lecture_utils.plotting.style import styled
 from lecture_utils.widgets import attention_explorer, position_similarity, swin_stepper
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """Every chapter sets the style first."""
-    with styled():
-        yield
 
 
 def drawn(ax) -> np.ndarray:

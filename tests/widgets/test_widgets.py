@@ -1,6 +1,7 @@
 """The widgets: every callback at the ends and the middle of every control, live and static."""
 
 import importlib
+import pkgutil
 from itertools import pairwise
 
 import numpy as np
@@ -8,29 +9,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lecture_utils.plotting.style import styled
+import lecture_utils.widgets as package
 from lecture_utils.widgets.controls import Matrix
 from lecture_utils.widgets.live import Live
 from lecture_utils.widgets.shell import static_bundle
 from lecture_utils.widgets.static import BUNDLE_BYTES
 
-
-@pytest.fixture(autouse=True)
-def style():
-    """Every chapter sets the style first."""
-    with styled():
-        yield
-
-
-NAMES = (
-    "attention_explorer",
-    "kernel_painter",
-    "position_similarity",
-    "receptive_field",
-    "sampling",
-    "scene_browser",
-    "swin_stepper",
-)
+#: Every module of `widgets` that holds a function of its own name; the others are what widgets are made of.
+NAMES = [
+    module.name
+    for module in pkgutil.iter_modules(package.__path__)
+    if hasattr(importlib.import_module(f"{package.__name__}.{module.name}"), module.name)
+]
 
 
 @pytest.fixture(scope="module", params=NAMES)
