@@ -7,15 +7,6 @@ from lecture_utils.data.portraits import portraits
 from lecture_utils.experiments import ch03, ch03_arms, ch03_collapse, ch03_student, ch03_table
 from lecture_utils.experiments.ledger import ClaimError
 from lecture_utils.selfsup.distillation import distillation_loss
-from lecture_utils.selfsup.small_vit import SIZE
-
-
-def test_portraits_show_one_outlined_object_and_do_not_depend_on_how_many() -> None:
-    some, first = portraits(6, split="val", seed=4), portraits(2, split="val", seed=4)
-    assert some.image.shape == (6, 3, SIZE, SIZE) and some.outline.shape == (6, SIZE, SIZE)
-    assert torch.equal(some.image[:2], first.image) and torch.equal(some.label[:2], first.label)
-    share = some.outline.float().mean((1, 2))
-    assert (share > 0.05).all() and (share < 0.5).all()
 
 
 def test_the_ledgers_pictures_are_not_those_of_the_pre_training() -> None:
@@ -81,9 +72,15 @@ def test_students_differ_only_in_their_loss() -> None:
     model, x = ch03_student.student_net().eval(), torch.rand(4, 3, 32, 32)
     label, teacher = torch.tensor([1, 0, 7, 3]), torch.randn(4, 8)
     y = torch.cat([label[:, None].float(), teacher], dim=1)
-    alone, both = (ch03_student.student_loss(distilled)(model, x, y) for distilled in (False, True))
+    alone, both = (ch03_student.student_loss(temperature)(model, x, y) for temperature in (None, 4.0))
     torch.testing.assert_close(alone, torch.nn.functional.cross_entropy(model(x), label))
     torch.testing.assert_close(both, distillation_loss(model(x), teacher, label, temperature=4.0, soft=0.9))
+
+
+def test_both_arms_of_distillation_have_as_many_trials() -> None:
+    alone, distilled = ch03_student.TRIALS["alone"], ch03_student.TRIALS["distilled"]
+    assert len(alone) == len(distilled)
+    assert {t["rate"] for t in alone} == {t["rate"] for t in distilled}
 
 
 def test_the_table_has_a_row_for_each_arm() -> None:

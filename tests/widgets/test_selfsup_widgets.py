@@ -1,57 +1,10 @@
-"""Chapter 03's three widgets: every callback at the ends and the middle of every control, live and static."""
+"""Chapter 03's widgets show what average, masking and attention compute."""
 
-import importlib
 import re
 
 import numpy as np
 import pytest
 import torch
-
-from lecture_utils.plotting.style import styled
-from lecture_utils.widgets.live import Live
-from lecture_utils.widgets.shell import static_bundle
-from lecture_utils.widgets.static import BUNDLE_BYTES
-
-
-@pytest.fixture(autouse=True)
-def style():
-    """Every chapter sets the style first."""
-    with styled():
-        yield
-
-
-NAMES = ("ema_decay", "masking_slider", "dino_attention")
-
-
-@pytest.fixture(scope="module", params=NAMES)
-def widget(request):
-    return getattr(importlib.import_module(f"lecture_utils.widgets.{request.param}"), request.param)()
-
-
-def test_every_control_at_its_ends_and_middle(widget):
-    shape = widget.picture().shape
-    for name, control in widget.controls.items():
-        pictures = [widget.picture(**{name: value}) for value in control.probes()]
-        assert {p.shape for p in pictures} == {shape}  # nothing jumps on the page
-        assert len({p.tobytes() for p in pictures}) > 1, f"{name} changes nothing"
-
-
-def test_live_controls_change_the_picture_in_place(widget):
-    live = Live(widget)
-    for name, control in widget.controls.items():
-        before = live.image.value
-        start = control.value
-        other = next(v for v in control.probes() if not np.array_equal(v, start))
-        live.controls[name].value = other
-        assert live.image.value != before and not live.message.value, name
-        live.controls[name].value = start
-        assert live.image.value == before, name  # pure: the same setting, the same bytes
-
-
-def test_the_static_bundle_keeps_its_size(widget):
-    data, metadata = static_bundle(widget)
-    assert sum(map(len, data.values())) <= BUNDLE_BYTES
-    assert widget.tour[0][0] in metadata["image/png"]["alt"]
 
 
 def test_the_average_is_a_geometric_series():
