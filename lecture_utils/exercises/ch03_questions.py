@@ -155,23 +155,22 @@ QUESTIONS: dict[str, list[Question]] = {
         ),
     ),
     "03.9": _choice(
-        "The paper's DINO looks at objects. In our rendered scenes two crops share sky, ground and "
-        "colours, and "
-        "only part of the object. Where will our DINO's class token look?",
+        "Nobody told DINO what an object is. Sky and sand fill most of our pictures, and the object is often "
+        "cut off in a crop. Where will the class token of our DINO look?",
         (
             "Everywhere alike: it has no reason to prefer a place.",
             False,
             "That is nearly so before training.",
         ),
         (
-            "Mostly beside the object.",
-            True,
-            "What tells two scenes apart most easily is not the shape, and nobody asked for the shape.",
+            "At sky and sand, which every crop shows.",
+            False,
+            "Every crop of *every* picture shows them: they hardly tell whose crop this is.",
         ),
         (
-            "At the object: that is what a picture is about.",
-            False,
-            "To you. The loss asks only for what crops of one picture have in common.",
+            "At the object.",
+            True,
+            "It is what tells one picture from another once colours are changed: there the answer is read.",
         ),
     ),
 }
