@@ -88,8 +88,9 @@ def ema_decay() -> Widget:
             "path": Choice([DESCENT, JUMP]),
         },
         tour=[
-            ("Momentum 0: the average is the fast weight itself.", {"momentum": 0.0}),
-            ("0.9: the last 7 updates make half of it; much of the noise is gone.", {"momentum": 0.9}),
+            ("Momentum 0.9: the last 7 updates make half of it; much of the noise is gone.",
+             {"momentum": 0.9}),
+            ("0: the average is the fast weight itself.", {"momentum": 0.0}),
             ("0.98: smoother than the fast weight, and still near the goal.", {"momentum": 0.98}),
             ("0.996, DINO's start: after 400 updates it has not arrived. It was made for long trainings.",
              {"momentum": 0.996}),
