@@ -216,6 +216,55 @@ def test_a_hash_of_functions_that_call_each_other_ends(write: Write) -> None:
     assert _hash("toycourse.loop_a.a") != before
 
 
+LOADERS = """
+from toycourse import zoo
+from toycourse.zoo import load as fetch
+
+def near():
+    return zoo.load("b"), zoo.card("no")
+
+def far(seed):
+    return near() if seed else fetch("a")
+
+def local():
+    from toycourse import zoo as z
+    return z.load("b"), far(1), load("not this one")
+
+def load(name):
+    return name
+
+def none():
+    return load("not this one")
+
+def looked_up(arm):
+    return zoo.load({"first": "d", "second": "c"}[arm])
+
+def by_variable(name):
+    return zoo.load(name)
+
+def looked_up_in_part(name):
+    return zoo.load({"first": "d", "second": name}["second"])
+
+def handed_on(names):
+    return list(map(zoo.load, names))
+
+def by_keyword():
+    return far(0), zoo.load(name="a")
+"""
+
+
+def test_the_names_that_a_function_is_called_with_are_read_at_any_distance(write: Write) -> None:
+    write("zoo.py", "def load(name):\n    return name\n\ndef card(name):\n    return name\n")
+    write("loaders.py", LOADERS)
+    wanted = {"near": ["b"], "far": ["a", "b"], "local": ["a", "b"], "looked_up": ["c", "d"], "none": []}
+    for name, found in wanted.items():
+        function = source.resolve(f"toycourse.loaders.{name}")
+        assert source.names_given_to("toycourse.zoo.load", function) == found, name
+    for name in ("by_variable", "looked_up_in_part", "handed_on", "by_keyword"):
+        with pytest.raises(ValueError, match=f"loaders.{name}: wanted zoo.load called with a text"):
+            source.names_given_to("toycourse.zoo.load", source.resolve(f"toycourse.loaders.{name}"))
+
+
 def test_what_stands_in_no_file_cannot_be_hashed() -> None:
     with pytest.raises(ValueError, match="stands in a file"):
         source.closure_hash(eval("lambda: 1"))

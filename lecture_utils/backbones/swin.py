@@ -5,7 +5,7 @@ Z. Liu et al., "Swin Transformer: Hierarchical Vision Transformer using Shifted 
 
 Simplified: no stochastic depth; feature maps must divide into windows (no padding).
 
-Shapes: B batch, H height and W width in tokens, C channels, M window side, nW windows a map, K classes.
+Shapes: B batch, H height and W width in tokens, C channels, m window side (M in the paper), nW windows a map.
 """
 
 import math
@@ -20,7 +20,7 @@ from lecture_utils.ops.checks import check_images
 
 
 def window_partition(x: Tensor, window: int) -> Tensor:
-    """Cut (B, H, W, C) into (B·nW, M², C), window after window."""
+    """Cut (B, H, W, C) into (B·nW, m², C), window after window."""
     if x.shape[1] % window or x.shape[2] % window:
         raise ValueError(
             f"windows: got a map of {tuple(x.shape[1:3])}, want multiples of the window {window}"
@@ -29,13 +29,13 @@ def window_partition(x: Tensor, window: int) -> Tensor:
 
 
 def window_reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
-    """Put (B·nW, M², C) back together: the inverse of `window_partition`."""
+    """Put (B·nW, m², C) back together: the inverse of `window_partition`."""
     rows, columns = height // window, width // window
     return rearrange(windows, "(b h w) (m n) c -> b (h m) (w n) c", h=rows, w=columns, m=window, n=window)
 
 
 def shift_mask(height: int, width: int, window: int, shift: int) -> Tensor:
-    """Return who may look at whom after a cyclic shift: (nW, M², M²), True inside one region.
+    """Return who may look at whom after a cyclic shift: (nW, m², m²), True inside one region.
 
     The shift brings tokens from opposite borders of the image into one window (figure 4). They were never
     neighbours, so each region of the window keeps to itself.
@@ -45,26 +45,26 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> Tensor:
         band = torch.zeros(length)
         band[length - window : length - shift], band[length - shift :] = 1, 2
         regions = regions * 3 + band.view([-1 if i == axis else 1 for i in range(4)])  # 9 labels in all
-    label = window_partition(regions, window).squeeze(-1)  # (nW, M²)
+    label = window_partition(regions, window).squeeze(-1)  # (nW, m²)
     return label[:, :, None] == label[:, None, :]
 
 
 def relative_position_index(window: int) -> Tensor:
-    """Return which row of the bias table each pair of tokens in a window uses: (M², M²), 0 to (2M-1)² - 1."""
+    """Return which row of the bias table each pair of tokens in a window uses: (m², m²), 0 to (2m-1)² - 1."""
     rows, columns = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
-    rows, columns = rows.flatten(), columns.flatten()  # (M²,)
-    down = rows[:, None] - rows[None, :] + window - 1  # 0 … 2M - 2
+    rows, columns = rows.flatten(), columns.flatten()  # (m²,)
+    down = rows[:, None] - rows[None, :] + window - 1  # 0 … 2m - 2
     right = columns[:, None] - columns[None, :] + window - 1
     return down * (2 * window - 1) + right
 
 
 class WindowAttention(nn.Module):
-    """Multi-head attention within M×M windows, with a learned bias for each relative position (eq. 4).
+    """Multi-head attention within m×m windows, with a learned bias for each relative position (eq. 4).
 
     Parameters
     ----------
     dim, heads, window : int
-        C, heads, M.
+        C, heads, m.
     shift : int
         Tokens by which the windows are displaced down and right; 0 for regular windows.
     """
@@ -84,17 +84,17 @@ class WindowAttention(nn.Module):
         shift = 0 if min(height, width) <= self.window else self.shift  # one window: nothing to shift
         if shift:
             x = x.roll((-shift, -shift), dims=(1, 2))  # cyclic shift
-        windows = window_partition(x, self.window)  # (B·nW, M², C)
+        windows = window_partition(x, self.window)  # (B·nW, m², C)
         query, key, value = rearrange(self.to_qkv(windows), "b n (t h d) -> t b h n d", t=3, h=self.heads)
-        bias = self.bias(height, width, shift).repeat(len(x), 1, 1, 1)  # (B·nW, heads, M², M²)
+        bias = self.bias(height, width, shift).repeat(len(x), 1, 1, 1)  # (B·nW, heads, m², m²)
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         y = self.to_output(rearrange(y, "b h n d -> b n (h d)"))
         y = window_reverse(y, self.window, height, width)  # (B, H, W, C)
         return y.roll((shift, shift), dims=(1, 2)) if shift else y
 
     def bias(self, height: int, width: int, shift: int) -> Tensor:
-        """Return relative-position bias, with -∞ where the shift mask forbids: (nW, heads, M², M²)."""
-        bias = rearrange(self.bias_table[self.index], "n m h -> 1 h n m")  # (1, heads, M², M²)
+        """Return relative-position bias, with -∞ where the shift mask forbids: (nW, heads, m², m²)."""
+        bias = rearrange(self.bias_table[self.index], "n m h -> 1 h n m")  # (1, heads, m², m²)
         if not shift:
             count = (height // self.window) * (width // self.window)
             return bias.expand(count, -1, -1, -1)
@@ -143,7 +143,7 @@ class Swin(nn.Module):
     window, patch : int
         Window side in tokens; patch side in pixels.
     classes, in_channels : int
-        K, channels of the image.
+        Classes, channels of the image.
     shifted : bool
         Shift every second block's windows by half a window; without it windows never exchange anything
         within a stage.
@@ -181,7 +181,7 @@ class Swin(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        return self.head(self.features(x).mean(dim=(1, 2)))  # (B, K)
+        return self.head(self.features(x).mean(dim=(1, 2)))  # (B, classes)
 
     def features(self, x: Tensor) -> Tensor:
         """Return the last stage's normalised map, (B, H', W', width)."""

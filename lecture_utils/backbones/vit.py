@@ -5,7 +5,7 @@ A. Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Re
 
 Simplified: no dropout; a linear head (the paper's pre-training head has one hidden layer).
 
-Shapes: B batch, C channels, P patch side, N = (H / P)·(W / P) patches, D model width, K classes.
+Shapes: B batch, C channels, P patch side, N = (H / P)·(W / P) patches, D model width.
 """
 
 import math
@@ -65,7 +65,7 @@ class ViT(nn.Module):
     dim, heads, hidden, layers : int
         D, attention heads, MLP width, L.
     classes, in_channels : int
-        K, C.
+        Their number, C.
     position : bool
         Without it the model cannot tell where a patch came from: its logits do not change when the patches
         are shuffled.
@@ -106,7 +106,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(dim, classes)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        return self.head(self.tokens(x)[:, 0])  # (B, K): y = LN(z_L⁰), then the head (eq. 4)
+        return self.head(self.tokens(x)[:, 0])  # (B, classes): y = LN(z_L⁰), then the head (eq. 4)
 
     def tokens(self, x: Tensor) -> Tensor:
         """Return the normalised last tokens (B, 1 + N, D), class token first."""

@@ -61,14 +61,30 @@ QUESTIONS: dict[str, list[Question]] = {
         ("… 4 times the work.", False, "The tokens are 4 times as many, and each looks at 4 times as many."),
         ("… 16 times the work.", True, "4 times the queries, each with 4 times the keys."),
     ),
-    "02.7": _choice(
-        "We forget the mask of the shifted windows. Which tokens come together that should not?",
-        ("Tokens of neighbouring windows.", False, "To bring those together is the purpose of the shift."),
+    "02.7": _number(
+        "8 × 8 tokens, windows of 4 × 4, shifted by 2 in both axes. Into how many groups, which may not look "
+        "at each other, does the mask cut the bottom right window?",
+        4,
+        "It holds all four corners of the picture, and no two corners were neighbours.",
+        "The rule of the row holds down as well as across.",
+        {
+            2: "Two along each axis.",
+            1: "The roll is cyclic: what leaves on the left comes in on the right.",
+            16: "Tokens of one corner may look at each other.",
+        },
+    ),
+    "02.8": _choice(
+        "We train the digit ViT without positions. Of whole, unshuffled test digits it will name …",
         (
-            "Tokens from opposite borders of the picture.",
-            True,
-            "The roll is cyclic: what leaves on the left comes in on the right.",
+            "… one in ten: chance.",
+            False,
+            "A bag of patches still tells how much ink there is, and of what kind.",
         ),
-        ("None: the mask only saves time.", False, "The mask takes no work away; it forbids pairs."),
+        (
+            "… fewer than with positions, but far more than chance.",
+            True,
+            "Patches alone say a good deal about a digit; where they belong says the rest.",
+        ),
+        ("… as many as with positions.", False, "Then where a stroke lies would not matter for a digit."),
     ),
 }

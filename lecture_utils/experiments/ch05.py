@@ -91,6 +91,13 @@ def rate_for_light(world: World, change: str, steps: int) -> float:
     return max(scores, key=scores.__getitem__)
 
 
+def judged(model: torch.nn.Module, data: Data) -> dict[str, float]:
+    """Accuracy and expected calibration error on pictures (N, C, H, W) with labels (N,)."""
+    p = predictions(model, data[0]).softmax(1)
+    right = (p.argmax(1) == data[1]).double().mean().item()
+    return {"accuracy": right, "error": expected_calibration_error(p, data[1])}
+
+
 @claim(
     "C05.1",
     statement="A net that saw only bright scenes loses over 25 points of accuracy in the dark; photometric "
@@ -114,6 +121,7 @@ def c05_1_light(seed: int, budget: str) -> Figures:
     `won_back` is what photometric augmentation adds in the dark, minus half of `lost`. Both are means over
     the three sizes. `matrix` holds all of it for the largest: matrix[world][training light][augmentation]
     has the accuracy on bright and on dark test pictures; `by_size` the bright-trained nets at every size.
+    `error_matrix` and `error_by_size` have the expected calibration error in the same places.
     """
     steps, sizes = (200, SIZES) if budget == "full" else (60, SIZES[:2])
     out: Figures = {
@@ -121,31 +129,35 @@ def c05_1_light(seed: int, budget: str) -> Figures:
         "steps": steps,
         "exposure": {k: list(v) for k, v in EXPOSURE.items()},
     }
-    out |= {"matrix": {}, "by_size": {}, "rates": {}}
+    tables = {"accuracy": ("matrix", "by_size"), "error": ("error_matrix", "error_by_size")}
+    out |= {name: {} for pair in tables.values() for name in pair} | {"rates": {}}
     for world in WORLDS:
         tests = {
             light: pictures(world, TESTED[world.name], split="test", seed=seed, light=light)
             for light in EXPOSURE
         }
-        table: dict[tuple[str, str, int], dict[str, float]] = {}
+        table: dict[tuple[str, str, int], dict[str, dict[str, float]]] = {}
         for light, change, n in product((*EXPOSURE, "both"), LIGHT_CHANGES, sizes):
             if n == sizes[-1] or (light == "bright" and change != "geometric"):
                 rate = rate_for_light(world, change, steps)
                 data = lit(world, n, light, split="train", seed=seed)
                 model = train_classifier(world, data, LIGHT_CHANGES[change], rate, steps=steps, seed=seed)
-                table[light, change, n] = {test: accuracy(model, *tests[test]) for test in tests}
-        plain, helped = ([table["bright", change, n] for n in sizes] for change in ("none", "photometric"))
+                table[light, change, n] = {test: judged(model, tests[test]) for test in tests}
+        name = world.name
+        for figure, (matrix, by_size) in tables.items():
+            cells = {key: {test: row[test][figure] for test in row} for key, row in table.items()}
+            out[matrix][name] = {
+                light: {change: cells[light, change, sizes[-1]] for change in LIGHT_CHANGES}
+                for light in (*EXPOSURE, "both")
+            }
+            out[by_size][name] = {
+                change: {str(n): cells["bright", change, n] for n in sizes}
+                for change in ("none", "photometric")
+            }
+        plain, helped = (list(out["by_size"][name][change].values()) for change in ("none", "photometric"))
         lost = float(np.mean([row["bright"] - row["dark"] for row in plain]))
         gain = float(np.mean([h["dark"] - p["dark"] for h, p in zip(helped, plain, strict=True)]))
-        name = world.name
         out |= {f"{name}_lost": lost, f"{name}_won_back": gain - lost / 2}
-        out["matrix"][name] = {
-            light: {change: table[light, change, sizes[-1]] for change in LIGHT_CHANGES}
-            for light in (*EXPOSURE, "both")
-        }
-        out["by_size"][name] = {
-            change: {str(n): table["bright", change, n] for n in sizes} for change in ("none", "photometric")
-        }
         out["rates"][name] = {change: rate_for_light(world, change, steps) for change in LIGHT_CHANGES}
     return out
 
@@ -281,15 +293,17 @@ def scene_batches(
 
 def segmented(
     world: World, n: int, arm: str, setting: tuple[float, str], *, seed: int, steps: int, split: str
-) -> float:
-    """Train on n labelled scenes; mean IoU on 300 scenes of a split."""
+) -> dict[str, float]:
+    """Train on n labelled scenes; mean IoU and the pixels' calibration error on 300 scenes of a split."""
     (rate, jitter), classes = setting, 1 + SCENE_CLASSES[world.name]
     data, held = scenes(world, n, split="train", seed=seed), scenes(world, 300, split=split, seed=seed)
     torch.manual_seed(seed)
     model = SmallSegmenter(world.channels, classes)
     batches = scene_batches(data, arm, jitter, flip=world.name == "toy", seed=seed)  # no mirrored digits
     train(model, batches, pixel_loss, rate, steps)
-    return mean_iou(predictions(model, held.image).argmax(1), held.semantic(), classes)
+    p, truth = predictions(model, held.image).softmax(1), held.semantic()  # (N, K, H, W), (N, H, W)
+    error = expected_calibration_error(p.movedim(1, -1).flatten(0, -2), truth.flatten())
+    return {"iou": mean_iou(p.argmax(1), truth, classes), "error": error}
 
 
 # Each arm may choose between two settings: its rate, or how strongly it jitters.
@@ -304,7 +318,7 @@ CHOICES: dict[str, list[tuple[float, str]]] = {
 def best_choice(world: World, arm: str, steps: int) -> tuple[float, str]:
     """The setting with the best mean IoU on validation scenes, for the middle number of labelled scenes."""
     run = functools.partial(segmented, world, FEW[1], arm, seed=TUNING_SEED, steps=steps, split="val")
-    scores = {setting: run(setting) for setting in CHOICES[arm]}
+    scores = {setting: run(setting)["iou"] for setting in CHOICES[arm]}
     return max(scores, key=scores.__getitem__)
 
 
@@ -322,20 +336,21 @@ def c05_4_copy_paste(seed: int, budget: str) -> Figures:
 
     `gain` is copy-paste's mean IoU minus that of the better of the other two, both as means over the sizes,
     so that what jitter alone does is not credited to pasting. Toy scenes are also flipped; a mirrored digit
-    is no digit. What jitter leaves empty is grey background.
+    is no digit. What jitter leaves empty is grey background. `error` is the pixels' calibration error.
     """
     steps, sizes = (250, FEW) if budget == "full" else (40, FEW[:1])
-    out: Figures = {"sizes": list(sizes), "steps": steps, "iou": {}, "settings": {}}
+    out: Figures = {"sizes": list(sizes), "steps": steps, "iou": {}, "error": {}, "settings": {}}
     for world in WORLDS:
         settings = {arm: best_choice(world, arm, steps) for arm in CHOICES}
-        iou = {
+        held = {
             arm: [
                 segmented(world, n, arm, settings[arm], seed=seed, steps=steps, split="test") for n in sizes
             ]
             for arm in CHOICES
         }
-        means = {arm: float(np.mean(values)) for arm, values in iou.items()}
+        for figure in ("iou", "error"):
+            out[figure][world.name] = {arm: [row[figure] for row in rows] for arm, rows in held.items()}
+        means = {arm: float(np.mean(values)) for arm, values in out["iou"][world.name].items()}
         out[f"{world.name}_gain"] = means["copy-paste"] - max(means["none"], means["jitter"])
-        out["iou"][world.name] = iou
         out["settings"][world.name] = {arm: list(setting) for arm, setting in settings.items()}
     return out

@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from lecture_utils import runtime, source
+from lecture_utils import runtime, source, zoo
 from lecture_utils.experiments.record import (
     ClaimError,
     Record,
@@ -37,6 +37,7 @@ from lecture_utils.files import write_atomically
 __all__ = [
     "Claim", "ClaimError", "Record", "Rule", "claim", "derive_effect", "derive_holds", "effect_text", "find",
     "ids", "load", "records", "rule_text", "run", "show", "stale", "statements", "verdict",
+    "weights",
 ]  # fmt: skip
 
 
@@ -98,9 +99,8 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
     """
     experiment = find(id)
     item: Claim = experiment.claim  # type: ignore[attr-defined]
-    fingerprint = source.closure_hash(
-        experiment
-    )  # before the run: an edit in mid-run must not pass as measured
+    # Before the run: an edit, or new weights, in mid-run must not pass as measured.
+    fingerprint, loaded = source.closure_hash(experiment), weights(experiment)
     figures, seconds = [], 0.0
     for done, (row, took) in enumerate(_rows(item, budget, workers), start=1):
         figures.append(row)
@@ -114,6 +114,7 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
         effect=derive_effect(item.rules[0], figures), holds=all(holds(r, figures) for r in item.rules),
         device=_device(), seconds=float(f"{seconds:.3g}"), budget=budget, source_hash=fingerprint,
         torch=torch.__version__.partition("+")[0], date=datetime.now(UTC).date().isoformat(), note=item.note,
+        weights=loaded,
     )  # fmt: skip
     try:
         write_atomically(
@@ -168,17 +169,36 @@ def _device() -> str:
     return f"{device.type} ({platform.machine()}, one thread)"
 
 
+def weights(experiment: Experiment) -> dict[str, str]:
+    """Return the shipped weights that an experiment's code loads, each with the SHA-256 on its card.
+
+    Read from the calls of ``zoo.load`` in the code that it reaches: retraining weights changes no code, yet
+    what was measured with the old ones is measured no more.
+
+    Raises
+    ------
+    WeightsError
+        If a card is missing or damaged.
+    ValueError
+        If a call does not say by name what it loads.
+    """
+    names = source.names_given_to("lecture_utils.zoo.load", experiment)
+    return {name: zoo.card(name).sha256 for name in names}
+
+
 def stale(record: Record) -> str | None:
-    """Return why a record no longer belongs to the code, or None."""
+    """Return why a record no longer belongs to the code and the weights, or None."""
     try:
         experiment = find(record.id)
-    except ClaimError as error:
+        present_weights = weights(experiment)
+    except (ClaimError, zoo.WeightsError) as error:
         return str(error)
     item: Claim = experiment.claim  # type: ignore[attr-defined]
     for name, stored, present in (
         ("statement", record.statement, item.statement), ("paper", record.paper, item.paper),
         ("rule", record.rules, item.rules), ("number of seeds", len(record.figures), item.seeds),
         ("code", record.source_hash, source.closure_hash(experiment)),
+        ("set of loaded weights", record.weights, present_weights),
     ):  # fmt: skip
         if stored != present:
             return f"{record.id}: its {name} changed after it was measured: run `make claims ID={record.id}`."

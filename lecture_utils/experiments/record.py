@@ -3,7 +3,7 @@ words."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lecture_utils.experiments.rules import Rule
@@ -33,6 +33,8 @@ class Record:
         Summed over the seeds.
     source_hash : str
         Of the experiment and all package code that it reaches.
+    weights : dict of str to str
+        The shipped weights that this code loads, with the SHA-256 that each file had.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Record:
     source_hash: str
     date: str
     note: str = ""
+    weights: dict[str, str] = field(default_factory=dict)
 
     @property
     def rule(self) -> Rule:

@@ -7,7 +7,7 @@ it is asked for the weights; the tests hold the two equal.
 
 Simplified: no dropout on the attention weights.
 
-Shapes: B batch, H heads, N queries, M keys, D model width, d = D / H head width.
+Shapes: B batch, N queries, M keys, D model width, d = D / heads the width of a head.
 """
 
 import math
@@ -71,14 +71,14 @@ def check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | No
 
 
 class MultiHeadAttention(nn.Module):
-    """H attentions side by side, each on its own d = D / H wide projection (section 3.2.2).
+    """Several attentions side by side, each on its own projection of width d = D / heads (section 3.2.2).
 
     Parameters
     ----------
     dim : int
         Model width D, a multiple of `heads`.
     heads : int
-        H.
+        Their number.
     bias : bool
         Whether the four projections have one.
 
@@ -101,19 +101,19 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Attend from `x` (B, N, D) to `context` (B, M, D), to itself where none is given.
 
-        `mask` is boolean, broadcastable to (B, H, N, M), True where a query may look.
+        `mask` is boolean, broadcastable to (B, heads, N, M), True where a query may look.
         """
         query, key, value = self.project(x, context)
         check_attention(query, key, value, mask)
-        y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)  # (B, H, N, d)
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)  # (B, heads, N, d)
         return self.to_output(rearrange(y, "b h n d -> b n (h d)"))
 
     def weights(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Return each head's attention weights (B, H, N, M), for looking at."""
+        """Return each head's attention weights (B, heads, N, M), for looking at."""
         return attention(*self.project(x, context), mask)[1]
 
     def project(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries (B, H, N, d), keys and values (B, H, M, d)."""
+        """Return queries (B, heads, N, d), keys and values (B, heads, M, d)."""
         context = x if context is None else context
         projections = self.to_query(x), self.to_key(context), self.to_value(context)
         query, key, value = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projections)

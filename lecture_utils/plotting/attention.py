@@ -16,6 +16,8 @@ from .style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 if TYPE_CHECKING:
     from torch import Tensor
 
+FORBIDDEN = "#B5B5B5"  # what a mask forbids, wherever it is drawn
+
 
 def heat_maps(
     tables: Sequence[Any],
@@ -23,7 +25,7 @@ def heat_maps(
     suptitle: str = "",
     *,
     numbers: bool = False,
-    signed: bool = False,
+    signed: bool | Sequence[bool] = False,
     labels: Sequence[str] = (),
     height: float = 2.6,
     every: int = 0,
@@ -37,8 +39,8 @@ def heat_maps(
     titles : sequence of str
     suptitle : str
     numbers : bool
-        Write each value into its cell.
-    signed : bool
+        Write each value into its cell: whole numbers as they are, others with two decimals.
+    signed : bool, or one for each table
         Blue below zero, red above; else white to blue from 0 up to each table's largest value.
     labels : sequence of str
         For the rows of the first and the columns of all, where they have as many.
@@ -48,12 +50,17 @@ def heat_maps(
         Draw a line after so many rows and columns; 0 for none.
     """
     fig = Figure(figsize=(8, height), layout="constrained")
-    arrays = [to_array(table).astype(float) for table in tables]
-    axes = fig.subplots(1, len(arrays), squeeze=False)[0]
-    for k, (ax, array, title) in enumerate(zip(axes, arrays, titles, strict=True)):
+    signs = [signed] * len(tables) if isinstance(signed, bool) else signed
+    shapes = [to_array(table).shape for table in tables]
+    widths = [columns / rows for rows, columns in shapes]  # so that all are equally high
+    axes = fig.subplots(1, len(tables), squeeze=False, width_ratios=widths)[0]
+    for k, (ax, table, title, sign) in enumerate(zip(axes, tables, titles, signs, strict=True)):
+        array = to_array(table)
+        decimals = 2 if np.issubdtype(array.dtype, np.floating) else 0
+        array = array.astype(float)
         limit = max(float(np.nanmax(np.abs(array))), 1e-9)
-        low, high = (-limit, limit) if signed else (0, 1.25 * limit)
-        colours = colormaps["RdBu_r" if signed else "Blues"].with_extremes(bad="#B5B5B5")
+        low, high = (-limit, limit) if sign else (0, 1.25 * limit)
+        colours = colormaps["RdBu_r" if sign else "Blues"].with_extremes(bad=FORBIDDEN)
         ax.imshow(array, cmap=colours, vmin=low, vmax=high)
         bare(ax, title)
         for edge in range(every, max(array.shape), every) if every else ():
@@ -66,9 +73,9 @@ def heat_maps(
         ax.tick_params(length=0)
         if numbers:
             for (row, column), value in np.ndenumerate(array):
-                strong = abs(value) if signed else value
-                colour = "white" if strong > 0.85 * limit else INK
-                text = f"{value:.2f}".replace("-", "−")
+                strong = abs(value) if sign else value
+                colour = "white" if strong > (0.7 if sign else 0.85) * limit else INK
+                text = f"{value:.{decimals}f}".replace("-", "−")
                 ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     if suptitle:
         fig.suptitle(suptitle, x=0.01, ha="left", fontsize=11)
@@ -135,7 +142,7 @@ def _stack(ax: Axes, x: float, title: str, parts: list[tuple[str, str]], source:
     )
     for k, (name, colour) in enumerate(parts):
         low = 0.55 + k * step
-        centre = low + 0.5 * step - 0.05
+        centre = low + 0.5 * step - 0.07
         box = FancyBboxPatch(
             (x - 1.0, centre - 0.17),
             2.0,
@@ -148,7 +155,7 @@ def _stack(ax: Axes, x: float, title: str, parts: list[tuple[str, str]], source:
         )
         ax.add_patch(box)
         ax.text(x, centre, f"norm, {name}", fontsize=9, ha="center", va="center", zorder=4)
-        top = centre + 0.36
+        top = centre + 0.32
         ax.plot(
             [x, x + 1.35, x + 1.35, x + 0.1],
             [low - 0.06, low - 0.06, top, top],

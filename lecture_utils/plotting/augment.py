@@ -15,7 +15,9 @@ from .images import bare, boxes, image_grid, mask_overlay, panels, to_array, to_
 from .style import BLUE, INK, PALETTE, QUIET, label_palette
 
 
-def draw_annotated(ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, dashed: Any = None) -> None:
+def draw_annotated(
+    ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, dashed: Any = None, outline: bool = False
+) -> None:
     """Draw one picture with its masks, boxes and visible keypoints.
 
     Parameters
@@ -30,10 +32,18 @@ def draw_annotated(ax: Axes, sample: Any, i: int = 0, *, alpha: float = 0.5, das
         Weight of the masks' colours, 0 to 1.
     dashed : (K, 4), optional
         More boxes, drawn with broken lines.
+    outline : bool
+        Draw each mask as a line around its pixels, so that the objects keep their own colours.
     """
     picture = to_image(to_array(sample.image[i]).clip(0, 1))
     height, width = picture.shape[:2]
-    if sample.masks is not None:
+    if sample.masks is not None and outline:
+        for k, mask in enumerate(to_array(sample.masks[i])):  # (H, W)
+            if mask.any():
+                rim = np.pad(mask, 1).astype(float)  # closed where the mask touches the picture's edge
+                place = np.arange(-1, width + 1), np.arange(-1, height + 1)
+                ax.contour(*place, rim, levels=[0.5], colors=[PALETTE[k % 7]], linewidths=1.4, zorder=2.5)
+    elif sample.masks is not None:
         masks = to_array(sample.masks[i])  # (K, H, W)
         labels = (masks * np.arange(1, len(masks) + 1)[:, None, None]).max(0)
         picture = mask_overlay(picture, labels, alpha, label_palette(7))
@@ -61,8 +71,11 @@ def annotated_grid(
     *,
     dashed: Sequence[Any] | None = None,
     alpha: float = 0.5,
+    outline: bool = False,
 ) -> Figure:
-    """Draw the first picture of each sample with its annotations, in a grid; parameters as in `image_grid`.
+    """Draw the first picture of each sample with its annotations, in a grid.
+
+    Parameters as in `image_grid` and `draw_annotated`.
 
     Raises
     ------
@@ -73,7 +86,8 @@ def annotated_grid(
         raise ValueError(f"annotated_grid wants one title a sample, got {len(titles)} for {len(samples)}")
     fig, axes = panels(len(samples), columns, size, titled=True, suptitle=suptitle)
     for k, (ax, sample, title) in enumerate(zip(axes, samples, titles, strict=True)):
-        draw_annotated(ax, sample, alpha=alpha, dashed=None if dashed is None else dashed[k])
+        extra = None if dashed is None else dashed[k]
+        draw_annotated(ax, sample, alpha=alpha, dashed=extra, outline=outline)
         bare(ax, title)
     return fig
 
@@ -94,7 +108,7 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
 
 def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 7) -> Figure:
     """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
-    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.45, title)
+    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.35, title)
     for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
         draw_flow(ax, flow, step)
     return fig
@@ -128,7 +142,7 @@ def light_clouds(dark: Any, clouds: Mapping[str, tuple[Any, str]]) -> Figure:
     for k, (ax, (name, (pictures, title))) in enumerate(zip(axes, clouds.items(), strict=True)):
         for x, label, colour in ((pictures, name, PALETTE[k + 1]), (dark, "dark test scenes", INK)):
             values = to_array(x).reshape(len(x), -1)
-            ax.plot(values.mean(1), values.std(1), ".", markersize=4, alpha=0.6, label=label, color=colour)
+            ax.plot(values.mean(1), values.std(1), ".", markersize=3, label=label, color=colour)
         ax.set(xlabel="mean value of a picture", ylabel="" if k else "spread of its values", title=title)
         ax.legend(loc="upper left")
     return fig
@@ -230,9 +244,12 @@ def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], 
 
 def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Sequence[int], xlabel: str,
                 suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
-    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size."""
+    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size.
+
+    The arms are the same in every panel, so one legend below names them for all.
+    """
     rows = -(-len(panels_) // columns)
-    fig = Figure(figsize=(7.4, 0.8 + 1.7 * rows))
+    fig = Figure(figsize=(7.2, 1.0 + 1.6 * rows))
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
     for k, (ax, (title, ylabel, arms)) in enumerate(zip(axes, panels_, strict=True)):
         means = {name: (list(sizes), np.mean(values, axis=0)) for name, values in arms.items()}
@@ -242,6 +259,11 @@ def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Se
         ax.set_title(title, fontsize=10, fontweight="normal")
         ax.set_xticks(list(sizes), [str(size) for size in sizes])
         ax.minorticks_off()
+        for name in (*ax.texts, ax.get_legend()):
+            if name is not None:
+                name.remove()
+    lines, names = axes[0].get_legend_handles_labels()
+    fig.legend(lines, names, loc="outside lower center", ncols=len(names), frameon=False)
     fig.suptitle(suptitle, x=0.01, ha="left")
     return fig
 

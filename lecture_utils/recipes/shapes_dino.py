@@ -25,14 +25,14 @@ from torch import Tensor, nn
 from lecture_utils.data.portraits import portraits
 from lecture_utils.metrics.attention_iou import head_ious
 from lecture_utils.metrics.probes import knn_accuracy, linear_probe
-from lecture_utils.recipes.shapes_mae import pictures
+from lecture_utils.recipes.shapes_mae import batches
 from lecture_utils.selfsup.dino import DINO
 from lecture_utils.selfsup.small_vit import WIDTH, class_attention, features, small_vit
 from lecture_utils.selfsup.views import multi_crop
-from lecture_utils.training.loop import fit, minibatches
 from lecture_utils.training.muon import MuonAndAdamW
+from lecture_utils.training.one_cycle import one_cycle
 
-PICTURES, STEPS, BATCH, PEAK_RATE, DECAY = 16_000, 11_000, 32, 2e-3, 0.04
+STEPS, BATCH, PEAK_RATE, DECAY = 11_000, 32, 2e-3, 0.04
 GLOBAL, LOCAL, LOCAL_VIEWS = 36, 18, 2
 GLOBAL_SCALE, LOCAL_SCALE = (0.4, 1.0), (0.2, 0.5)
 TURN = 90.0
@@ -101,32 +101,18 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds (of this thread's processor time), and the mean loss of the last 50 steps.
     """
-    start = time.thread_time()
-    images, labels = pictures(PICTURES, "train", seed)
     torch.manual_seed(seed)
     model = DINO(build(), WIDTH, momentum=MOMENTUM, hidden=256, bottleneck=64, prototypes=PROTOTYPES)
     model.teacher_temperature = TEMPERATURE
     optimizer = MuonAndAdamW(model.student, model.student[0].layers, PEAK_RATE, decay=DECAY)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
     follow(model, optimizer, steps)
-    history = fit(
-        model,
-        minibatches(images, labels, batch_size=BATCH, seed=seed, augment=views),
-        loss=dino_loss_of(torch.Generator().manual_seed(seed)),
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="DINO",
-    )
-    last, seconds = history.losses[-50:], time.thread_time() - start
+    _, info = one_cycle(
+        model, batches(seed, batch_size=BATCH, augment=views), optimizer=optimizer, steps=steps,
+        loss=dino_loss_of(torch.Generator().manual_seed(seed)), warm_up=0.1, cycle_momentum=False,
+        label="DINO", clock=time.thread_time,
+    )  # fmt: skip
     encoder: nn.Module = model.teacher.get_submodule("0")
-    return encoder.eval().requires_grad_(True), {
-        "steps": steps,
-        "seconds": seconds,
-        "loss": sum(last) / len(last),
-    }
+    return encoder.eval().requires_grad_(True), info
 
 
 def foreground_iou(vit: nn.Module, seed: int = 3) -> dict[str, float]:

@@ -9,6 +9,7 @@ the layers' matrices (`training.muon`): in 100 CPU seconds it got further than A
 """
 
 import time
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,9 @@ from lecture_utils.nn.vit_start import grid_encoding
 from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
 from lecture_utils.selfsup.mae import MAE
 from lecture_utils.selfsup.small_vit import SIZE, features, small_vit
-from lecture_utils.training.loop import fit, minibatches
+from lecture_utils.training.loop import minibatches
 from lecture_utils.training.muon import MuonAndAdamW
+from lecture_utils.training.one_cycle import one_cycle
 
 PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 6000, 64, 2e-3
 WIDTH = 48  # of the decoder
@@ -48,6 +50,17 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(flip, images.flip(-1), images)
 
 
+def batches(
+    seed: int,
+    *,
+    batch_size: int = BATCH,
+    augment: Callable[[Tensor, torch.Generator], Tensor] = mirrored,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Shuffled batches (B, 3, 48, 48) of 16,000 pictures, rendered when first asked for, and labels."""
+    images, labels = pictures(PICTURES, "train", seed)
+    yield from minibatches(images, labels, batch_size=batch_size, seed=seed, augment=augment)
+
+
 def mae_loss(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
     """The model's own loss; labels are not looked at."""
     loss: Tensor = model(x)[0]
@@ -64,26 +77,13 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds (of this thread's processor time), and the mean loss of the last 50 steps.
     """
-    start = time.thread_time()
-    images, labels = pictures(PICTURES, "train", seed)
     torch.manual_seed(seed)
     model = build()
     layers = nn.ModuleList([model.encoder.layers, model.decoder])
-    optimizer = MuonAndAdamW(model, layers, PEAK_RATE)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
-    history = fit(
-        model,
-        minibatches(images, labels, batch_size=BATCH, seed=seed, augment=mirrored),
-        loss=mae_loss,
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="MAE",
-    )
-    last, seconds = history.losses[-50:], time.thread_time() - start
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+    return one_cycle(
+        model, batches(seed), loss=mae_loss, optimizer=MuonAndAdamW(model, layers, PEAK_RATE), steps=steps,
+        warm_up=0.1, cycle_momentum=False, label="MAE", clock=time.thread_time,
+    )  # fmt: skip
 
 
 def filling(model: nn.Module, images: Tensor, seed: int = 0) -> dict[str, float]:

@@ -6,18 +6,19 @@ own yes or no (a sigmoid), as several are right at once. It never sees a picture
 """
 
 import itertools
-import time
 from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from lecture_utils.backbones.resnet import BasicBlock, init_residual_, make_stage
 from lecture_utils.data import toyworld
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.checks import check_images
-from lecture_utils.training.loop import fit, predictions
+from lecture_utils.training.loop import predictions
+from lecture_utils.training.one_cycle import one_cycle
 
 SIZE, STEPS, BATCH, PEAK_RATE = 48, 2500, 48, 4e-3
 PORTION = 2400  # scenes rendered at a time
@@ -93,17 +94,13 @@ def binary_cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train on fresh pictures, 48 a step; return the model and steps, seconds, last loss."""
-    start = time.perf_counter()
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=1e-2)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
-    history = fit(
+    return one_cycle(
         model, fresh_batches(seed), loss=binary_cross_entropy, optimizer=optimizer, steps=steps,
-        schedule=rates, label="multilabel",
+        warm_up=0.15, label="multilabel",
     )  # fmt: skip
-    seconds, last = time.perf_counter() - start, history.losses[-50:]
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
@@ -111,12 +108,5 @@ def evaluate(model: nn.Module) -> dict[str, float]:
     images, present = labelled(4000, seed=0, split="test")
     scores = predictions(model, images)  # (N, 8)
     right = ((scores > 0) == (present > 0)).float().mean().item()
-    precision = [average_precision(s, p) for s, p in zip(scores.T, present.T, strict=True)]
-    return {"accuracy": right, "mean_average_precision": sum(precision) / len(precision)}
-
-
-def average_precision(scores: Tensor, present: Tensor) -> float:
-    """Mean, over the pictures that hold the class, of the precision at their rank: (N,), (N,) → 0 to 1."""
-    hits = present[scores.argsort(descending=True)] > 0  # (N,) best first
-    precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1)
-    return precision[hits].mean().item()
+    precision = average_precision_score(present.numpy(), scores.numpy(), average="macro")
+    return {"accuracy": right, "mean_average_precision": float(precision)}

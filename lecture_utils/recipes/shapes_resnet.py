@@ -6,7 +6,6 @@ schedule takes the place of 64,000 steps of SGD.
 """
 
 import itertools
-import time
 from collections.abc import Iterator
 
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 
 from lecture_utils.backbones.resnet import CifarNet
 from lecture_utils.data import toyworld
-from lecture_utils.training.loop import accuracy, fit
+from lecture_utils.training.loop import accuracy
+from lecture_utils.training.one_cycle import one_cycle
 
 SIZE, STEPS, BATCH, PEAK_RATE = 32, 2400, 64, 3e-3
 PORTION = 3200  # pictures rendered at a time: 39 MB
@@ -48,23 +48,13 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds, and the mean loss of the last 50 steps.
     """
-    start = time.perf_counter()
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-2)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
-    history = fit(
-        model,
-        fresh_batches(seed),
-        loss=smoothed_cross_entropy,
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="shapes",
-    )
-    last = history.losses[-50:]
-    seconds = time.perf_counter() - start
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+    return one_cycle(
+        model, fresh_batches(seed), loss=smoothed_cross_entropy, optimizer=optimizer, steps=steps,
+        warm_up=0.15, label="shapes",
+    )  # fmt: skip
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:

@@ -7,7 +7,6 @@ at random in training, because a generator's are softer than a renderer's.
 """
 
 import itertools
-import time
 from collections.abc import Iterator
 
 import torch
@@ -15,9 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.data import toyworld
+from lecture_utils.metrics.segmentation import confusion, iou_by_class
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.recipes.shapes_gan import SIZE, scenes
-from lecture_utils.training.loop import fit, predictions
+from lecture_utils.training.loop import predictions
+from lecture_utils.training.one_cycle import one_cycle
 
 CONCEPTS = (*toyworld.STUFF, "object")
 STEPS, BATCH, PEAK_RATE, PORTION = 2000, 32, 4e-3, 3200
@@ -94,25 +95,19 @@ def pixel_cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train on fresh pictures, 32 a step; return the model and steps, seconds, last loss."""
-    start = time.perf_counter()
     torch.manual_seed(seed)
     model = build()
     optimizer = torch.optim.Adam(model.parameters(), PEAK_RATE)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=0.15)
-    history = fit(
+    return one_cycle(
         model, fresh_batches(seed), loss=pixel_cross_entropy, optimizer=optimizer, steps=steps,
-        schedule=rates, label="segmenter",
+        warm_up=0.15, label="segmenter",
     )  # fmt: skip
-    seconds, last = time.perf_counter() - start, history.losses[-50:]
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
     """IoU of each concept over all pixels of 2,000 test pictures, and their mean."""
     images, truth = labelled(2000, seed=0, split="test")
     guess = predictions(model, images).argmax(1)  # (N, 32, 32)
-    scores = {}
-    for k, name in enumerate(CONCEPTS):
-        both, either = ((guess == k) & (truth == k)).sum(), ((guess == k) | (truth == k)).sum()
-        scores[f"iou_{name}"] = (both / either).item()
-    return {"mean_iou": sum(scores.values()) / len(scores), **scores}
+    iou = iou_by_class(confusion(guess, truth, len(CONCEPTS)))  # (K,)
+    scores = {f"iou_{name}": value for name, value in zip(CONCEPTS, iou.tolist(), strict=True)}
+    return {"mean_iou": iou.nanmean().item(), **scores}

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.data.portraits import portraits
 from lecture_utils.recipes.shapes_dino import (
@@ -21,20 +22,20 @@ from lecture_utils.recipes.shapes_dino import (
     GLOBAL,
     GLOBAL_SCALE,
     PEAK_RATE,
-    PICTURES,
     STEPS,
     TURN,
     foreground_iou,
     views,
 )
-from lecture_utils.recipes.shapes_mae import pictures
+from lecture_utils.recipes.shapes_mae import batches
 from lecture_utils.selfsup.small_vit import small_vit
 from lecture_utils.selfsup.views import crop_batch, recolour
-from lecture_utils.training.loop import accuracy, fit, minibatches
+from lecture_utils.training.loop import accuracy
 from lecture_utils.training.muon import MuonAndAdamW
+from lecture_utils.training.one_cycle import one_cycle
 
 
-def build() -> nn.Module:
+def build() -> ViT:
     """The network, untrained: (B, 3, 48, 48) in [0, 1] → scores (B, classes)."""
     return small_vit(len(toyworld.CLASSES))
 
@@ -59,25 +60,14 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds (of this thread's processor time), and the mean loss of the last 50 steps.
     """
-    start = time.thread_time()
-    images, labels = pictures(PICTURES, "train", seed)
     torch.manual_seed(seed)
     model = build()
-    optimizer = MuonAndAdamW(model, model.layers, PEAK_RATE, decay=DECAY)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
-    history = fit(
-        model,
-        minibatches(images, labels, batch_size=BATCH, seed=seed, augment=views),
+    return one_cycle(
+        model, batches(seed, batch_size=BATCH, augment=views), steps=steps,
         loss=loss_on_crops(torch.Generator().manual_seed(seed)),
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="ViT",
-    )
-    last, seconds = history.losses[-50:], time.thread_time() - start
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+        optimizer=MuonAndAdamW(model, model.layers, PEAK_RATE, decay=DECAY), warm_up=0.1,
+        cycle_momentum=False, label="ViT", clock=time.thread_time,
+    )  # fmt: skip
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:

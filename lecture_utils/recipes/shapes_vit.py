@@ -27,8 +27,9 @@ from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.nn.vit_start import start_
 from lecture_utils.recipes.shapes_resnet import SIZE, fresh_batches, smoothed_cross_entropy
-from lecture_utils.training.loop import accuracy, fit
+from lecture_utils.training.loop import accuracy
 from lecture_utils.training.muon import MuonAndAdamW
+from lecture_utils.training.one_cycle import one_cycle
 
 STEPS, PEAK_RATE, DECAY = 14_000, 2e-3, 0.05
 PATCH, DIM, HEADS, HIDDEN, LAYERS = 4, 64, 4, 128, 4
@@ -76,25 +77,13 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     info : dict
         steps, seconds (of this thread's processor time), and the mean loss of the last 50 steps.
     """
-    start = time.thread_time()
     torch.manual_seed(seed)
     model = build()
     optimizer = MuonAndAdamW(model, model.layers, PEAK_RATE, decay=DECAY)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, total_steps=steps, pct_start=0.05, cycle_momentum=False
-    )
-    history = fit(
-        model,
-        half_batches(seed),
-        loss=smoothed_cross_entropy,
-        optimizer=optimizer,
-        steps=steps,
-        schedule=rates,
-        label="shapes ViT",
-    )
-    last = history.losses[-50:]
-    seconds = time.thread_time() - start
-    return model.eval(), {"steps": steps, "seconds": seconds, "loss": sum(last) / len(last)}
+    return one_cycle(
+        model, half_batches(seed), loss=smoothed_cross_entropy, optimizer=optimizer, steps=steps,
+        warm_up=0.05, cycle_momentum=False, label="shapes ViT", clock=time.thread_time,
+    )  # fmt: skip
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:

@@ -22,15 +22,15 @@ from lecture_utils.plotting.images import bare
 from .controls import Choice, Slider
 from .shell import Widget
 
-SIZE = 260  # pixels a side: one to one in its panel
+SIZE = 240  # pixels a side: one to one in its panel
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
-    ({}, "As photographed: a mask, a box and five keypoints for each object."),
     (
         {"turn": 40},
         "Turned: masks and keypoints follow; boxes of corners (broken) are loose, those of masks tight.",
     ),
     ({"mirror": True}, "Mirrored: x becomes W − x for every pixel and for every number of the annotation."),
     ({"grow": 1.6}, "Enlarged: what leaves the picture is cut off, masks, boxes and keypoints alike."),
+    ({"light": 0.3}, "Darker: the pixels change, and no annotation does."),
     ({"lean": 30}, "Sheared: right angles are lost, straight lines stay straight."),
     (
         {"turn": -25, "grow": 0.8, "lean": -15, "mirror": True, "light": 1.4},
@@ -80,11 +80,11 @@ def bench(turn: float, grow: float, lean: float, mirror: bool, light: float) -> 
     tight, loose = boxes_from_masks(moved.masks), moved.boxes  # around the masks, around the corners
     loose = torch.where((loose - tight).abs().amax(-1, keepdim=True) > 1.5, loose, 0)  # where they differ
     after = Annotated(brightness(moved.image, light), moved.masks, tight, moved.keypoints)
-    fig = Figure(figsize=(5.5, 2.95))
+    fig = Figure(figsize=(5.1, 2.75))
     fig.set_layout_engine("none")
-    axes = [bare(fig.add_axes((left, 0.0, 2.6 / 5.5, 2.6 / 2.95))) for left in (0.005, 0.522)]
-    draw_annotated(axes[0], before, alpha=0.35)
-    draw_annotated(axes[1], after, alpha=0.35, dashed=loose[0])
+    axes = [bare(fig.add_axes((left, 0.0, 2.4 / 5.1, 2.4 / 2.75))) for left in (0.005, 0.522)]
+    draw_annotated(axes[0], before, outline=True)
+    draw_annotated(axes[1], after, dashed=loose[0], outline=True)
     axes[0].set_title("before", fontsize=10)
     axes[1].set_title("after", fontsize=10)
     return fig

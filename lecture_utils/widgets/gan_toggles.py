@@ -26,7 +26,7 @@ _TOUR = (
     ("object", "all on", "The generator as it was trained."),
     ("object", "first 4 off", "The four units that agree best with objects, switched off."),
     ("object", "all off", "All twelve."),
-    ("at random", "all off", "Twelve units drawn at random, for comparison."),
+    ("at random", "all off", "Twelve of the other units, drawn at random, for comparison."),
     ("grass", "all off", "The twelve units that agree best with grass."),
     ("sky", "all off", "And with the sky."),
 )
@@ -114,7 +114,7 @@ def before() -> tuple[Tensor, Tensor, Tensor]:
 
 @lru_cache(maxsize=8)
 def chosen(units: str) -> list[int]:
-    """Give the twelve units that agree best with a concept, or twelve at random, by number."""
+    """Give the twelve units that agree best with a concept, or twelve others than the object's at random."""
     from lecture_utils.explain.gan_dissection import dissect_generator, top_units
     from lecture_utils.recipes.shapes_segmenter import CONCEPTS
 
@@ -122,6 +122,8 @@ def chosen(units: str) -> list[int]:
     z = generator.sample(200, seed=12)
     found = dissect_generator(generator, LAYER, z, segment, CONCEPTS)
     if units == "at random":
-        order = torch.randperm(len(found.iou), generator=torch.Generator().manual_seed(0))
-        return order[: ROWS * COLUMNS].tolist()
+        best = top_units(found, "object", ROWS * COLUMNS)
+        others = [unit for unit in range(len(found.iou)) if unit not in best]  # as in claim C04.4
+        order = torch.randperm(len(others), generator=torch.Generator().manual_seed(0))
+        return [others[i] for i in order[: ROWS * COLUMNS].tolist()]
     return top_units(found, units, ROWS * COLUMNS)

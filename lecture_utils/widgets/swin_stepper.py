@@ -5,8 +5,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lecture_utils.plotting.attention import FORBIDDEN
 from lecture_utils.plotting.images import bare
-from lecture_utils.plotting.style import INK, VERMILION, label_palette
+from lecture_utils.plotting.style import INK, label_palette, rgb
 
 from .controls import Choice, Slider
 from .shell import Widget
@@ -36,7 +37,8 @@ def swin_windows(step: str = "rolled", shift: int = 2, window: int = 1) -> Figur
     Returns
     -------
     Figure
-        Left the map, coloured by the group that each token belongs to; right the mask of the chosen window.
+        Left the map, coloured by the group that each token belongs to; right the mask of the chosen window,
+        in the same colours, with what is forbidden grey.
     """
     from lecture_utils.backbones.swin import shift_mask, window_partition
     from lecture_utils.widgets.swin_stepper import SIDE, WINDOW, draw_map, draw_mask, tokens
@@ -53,22 +55,24 @@ def swin_windows(step: str = "rolled", shift: int = 2, window: int = 1) -> Figur
         first = mask[w].float().argmax(dim=1)  # the first token that each may look at names its group
         group[seen[w]] = 16 * w + first
     _, label = torch.unique(group, return_inverse=True)
-    fig = Figure(figsize=(7.2, 3.3))
+    fig = Figure(figsize=(7.2, 3.5))
     fig.set_layout_engine("none")
-    left, right = fig.add_axes((0.02, 0.03, 0.42, 0.86)), fig.add_axes((0.54, 0.03, 0.42, 0.86))
-    draw_map(bare(left), tokens(step, used), label.numpy(), seen[window - 1].tolist(), step)
-    draw_mask(bare(right), mask[window - 1].numpy(), seen[window - 1].tolist(), window)
+    left, right = fig.add_axes((0.02, 0.06, 0.41, 0.84)), fig.add_axes((0.56, 0.06, 0.41, 0.84))
+    inside = seen[window - 1].tolist()
+    draw_map(bare(left), tokens(step, used), label.numpy(), inside, step)
+    draw_mask(bare(right), mask[window - 1].numpy(), label.numpy(), inside, window)
     return fig
 
 
 def draw_map(ax: Axes, placed: np.ndarray, label: np.ndarray, inside: list[int], step: str) -> None:
-    """Draw the 8 × 8 map: numbers are tokens, colours groups; the chosen window's tokens are bold."""
-    palette = label_palette(16)
-    ax.imshow(0.45 + 0.55 * palette[label[placed] % 16])
+    """Draw the 8 × 8 map: numbers are tokens, colours groups; the chosen window's tokens stand out."""
+    chosen = np.isin(placed, inside)[..., None]
+    ax.imshow(np.where(chosen, tint(label[placed], 0.6), tint(label[placed], 0.25)))
     for (row, column), token in np.ndenumerate(placed):
-        bold = int(token) in inside
-        ax.text(column, row, str(token), ha="center", va="center", fontsize=9, color=INK,
-                fontweight="bold" if bold else "normal", alpha=1.0 if bold else 0.55)  # fmt: skip
+        weight = "bold" if int(token) in inside else "normal"
+        ax.text(
+            column, row, str(token), ha="center", va="center", fontsize=10.5, fontweight=weight, color=INK
+        )
     if step != "rolled back":
         for line in (-0.5, WINDOW - 0.5, SIDE - 0.5):
             ax.axhline(line, color=INK, linewidth=2.2)
@@ -77,20 +81,25 @@ def draw_map(ax: Axes, placed: np.ndarray, label: np.ndarray, inside: list[int],
         "rolled": "after the roll: regular windows again",
         "rolled back": "the same groups, in the image",
     }
-    ax.set_title(title.get(step, "windows of 4 × 4 tokens"), fontsize=9.5, fontweight="normal", loc="center")
+    ax.set_title(title.get(step, "windows of 4 × 4 tokens"), fontsize=10, fontweight="normal", loc="center")
 
 
-def draw_mask(ax: Axes, mask: np.ndarray, inside: list[int], window: int) -> None:
-    """Draw a window's mask (16, 16): white where a row's token may look at a column's."""
-    ax.imshow(np.where(mask[..., None], 1.0, np.array([0.84, 0.37, 0.0])))
-    for k in range(len(inside) + 1):
-        ax.axhline(k - 0.5, color="#CCCCCC", linewidth=0.5)
-        ax.axvline(k - 0.5, color="#CCCCCC", linewidth=0.5)
+def tint(label: np.ndarray, strength: float) -> np.ndarray:
+    """Give each label its colour, mixed with white: (…,) → (…, 3)."""
+    return 1 - strength * (1 - label_palette(16)[label % 16])
+
+
+def draw_mask(ax: Axes, mask: np.ndarray, label: np.ndarray, inside: list[int], window: int) -> None:
+    """Draw a window's mask (16, 16): a row's token may look where its group's colour stands, not at grey."""
+    own = tint(label[inside], 0.6)[:, None]  # (16, 1, 3)
+    ax.imshow(np.where(mask[..., None], own, np.array(rgb(FORBIDDEN))))
     for k, token in enumerate(inside):
-        ax.text(-0.8, k, str(token), ha="right", va="center", fontsize=6.5)
+        ax.text(-0.75, k, str(token), ha="right", va="center", fontsize=8)
+    ax.text(-2.6, 7.5, "who looks", ha="center", va="center", rotation=90, fontsize=9)
+    ax.text(7.5, 16.1, "at whom, in the same order", ha="center", va="center", fontsize=9)
     share = mask.mean()
-    ax.set_title(f"window {window}: {share:.0%} of the pairs are allowed", fontsize=9.5, fontweight="normal",
-                 loc="center", color=INK if share == 1 else VERMILION)  # fmt: skip
+    words = "every pair is allowed" if share == 1 else f"grey is forbidden, {share:.0%} allowed"
+    ax.set_title(f"window {window}: {words}", fontsize=10, fontweight="normal", loc="center")
 
 
 def swin_stepper() -> Widget:
@@ -110,18 +119,17 @@ def swin_stepper() -> Widget:
         },
         tour=[
             (
-                "Regular windows: 16 tokens each, all may look at each other. Nothing crosses a line.",
-                {"step": "regular windows"},
-            ),
-            (
-                "Shifted: the map is rolled up and left by 2 and cut as before. Window 1 now joins four.",
-                {},
-            ),
-            (
-                "Window 2 holds tokens from the right border and, come round, from the left: masked.",
+                "Shifted: rolled up and left by 2, cut as before. Window 2 holds tokens from the right "
+                "border and, come round, from the left. They were never neighbours: grey pairs are masked.",
                 {"window": 2},
             ),
-            ("Window 3: top and bottom rows together, and the same remedy.", {"window": 3}),
+            (
+                "Where it began: regular windows. 16 tokens each, all may look at each other; nothing "
+                "crosses a line.",
+                {"step": "regular windows"},
+            ),
+            ("The roll again. Window 1 now joins tokens of all four old windows: every pair is allowed.", {}),
+            ("Window 3: bottom and top rows together, and the same remedy.", {"window": 3}),
             ("Window 4 holds all four corners of the image: four groups.", {"window": 4}),
             (
                 "Rolled back: in the image, the groups are windows displaced by 2, cut off at the borders.",
@@ -129,5 +137,5 @@ def swin_stepper() -> Widget:
             ),
             ("A shift of 1: unequal groups.", {"step": "rolled back", "shift": 1, "window": 4}),
         ],
-        alt="Left an 8 by 8 grid of numbered tokens coloured by group, right the mask of one window.",
+        alt="Left an 8 by 8 grid of numbered tokens coloured by group; right one window's mask.",
     )

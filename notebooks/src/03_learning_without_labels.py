@@ -798,10 +798,10 @@ plotting.show(figure, "Four scenes filled in after training on hidden and on vis
 
 # %%
 # %%gpu ch03_dino_long
-from lecture_utils.recipes import shapes_dino
+from lecture_utils.recipes import shapes_dino, shapes_mae
 
 cuda, steps = runtime.device(), 20_000
-many_x, many_y = (t.to(cuda) for t in shapes_dino.pictures(100_000, "train", 1))  # bytes: 0.7 GB
+many_x, many_y = (t.to(cuda) for t in shapes_mae.pictures(100_000, "train", 1))  # bytes: 0.7 GB
 long = DINO(small_vit(), 64, momentum=0.996, hidden=512, bottleneck=128, prototypes=1024).to(cuda)
 optimizer = MuonAndAdamW(long.student, long.student[0].layers, 2e-3)
 shapes_dino.follow(long, optimizer, steps)

@@ -100,10 +100,6 @@ def test_each_runs_small(id: str) -> None:
         assert isinstance(figures[rule.figure], float)
 
 
-def test_the_ablation_was_measured_on_the_generator_that_is_shipped() -> None:
-    assert {row["generator"] for row in ledger.load("C04.4").figures} == {zoo.card("shapes_gan").sha256[:12]}
-
-
 @pytest.mark.system("S04.8")
 def test_segmenter_is_right_on_pictures_that_it_has_not_seen() -> None:
     images, truth = shapes_segmenter.labelled(40, seed=9, split="val")
@@ -125,14 +121,6 @@ def test_a_class_counts_where_a_quarter_of_an_object_shows() -> None:
     present = shapes_multilabel.classes_in(ids, seen)
     assert present.shape == (2, 8)
     assert [row.nonzero().flatten().tolist() for row in present] == [[2], [2, 7]]
-
-
-def test_average_precision_is_the_librarys() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
-    torch.manual_seed(0)
-    scores, present = torch.randn(50), (torch.rand(50) < 0.3).float()
-    wanted = metrics.average_precision_score(present, scores)
-    assert shapes_multilabel.average_precision(scores, present) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_the_segmenter_takes_other_sizes_and_rejects_odd_ones() -> None:

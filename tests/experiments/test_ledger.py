@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import experiments, runtime
+from lecture_utils import experiments, runtime, zoo
 from lecture_utils.experiments import ledger
 from lecture_utils.experiments.card import claim_panel
 from lecture_utils.experiments.ledger import ClaimError, Record, Rule, claim
@@ -222,6 +222,43 @@ def test_an_edit_of_a_function_that_the_experiment_calls_makes_it_stale(chapter:
     assert "code changed" in str(ledger.stale(made))
     (chapter / "code" / "ch97.py").write_text(CODE.replace("def effect_of", "# A comment.\ndef effect_of"))
     assert ledger.stale(made) is None
+
+
+LOADING = CODE.replace("import torch\n", "import torch\nfrom lecture_utils import zoo\n").replace(
+    "return 1.0 + 0.1 * seed", "return 1.0 + 0.1 * seed if seed >= 0 else zoo.load('toy_net')"
+)
+
+
+def card_of(chapter: Path, sha256: str) -> Path:
+    """Write the card of weights `toy_net`, which need not lie there: a ledger reads only the card."""
+    path = chapter / "assets" / "weights" / "toy_net.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    card = zoo.Card("toy_net", "toy_net", 0, 1, "cpu", 1.0, {}, sha256, "2")
+    path.write_text(json.dumps(dataclasses.asdict(card)))
+    return path
+
+
+def test_other_weights_make_it_stale_although_no_code_changed(chapter: Path) -> None:
+    (chapter / "code" / "ch97.py").write_text(LOADING)
+    card = card_of(chapter, "a" * 64)
+    made = ledger.run("C97.1")
+    assert made.weights == {"toy_net": "a" * 64} and ledger.load("C97.1") == made
+    assert ledger.run("C97.2").weights == {}, "it does not reach the loading function"
+    assert ledger.stale(made) is None
+    card_of(chapter, "b" * 64)
+    assert "loaded weights changed" in str(ledger.stale(made))
+    card.unlink()
+    assert "no weights 'toy_net'" in str(ledger.stale(made))
+    with pytest.raises(zoo.WeightsError, match="toy_net"):
+        ledger.run("C97.1")
+
+
+def test_a_record_that_names_no_weights_is_stale_where_the_code_loads_some(chapter: Path) -> None:
+    made = ledger.run("C97.1")
+    card_of(chapter, "a" * 64)
+    (chapter / "code" / "ch97.py").write_text(LOADING)
+    current = dataclasses.replace(made, source_hash=ledger.source.closure_hash(ledger.find("C97.1")))
+    assert "loaded weights changed" in str(ledger.stale(current))
 
 
 def test_a_claim_that_is_gone_is_stale() -> None:

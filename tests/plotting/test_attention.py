@@ -15,9 +15,16 @@ def test_each_number_stands_in_its_cell() -> None:
     np.testing.assert_array_equal(np.asarray(ax.images[0].get_array()), table.numpy())
 
 
+def test_whole_numbers_are_written_whole() -> None:
+    ax = heat_maps([torch.tensor([[12, 0], [-3, 24]])], ["t"], numbers=True).axes[0]
+    assert [t.get_text() for t in ax.texts] == ["12", "0", "−3", "24"]
+
+
 def test_signed_tables_are_white_at_zero() -> None:
-    image = heat_maps([torch.tensor([[0.0, 3.0], [-1.0, 2.0]])], ["t"], signed=True).axes[0].images[0]
-    assert image.get_clim() == (-3, 3)
+    table = torch.tensor([[0.0, 3.0], [-1.0, 2.0]])
+    assert heat_maps([table], ["t"], signed=True).axes[0].images[0].get_clim() == (-3, 3)
+    some = heat_maps([table, table], ["s", "t"], signed=(True, False)).axes
+    assert [ax.images[0].get_clim() for ax in some] == [(-3, 3), (0, 3.75)]
 
 
 def test_the_layer_diagram_names_all_five_parts() -> None:

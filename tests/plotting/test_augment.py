@@ -61,6 +61,18 @@ def test_masks_colour_their_pixels_and_no_others():
     assert np.array_equal(changed, masks[0, 1]) and not ax.patches
 
 
+def test_an_outline_leaves_the_picture_as_it_is_and_runs_around_each_mask():
+    masks = np.zeros((1, 2, 20, 30), bool)
+    masks[0, 1, 5:9, 6:12] = True
+    masks[0, 0, 15:, 25:] = True  # touches the lower right corner of the picture
+    ax = axes()
+    draw_annotated(ax, annotated(masks=masks, boxes=None, keypoints=None), outline=True)
+    assert np.allclose(np.asarray(ax.images[0].get_array()), 0.5)
+    spans = sorted(np.concatenate([p.vertices for p in c.get_paths()]).T.tolist() for c in ax.collections)
+    ends = [[min(x), max(x), min(y), max(y)] for x, y in spans]
+    assert ends == [[5.5, 11.5, 4.5, 8.5], [24.5, 29.5, 14.5, 19.5]]
+
+
 def test_one_title_a_sample():
     figure = annotated_grid([annotated(), annotated(masks=None)], ["a", "b"], 2, 1.0)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b"]
@@ -156,6 +168,8 @@ def test_claims_of_mixing_become_four_panels_of_means():
     fig = size_curves(parts, (100, 1000), "pictures", "title")
     assert fig.axes[0].lines[0].get_xydata().tolist() == [[100.0, 0.1], [1000.0, 0.5]]
     assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "pictures", "pictures"]
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["no mixing", "mixup"]
+    assert not any(ax.texts or ax.get_legend() for ax in fig.axes)  # named once, below all panels
 
 
 def test_dots_lie_where_both_say():

@@ -64,3 +64,5 @@ def test_units_that_are_on_change_nothing_and_units_that_are_off_do():
     assert len(before()[1]) == PICTURES
     units = chosen("object")
     assert len(set(units)) == ROWS * COLUMNS and max(units) < zoo.load("shapes_gan").widths[1]
+    others = chosen("at random")
+    assert len(set(others)) == ROWS * COLUMNS and not set(units) & set(others)

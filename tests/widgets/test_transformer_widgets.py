@@ -51,19 +51,42 @@ def test_the_learned_start_is_a_grid() -> None:
     assert alike[4, 3] > alike[6, 3]
 
 
+def placed_at(shift: int) -> list[int]:
+    """The 64 tokens in reading order after the roll."""
+    return torch.arange(64).reshape(8, 8).roll((-shift, -shift), dims=(0, 1)).flatten().tolist()
+
+
+def numbered(shift: int, window: int) -> list[int]:
+    """The tokens of a window (from 1) after the roll."""
+    rolled = torch.tensor(placed_at(shift)).reshape(1, 8, 8, 1)
+    return window_partition(rolled, 4)[window - 1, :, 0].tolist()
+
+
 @pytest.mark.parametrize("shift", [1, 2, 3])
 @pytest.mark.parametrize("window", [1, 2, 3, 4])
 def test_the_stepper_draws_swins_mask(shift: int, window: int) -> None:
     fig = swin_stepper.swin_windows("rolled", shift, window)
     mask = shift_mask(8, 8, 4, shift)[window - 1].numpy()
-    np.testing.assert_array_equal(drawn(fig.axes[1]).min(2) == 1, mask)  # white where a pair is allowed
-    numbers = torch.arange(64).reshape(1, 8, 8, 1).roll((-shift, -shift), dims=(1, 2))
-    inside = window_partition(numbers, 4)[window - 1, :, 0].tolist()
+    colours = drawn(fig.axes[1])  # (16, 16, 3)
+    np.testing.assert_array_equal(np.ptp(colours, axis=2) > 0, mask)  # grey where a pair is forbidden
+    on_the_map = {placed: drawn(fig.axes[0])[divmod(k, 8)] for k, placed in enumerate(placed_at(shift))}
+    for row, token in enumerate(numbered(shift, window)):  # and in the token's own colour where it is allowed
+        np.testing.assert_allclose(
+            colours[row][mask[row]], on_the_map[token][None].repeat(mask[row].sum(), 0)
+        )
+    inside = numbered(shift, window)
     bold = {int(t.get_text()) for t in fig.axes[0].texts if t.get_fontweight() == "bold"}
     assert bold == set(inside)
-    assert [int(t.get_text()) for t in fig.axes[1].texts] == inside
+    assert [int(t.get_text()) for t in fig.axes[1].texts if t.get_text().isdigit()] == inside
 
 
 def test_without_a_shift_every_pair_of_a_window_is_allowed() -> None:
-    assert drawn(swin_stepper.swin_windows("regular windows").axes[1]).min() == 1
-    assert drawn(swin_stepper.swin_windows("rolled", 0, 4).axes[1]).min() == 1
+    for fig in (swin_stepper.swin_windows("regular windows"), swin_stepper.swin_windows("rolled", 0, 4)):
+        assert np.ptp(drawn(fig.axes[1]), axis=2).min() > 0, "no grey"
+        assert "every pair is allowed" in fig.axes[1].get_title(loc="center")
+
+
+def test_the_tour_opens_where_a_mask_is_seen() -> None:
+    widget = swin_stepper.swin_stepper()
+    fig = swin_stepper.swin_windows(**widget.values(**widget.tour[0][1]))
+    assert np.ptp(drawn(fig.axes[1]), axis=2).min() == 0
