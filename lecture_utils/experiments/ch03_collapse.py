@@ -80,7 +80,7 @@ def collapse_run(
 
     first, second = view(held), view(held)
     model = tiny_dino(centring=centring, sharpening=sharpening)
-    optimizer = MuonAndAdamW(model.student, model.student[0].layers, RATE)
+    optimizer = MuonAndAdamW(model.student, model.student[0].layers, RATE)  # type: ignore[arg-type]
     curves: dict[str, list[float]] = {"steps": [], "entropy": [], "divergence": [], "usage": []}
     for step in range(steps + 1):
         if step % every == 0:

@@ -104,7 +104,7 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     torch.manual_seed(seed)
     model = DINO(build(), WIDTH, momentum=MOMENTUM, hidden=256, bottleneck=64, prototypes=PROTOTYPES)
     model.teacher_temperature = TEMPERATURE
-    optimizer = MuonAndAdamW(model.student, model.student[0].layers, PEAK_RATE, decay=DECAY)
+    optimizer = MuonAndAdamW(model.student, model.student[0].layers, PEAK_RATE, decay=DECAY)  # type: ignore[arg-type]
     follow(model, optimizer, steps)
     _, info = one_cycle(
         model, batches(seed, batch_size=BATCH, augment=views), optimizer=optimizer, steps=steps,
