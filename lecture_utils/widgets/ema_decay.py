@@ -53,7 +53,7 @@ def decay(momentum: float = 0.9, path: str = DESCENT) -> Figure:
 
     fast = fast_weight(path)
     slow = average_of(fast, momentum)
-    fig = Figure(figsize=(7.0, 2.7))
+    fig = Figure(figsize=(6.4, 2.5))
     fig.set_layout_engine("none")
     left, right = fig.add_axes((0.06, 0.17, 0.50, 0.66)), fig.add_axes((0.66, 0.17, 0.31, 0.66))
     left.plot(fast, color=PALETTE[4], linewidth=1.1, label="fast")
