@@ -1,6 +1,8 @@
 """Portraits: toy-world pictures of one object that fills a good part of the frame, as in ImageNet.
 
-What the models of chapter 03 learn from and are judged on.
+What the models of chapter 03 learn from and are judged on. All stand on sand and none has a pattern: two
+crops of a picture are most easily told from other pictures by their ground or pattern, and a network that
+learns without labels takes the easy way. Shape, size, colour, place, turn, horizon, sky and light vary.
 """
 
 from typing import NamedTuple
@@ -8,6 +10,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lecture_utils.data import toyworld
+from lecture_utils.data.toyworld import Scenes
 
 
 class Portraits(NamedTuple):
@@ -23,14 +26,26 @@ class Portraits(NamedTuple):
     outline: Tensor
 
 
-def portraits(n: int, *, split: str = "train", seed: int = 0, size: int = 48) -> Portraits:
-    """Render n pictures of `size` pixels a side; scene i of a seed and split is the same whatever n.
+def portrait_scenes(n: int, *, split: str = "train", seed: int = 0) -> Scenes:
+    """Draw the scenes of `portraits`, for whoever wants to know more of them than the label.
 
-    Objects are drawn 2.2 to 3 m away, 0.68 to 0.9 m in radius: most are 40 to 65 % as wide as the picture.
-    Parameters are those of `toyworld.sample_scenes`, which raises ValueError where they are wrong.
+    Objects are plain, on sand, 2.2 to 3 m away, 0.68 to 0.9 m in radius: most are 40 to 65 % as wide as the
+    picture. Parameters are those of `toyworld.sample_scenes`, which raises ValueError where they are wrong.
     """
-    scenes = toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=1, size=(0.45, 0.6), distance=(2.2, 3.0)
+    return toyworld.sample_scenes(
+        n,
+        seed=seed,
+        split=split,
+        objects=1,
+        size=(0.45, 0.6),
+        distance=(2.2, 3.0),
+        grounds=("sand",),
+        materials=("plain",),
     )
+
+
+def portraits(n: int, *, split: str = "train", seed: int = 0, size: int = 48) -> Portraits:
+    """Render n pictures of `size` pixels a side; scene i of a seed and split is the same whatever n."""
+    scenes = portrait_scenes(n, split=split, seed=seed)
     sample = toyworld.render(scenes, size, only=("image", "class_id", "instance"))
     return Portraits(sample.image, sample.class_id[:, 0], sample.instance > 0)

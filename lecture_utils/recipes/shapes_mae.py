@@ -4,10 +4,12 @@ K. He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022: 75 
 loss on the normalised pixels of hidden patches. A second, small loss teaches the mean and spread of each
 patch, so that predictions can be shown as pictures with nothing borrowed from the truth.
 
-16,000 pictures of one object, without labels, mirrored at random (the paper crops and mirrors).
+16,000 pictures of one object, without labels, mirrored at random (the paper crops and mirrors). Muon moves
+the layers' matrices (`training.muon`): in 100 CPU seconds it got further than AdamW, 21.4 against 21.1 dB.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +17,24 @@ from torch import Tensor, nn
 from lecture_utils.data.portraits import portraits
 from lecture_utils.metrics.probes import linear_probe
 from lecture_utils.metrics.psnr import psnr
+from lecture_utils.nn.vit_start import grid_encoding
 from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
 from lecture_utils.selfsup.mae import MAE
-from lecture_utils.selfsup.small_vit import features, small_vit
+from lecture_utils.selfsup.small_vit import SIZE, features, small_vit
 from lecture_utils.training.loop import minibatches
+from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
-PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 3600, 64, 2e-3
+PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 6000, 64, 2e-3
+WIDTH = 48  # of the decoder
 
 
-def build() -> nn.Module:
-    """The auto-encoder, untrained; its encoder is `small_vit`."""
-    return MAE(small_vit(), width=48, heads=4, layers=2, moments=10.0)
+def build() -> MAE:
+    """The auto-encoder, untrained: `small_vit`, and a decoder whose positions start as sines and cosines."""
+    model = MAE(small_vit(), width=WIDTH, heads=4, layers=2, moments=10.0)
+    with torch.no_grad():
+        model.position[0, 1:] = 0.5 * grid_encoding(SIZE // model.patch, WIDTH)
+    return model
 
 
 def pictures(n: int, split: str, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -42,10 +50,15 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(flip, images.flip(-1), images)
 
 
-def batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled, mirrored batches (B, 3, 48, 48) of 16,000 pictures, rendered when the first is asked for."""
+def batches(
+    seed: int,
+    *,
+    batch_size: int = BATCH,
+    augment: Callable[[Tensor, torch.Generator], Tensor] = mirrored,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Shuffled batches (B, 3, 48, 48) of 16,000 pictures, rendered when first asked for, and labels."""
     images, labels = pictures(PICTURES, "train", seed)
-    yield from minibatches(images, labels, batch_size=BATCH, seed=seed, augment=mirrored)
+    yield from minibatches(images, labels, batch_size=batch_size, seed=seed, augment=augment)
 
 
 def mae_loss(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
@@ -62,14 +75,14 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     model : nn.Module
         In evaluation mode.
     info : dict
-        steps, seconds, and the mean loss of the last 50 steps.
+        steps, seconds (of this thread's processor time), and the mean loss of the last 50 steps.
     """
     torch.manual_seed(seed)
     model = build()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.95), weight_decay=0.05)
+    layers = nn.ModuleList([model.encoder.layers, model.decoder])
     return one_cycle(
-        model, batches(seed), loss=mae_loss, optimizer=optimizer, steps=steps, warm_up=0.1,
-        cycle_momentum=False, label="MAE",
+        model, batches(seed), loss=mae_loss, optimizer=MuonAndAdamW(model, layers, PEAK_RATE), steps=steps,
+        warm_up=0.1, cycle_momentum=False, label="MAE", clock=time.thread_time,
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ M. Caron et al., "Emerging Properties in Self-Supervised Vision Transformers", I
 ("multi-crop"); colours as in J.-B. Grill et al., "Bootstrap Your Own Latent", NeurIPS 2020, appendix B
 (jitter, grey, blur, solarise).
 
-Simplified: the hue turns in the YIQ plane; blur is a 3 × 3 kernel; all is done a batch at a time in torch.
+Added: crops may be turned. Simplified: the hue turns in the YIQ plane; blur is a 3 × 3 kernel; all is done a
+batch at a time in torch.
 
 Shapes: B batch, C = 3 channels, H and W height and width.
 """
@@ -21,7 +22,12 @@ _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.
 
 
 def crop_batch(
-    images: Tensor, size: int, scale: tuple[float, float], *, generator: torch.Generator | None = None
+    images: Tensor,
+    size: int,
+    scale: tuple[float, float],
+    *,
+    turn: float = 0.0,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Cut one random square out of each image, sized `scale` of its area, mirrored at random.
 
@@ -33,11 +39,13 @@ def crop_batch(
         Side of the crops in pixels.
     scale : (float, float)
         Smallest and largest share of the area.
+    turn : float
+        Largest turn of the square either way, in degrees. DINO does not turn its crops.
 
     Returns
     -------
     Tensor
-        (B, C, size, size), bilinear.
+        (B, C, size, size), bilinear; what a turned square has outside the image is mirrored at its edge.
     """
     batch = len(images)
     low, high = scale
@@ -45,8 +53,10 @@ def crop_batch(
     side = share.sqrt()  # of the image's side, which spans [-1, 1]
     centre = (torch.rand(batch, 2, generator=generator) * 2 - 1) * (1 - side)[:, None]
     mirror = torch.where(torch.rand(batch, generator=generator) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(batch, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = side * mirror, side, centre
+    angle = math.radians(turn) * (torch.rand(batch, generator=generator) * 2 - 1)
+    cos, sin = side * angle.cos(), side * angle.sin()
+    theta = torch.stack([mirror * cos, -sin, centre[:, 0], mirror * sin, cos, centre[:, 1]], dim=1)
+    theta = theta.reshape(batch, 2, 3)  # where in the image each place of the crop comes from
     grid = F.affine_grid(theta.to(images), [batch, images.shape[1], size, size], align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
@@ -132,6 +142,7 @@ def multi_crop(
     local_views: int = 4,
     global_scale: tuple[float, float] = (0.4, 1.0),
     local_scale: tuple[float, float] = (0.05, 0.4),
+    turn: float = 0.0,
     colours: Mapping[str, float] | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
@@ -147,6 +158,8 @@ def multi_crop(
         Number of small crops.
     global_scale, local_scale : (float, float)
         Smallest and largest share of the area.
+    turn : float
+        Of `crop_batch`, in degrees.
     colours : mapping, optional
         Settings of `recolour` other than its defaults.
 
@@ -157,7 +170,7 @@ def multi_crop(
     """
 
     def view(size: int, scale: tuple[float, float]) -> Tensor:
-        crop = crop_batch(images, size, scale, generator=generator)
+        crop = crop_batch(images, size, scale, turn=turn, generator=generator)
         return recolour(crop, **(colours or {}), generator=generator)
 
     large = [view(global_size, global_scale) for _ in range(2)]

@@ -27,6 +27,19 @@ def test_crops_cover_the_share_they_were_asked_for() -> None:
     torch.testing.assert_close(spread, torch.full((50,), 1.0), atol=0.05, rtol=0)  # half of 2, less a pixel
 
 
+def test_a_turned_crop_is_turned_and_a_disc_is_not() -> None:
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 65), torch.linspace(-1, 1, 65), indexing="ij")
+    disc, slope = torch.exp(-4 * (x**2 + y**2)), 0.5 + x / 2
+    images = torch.stack([disc, slope])[:, None].repeat(20, 1, 1, 1)
+    crops = crop_batch(images, 65, (1.0, 1.0), turn=90, generator=torch.Generator().manual_seed(0))
+    assert (crops[::2, 0, 8:-8, 8:-8] - disc[8:-8, 8:-8]).abs().max() < 0.02
+    inner = crops[1::2, 0, 20:45, 20:45]  # a plane, whose slope keeps its size and turns its direction
+    down, right = inner.diff(dim=1).mean((1, 2)) * 64, inner.diff(dim=2).mean((1, 2)) * 64
+    torch.testing.assert_close(torch.hypot(down, right), torch.ones(20), atol=0.02, rtol=0)
+    angles = torch.atan2(down, right.abs()).abs().rad2deg()
+    assert angles.max() > 60 and angles.min() < 30
+
+
 def test_multi_crop_gives_two_large_and_several_small_views() -> None:
     large, small = multi_crop(torch.rand(3, 3, 32, 32), global_size=32, local_size=16, local_views=5)
     assert [v.shape for v in large] == [(3, 3, 32, 32)] * 2

@@ -1,0 +1,133 @@
+"""The arms of chapter 03's claims, and the ways to judge an encoder: machinery of `experiments.ch03`.
+
+Shapes: N pictures, B batch, D = 64 features, K classes.
+"""
+
+import functools
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lecture_utils import zoo
+from lecture_utils.backbones.vit import ViT
+from lecture_utils.data import toyworld
+from lecture_utils.data.portraits import Portraits, portraits
+from lecture_utils.metrics.attention_iou import head_ious
+from lecture_utils.metrics.probes import knn_accuracy, linear_probe
+from lecture_utils.selfsup.mae import MAE
+from lecture_utils.selfsup.small_vit import (
+    POOLS,
+    SIZE,
+    MeanClassifier,
+    class_attention,
+    features,
+    small_vit,
+)
+from lecture_utils.training.loop import accuracy, fit, minibatches
+from lecture_utils.training.muon import MuonAndAdamW
+
+Data = tuple[Tensor, Tensor]  # images (N, 3, H, W) in [0, 1], labels (N,)
+CLASSES = len(toyworld.CLASSES)
+TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
+FIRST_SEED = 100  # the pre-training pictures are those of seed 0: seeds from here on draw others
+ARMS = ("MAE", "DINO", "supervised", "from scratch")
+COUNTS = (40, 160, 640)  # labels: 5, 20 and 80 a class
+RATES, TUNING_STEPS = (5e-4, 2e-3), 400
+NEIGHBOURS = (1, 5, 20)
+
+
+def encoder(arm: str) -> ViT:
+    """The shipped encoder of an arm, or an untrained one from torch's present seed."""
+    if arm == "from scratch":
+        return small_vit().eval()
+    model = zoo.load({"MAE": "shapes_mae", "DINO": "shapes_dino", "supervised": "shapes_supervised_vit"}[arm])
+    vit = model.encoder if isinstance(model, MAE) else model
+    assert isinstance(vit, ViT)
+    return vit
+
+
+def drawn(n: int, split: str, seed: int) -> Portraits:
+    """Labelled pictures that no pre-training has seen."""
+    return portraits(n, split=split, seed=FIRST_SEED + seed)
+
+
+def labelled(n: int, split: str, seed: int) -> Data:
+    """`drawn`, without the outlines."""
+    return drawn(n, split, seed)[:2]
+
+
+def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each picture (B, C, H, W) with probability one half."""
+    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(flip, images.flip(-1), images)
+
+
+def encoder_seconds(ratios: tuple[float, ...], *, repeats: int, batch: int, seed: int) -> dict[float, float]:
+    """Median CPU seconds of the encoder's forward and backward pass at each masking ratio, taken in turns."""
+    torch.manual_seed(seed)
+    model, images = MAE(small_vit()), torch.rand(batch, 3, SIZE, SIZE)
+    taken: dict[float, list[float]] = {ratio: [] for ratio in ratios}
+    for turn in range(repeats + 2):  # the first two turns warm up
+        for ratio in ratios:
+            model.ratio = ratio
+            start = time.process_time()
+            model.encode(images)[0].sum().backward()
+            if turn >= 2:
+                taken[ratio].append(time.process_time() - start)
+    return {ratio: float(np.median(values)) for ratio, values in taken.items()}
+
+
+def fine_tune(arm: str, data: Data, rate: float, *, steps: int, seed: int) -> MeanClassifier:
+    """Train an arm's encoder and a new linear layer on few labels: Muon and AdamW, cosine, mirroring."""
+    torch.manual_seed(seed)
+    model = MeanClassifier(encoder(arm), CLASSES)
+    optimizer = MuonAndAdamW(model, model.encoder.layers, rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
+    )
+    fit(
+        model,
+        minibatches(*data, batch_size=32, seed=seed, augment=mirrored),
+        loss=lambda m, x, y: F.cross_entropy(m(x), y),
+        optimizer=optimizer,
+        steps=steps,
+        schedule=schedule,
+        progress=False,
+    )
+    return model
+
+
+@functools.lru_cache
+def best_rate(arm: str, steps: int) -> float:
+    """The rate with the best validation accuracy at 160 labels, on a seed that is not measured."""
+    data, val = labelled(COUNTS[1], "train", TUNING_SEED), labelled(500, "val", TUNING_SEED)
+    scores = {
+        rate: accuracy(fine_tune(arm, data, rate, steps=steps, seed=TUNING_SEED), *val) for rate in RATES
+    }
+    return max(scores, key=scores.__getitem__)
+
+
+def neighbours(train: Data, val: Data, test: Data) -> tuple[float, float]:
+    """k-NN accuracy on (validation, test) with the k that is best on validation; features (N, D)."""
+    k = max(NEIGHBOURS, key=lambda k: knn_accuracy(*train, *val, k=k))
+    return knn_accuracy(*train, *val, k=k), knn_accuracy(*train, *test, k=k)
+
+
+def frozen(arm: str, data: list[Portraits]) -> dict[str, float]:
+    """Test accuracy of k-NN and a linear probe on frozen features, pooled as is best on validation."""
+    vit = encoder(arm)
+    knn, linear = [], []
+    for pool in POOLS:
+        train, val, test = ((features(vit, some.image, pool), some.label) for some in data)
+        knn.append(neighbours(train, val, test))
+        linear.append(linear_probe(train, val, test))
+    return {"knn": max(knn)[1], "linear": max(linear)[1]}
+
+
+def best_head_iou(vit: ViT, val: Portraits, test: Portraits) -> float:
+    """Test IoU of the head that is best on validation; 60 % of the attention's mass is kept."""
+    ious = [head_ious(class_attention(vit, some.image), some.outline) for some in (val, test)]
+    return ious[1][int(ious[0].argmax())].item()
