@@ -40,6 +40,30 @@ def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], 
     return fig
 
 
+def light_rows(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Tell claim C05.1's bright-trained nets by size: "accuracy (calibration error)", means over the seeds.
+
+    Parameters
+    ----------
+    seeds : sequence of the claim's figures
+        With "by_size" and "error_by_size": {world: {augmentation: {size: {test light: number}}}}.
+    worlds : dict of world to its name in the table
+
+    Returns
+    -------
+    list of (world's name, augmentation, test light, one text a size)
+    """
+    rows = []
+    for world, name in worlds.items():
+        for arm, test in (("none", "bright"), ("none", "dark"), ("photometric", "dark")):
+            right, off = (
+                np.mean([[each[test] for each in s[key][world][arm].values()] for s in seeds], axis=0)
+                for key in ("by_size", "error_by_size")
+            )
+            rows.append((name, arm, test, *(f"{a:.0%} ({e:.2f})" for a, e in zip(right, off, strict=True))))
+    return rows
+
+
 def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Sequence[int], xlabel: str,
                 suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
     """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size.
@@ -85,12 +109,12 @@ def mixing_panels(
 
 
 def iou_panels(
-    seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str]
+    seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], key: str = "iou", label: str = "mean IoU"
 ) -> list[tuple[str, str, dict[str, Any]]]:
-    """Arrange claim C05.4 for `size_curves`: a panel a world, its arms in the order of the record."""
+    """Arrange a figure of claim C05.4 for `size_curves`: a panel a world, its arms as in the record."""
     return [
-        (title, "mean IoU",
-         {arm: [row["iou"][world][arm] for row in seeds] for arm in seeds[0]["iou"][world]})
+        (title, label,
+         {arm: [row[key][world][arm] for row in seeds] for arm in seeds[0][key][world]})
         for world, title in worlds.items()
     ]  # fmt: skip
 

@@ -688,29 +688,23 @@ for title, p, which in (("Successes: surest mistakes of noon, all right now", be
 
 # %% tags=["claim:C05.1"]
 from lecture_utils.experiments import ledger
-from lecture_utils.plotting.augment_claims import (iou_panels, light_matrix, mixing_panels, paired_gains,
-                                                   size_curves)
+from lecture_utils.plotting.augment_claims import (iou_panels, light_matrix, light_rows, mixing_panels,
+                                                   paired_gains, size_curves)
 
 ledger.show("C05.1")
 worlds = {"toy": "toy world", "digits": "digits"}
 title = "After bright training, photometric augmentation helps in the dark"
 figure = light_matrix([row["matrix"] for row in ledger.load("C05.1").figures], worlds, title)
 plotting.show(figure, "Accuracy by training light and augmentation, in bright and in dark test pictures.")
-rows = []
-for world, label in worlds.items():
-    for arm, test in (("none", "bright"), ("none", "dark"), ("photometric", "dark")):
-        right, off = (np.array([[seed[kind][world][arm][size][test] for size in ("100", "320", "1000")]
-                                for seed in ledger.load("C05.1").figures]).mean(0)
-                      for kind in ("by_size", "error_by_size"))
-        rows.append((label, arm, test, *(f"{a:.0%} ({e:.2f})" for a, e in zip(right, off, strict=True))))
+rows = light_rows(ledger.load("C05.1").figures, worlds)
 plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "100", "320", "1,000"],
                     caption="Accuracy, and in brackets the calibration error")
 
 # %% [markdown]
-# **How to read it.** *Holds.* Trained in the light, the toy net is at chance (1 of 8) in the dark, and the digits lose 40 points. Photometric augmentation of the same bright pictures more than doubles the toy accuracy in the dark and brings the digits back almost whole. The claim's "half" is a mean over 100, 320 and 1,000 pictures, while the matrix shows 1,000 only, where the toy net lost 55 points and won back 16. On the toy world that mean is only just above half (by 1.3 points), and it comes from the small sizes. The geometric rows show that not any augmentation will do: the belief must be the one that the test
+# **How to read it.** *Holds.* Trained in the light, the toy net is at chance (1 of 8) in the dark, and the digits lose 40 points. Photometric augmentation of the same bright pictures more than doubles the toy accuracy in the dark and brings the digits back almost whole. The claim's "half" is a mean over three sizes, while the matrix shows 1,000 pictures only, where the toy net lost 55 points and won back 16. On the toy world that mean is just above half (by 1.3 points), thanks to the small sizes. The geometric rows show that not any augmentation will do: the belief must be the one that the test
 # needs. Now look at the *bright* column: on the toy world the light costs about 30 points there. The nets had 200 steps, and whoever must learn all lights in 200 steps learns each less well; even the nets that saw both lights pay. In section 12 we paid next to nothing, since that network knew its shapes already.
 #
-# In brackets stands the calibration error. In the dark the plain toy net is wrong *and* sure, 30 points off and more; augmented it is 10 to 11 off. The digits get their accuracy back and keep their error: right 98 times in 100 and 16 points off can only be doubt without need.
+# The calibration errors: in the dark the plain toy net is wrong *and* sure, 30 points off and more; augmented, 10 to 11. The digits' accuracy comes back, their error stays: right 98 times in 100 and 16 points off is needless doubt.
 #
 # ### C05.2 · mixup, and C05.3 · CutMix, with few pictures
 # Accuracy and calibration error at 100, 320 and 1,000 training pictures. Both claims share the arm without mixing.
@@ -746,9 +740,8 @@ figure = size_curves(parts, seeds[0]["sizes"], "labelled scenes", title)
 plotting.show(figure, "Mean IoU against labelled scenes: without augmentation, with jitter, with copy-paste.")
 rows = paired_gains(parts, "copy-paste")
 plotting.show_table(rows, ["", "gain in mean IoU, seed by seed", *(f"{n} scenes" for n in seeds[0]["sizes"])])
-off = {(world, arm): np.mean([seed["error"][world][arm] for seed in seeds], axis=0)
-       for world in worlds for arm in ("none", "jitter", "copy-paste")}
-rows = [(worlds[world], arm, *(f"{e:.2f}" for e in errors)) for (world, arm), errors in off.items()]
+rows = [(world, arm, *(f"{e:.2f}" for e in np.mean(errors, axis=0)))
+        for world, _, arms in iou_panels(seeds, worlds, "error") for arm, errors in arms.items()]
 plotting.show_table(rows, ["", "calibration error of the pixels", *map(str, seeds[0]["sizes"])])
 
 # %% [markdown]

@@ -19,6 +19,7 @@ from lecture_utils.plotting.augment import (
 from lecture_utils.plotting.augment_claims import (
     iou_panels,
     light_matrix,
+    light_rows,
     mixing_panels,
     paired_gains,
     size_curves,
@@ -189,3 +190,14 @@ def test_gains_are_taken_seed_by_seed_with_their_t_interval():
     assert parts == [("T", "mean IoU", {"none": [[0.1], [0.5], [0.9]], "paste": [[0.2], [0.62], [0.98]]})]
     # differences 0.10, 0.12, 0.08: mean 0.1, deviation 0.02, t(2) = 4.303: half = 4.303 · 0.02 / √3
     assert paired_gains(parts, "paste") == [("T", "paste − none", "+0.100 ± 0.050")]
+
+
+def test_light_rows_tell_means_over_seeds_by_size():
+    def seed(right, off):
+        table = {arm: {"100": {"bright": 0.9, "dark": right}} for arm in ("none", "photometric")}
+        error = {arm: {"100": {"bright": 0.0, "dark": off}} for arm in ("none", "photometric")}
+        return {"by_size": {"toy": table}, "error_by_size": {"toy": error}}
+
+    rows = light_rows([seed(0.2, 0.1), seed(0.4, 0.3)], {"toy": "toy world"})
+    assert rows[1] == ("toy world", "none", "dark", "30% (0.20)")
+    assert [row[2] for row in rows] == ["bright", "dark", "dark"]
