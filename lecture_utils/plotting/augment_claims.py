@@ -143,3 +143,12 @@ def paired_gains(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], arm: str
                 values = (f"{m:+.3f} ± {h:.3f}" for m, h in zip(gain.mean(0), half, strict=True))
                 rows.append((title, f"{arm} − {other}", *values))
     return rows
+
+
+def pixel_errors(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Tell claim C05.4's calibration error of the pixels: (world's title, arm, one mean a size)."""
+    return [
+        (title, arm, *(f"{error:.2f}" for error in np.mean(errors, axis=0)))
+        for title, _, arms in iou_panels(seeds, worlds, "error")
+        for arm, errors in arms.items()
+    ]

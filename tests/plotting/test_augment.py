@@ -22,6 +22,7 @@ from lecture_utils.plotting.augment_claims import (
     light_rows,
     mixing_panels,
     paired_gains,
+    pixel_errors,
     size_curves,
 )
 
@@ -201,3 +202,9 @@ def test_light_rows_tell_means_over_seeds_by_size():
     rows = light_rows([seed(0.2, 0.1), seed(0.4, 0.3)], {"toy": "toy world"})
     assert rows[1] == ("toy world", "none", "dark", "30% (0.20)")
     assert [row[2] for row in rows] == ["bright", "dark", "dark"]
+
+
+def test_pixel_errors_are_means_over_seeds():
+    seeds = [{"error": {"toy": {"none": [0.1, 0.5], "jitter": [0.2, 0.3]}}}] * 2
+    want = [("toy world", "none", "0.10", "0.50"), ("toy world", "jitter", "0.20", "0.30")]
+    assert pixel_errors(seeds, {"toy": "toy world"}) == want
