@@ -30,7 +30,7 @@ def test_fine_tuning_is_the_same_for_the_same_seed_and_moves_the_encoder() -> No
     )
     for (name, a), b in zip(first.named_parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b), name
-    third = ch03_arms.fine_tune("from scratch", data, setting, steps=4, seed=5)
+    third = ch03_arms.fine_tune("from scratch", data, (1e-3, "mean"), steps=4, seed=5)
     assert not torch.equal(third.encoder.class_token, first.encoder.class_token) or not torch.equal(
         third.encoder.embed.projection.weight, first.encoder.embed.projection.weight
     )
