@@ -585,7 +585,7 @@ figure.set_size_inches(7, 2.8)
 plotting.show(figure, "The encoder's time as a share of its full time, measured twice and counted.")
 
 # %% [markdown]
-# **How to read it.** The rule asked for 2.5, and three and a half came out, where counting says four and a half. About half of the gap is the patch embedding, which is done for all 64 patches before any is dropped; the rest is what does not shrink with the tokens, such as the cost of starting each operation. The paper gives 2.8 to 4.1 for whole training steps, decoder included (their table 2).
+# **How to read it.** The rule asked for 2.5, and 3.4 came out, where counting says 4.5. About half of the gap is the patch embedding, which is done for all 64 patches before any is dropped; the rest is what does not shrink with the tokens, such as the cost of starting each operation. The paper gives 2.8 to 4.1 for whole training steps, decoder included (their table 2).
 #
 # ### C03.2 · Pre-training helps when labels are few
 # The same network, fine-tuned as a whole on 40, 160 and 640 labelled pictures: from random weights, and from the shipped MAE's encoder. Equal steps, and for each its better of two learning rates.
@@ -604,7 +604,7 @@ figure.set_size_inches(7, 2.8)
 plotting.show(figure, "Accuracy against the number of labels, for MAE and from scratch.")
 
 # %% [markdown]
-# **How to read it.** It holds for the mean of the three counts, as the rule asks, and the curves say more. With 160 and 640 labels the start that has filled in pictures is far ahead on every seed. With 40, five a class, it is no help: neither arm gets far from a guess. Both have equal steps, and each its best of two rates and two features to classify (class token or mean patch). Whether more steps would close the gap was not measured.
+# **How to read it.** It holds for the mean of the three counts, as the rule asks, and the curves say more. With 160 and 640 labels the start that has filled in pictures is far ahead on every seed. With 40, five a class, it is a little ahead on four seeds of five, and neither arm gets far from a guess. Both have equal steps, and each its best of two rates and two features to classify (class token or mean patch). Whether more steps would close the gap was not measured.
 #
 # ### C03.3 · DINO's features know the shapes
 # k-NN with 2,000 labelled pictures; the number of neighbours, and whether to use the class token or the mean of the patches, is chosen for each on other pictures.
