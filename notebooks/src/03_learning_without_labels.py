@@ -446,7 +446,7 @@ chosen = unseen[:3]
 (new, mask), (old, _) = (net.eval().reconstruct(chosen, generator=fixed()) for net in (tuned, mae))
 rows = {"seen": list(map(hide_patches, chosen, mask)), "shipped\nweights": old.clamp(0, 1),
         f"{steps} steps\nlater": new.clamp(0, 1), "the truth": chosen}
-figure = picture_rows(rows, suptitle="Photographs that it never saw")
+figure = picture_rows(rows, size=1.0, suptitle="Photographs that it never saw")
 plotting.show(figure, "Three crops of photographs: hidden, filled in before and after training on, true.")
 card = zoo.card("shapes_mae").metrics
 print(f"on rendered scenes: MAE {card['psnr']:.1f} dB, interpolation {card['psnr_linear']:.1f} dB")
@@ -532,21 +532,20 @@ from lecture_utils.selfsup.fills import hidden_pixels
 filled, mask = mae.reconstruct(images[:300], generator=fixed())
 scores = psnr(filled.clamp(0, 1), images[:300], hidden_pixels(mask, 6, 48, 48))
 order = scores.argsort()
-for title, chosen in (("Successes: least error", order.flip(0)[:5]), ("Failures: most error", order[:5])):
+for title, chosen in (("Successes: least error", order.flip(0)[:4]), ("Failures: most error", order[:4])):
     rows = {"seen": [hide_patches(images[k], mask[k]) for k in chosen],
             "filled in": filled[chosen].clamp(0, 1),
             "the truth": images[chosen]}
     figure = picture_rows(rows, [f"{scores[k]:.1f} dB" for k in chosen],
                           suptitle=f"MAE. {title} in the hidden patches")
-    plotting.show(figure, f"Five scenes: hidden, filled in with the score above, true. {title}.")
+    plotting.show(figure, f"Four scenes: hidden, filled in with the score above, true. {title}.")
 predict("03.9")
 
 # %%
 from lecture_utils.metrics.attention_iou import head_masks, intersection_over_union
 
 attention = class_attention(dino, images).mean(1, keepdim=True)  # (600, 1, 64)
-# of the patches that hold 60 % of it
-ious = intersection_over_union(head_masks(attention, 48)[:, 0], outlines)
+ious = intersection_over_union(head_masks(attention, 48)[:, 0], outlines)  # patches with 60 % of it
 order = ious.argsort(descending=True).tolist()
 rows = {f"best:\n> {ious[order[6]]:.2f}": order[:6], f"worst:\n< {ious[order[-7]]:.2f}": order[-6:]}
 title = f"DINO's attention: the best and the worst of 600 (mean IoU {ious.mean():.2f})"
@@ -742,8 +741,7 @@ for step in range(tiny.STEPS + 1):
 # %%
 # Not compared: the last digits of a training differ between processors.
 steps, panels = runs["both"]["steps"], {}
-for kind, label in (("usage", "of the mean answer"),
-                    ("entropy", "of each answer, mean")):
+for kind, label in (("usage", "of the mean answer"), ("entropy", "of each answer, mean")):
     panels[label] = {"stop-gradient": (steps, runs["both"][kind]),
                      "without": (steps, [row[kind] for row in leaky])}
 figure = charts.curve_panels(panels,
@@ -785,7 +783,7 @@ for name, kind in (("hidden", MAE), ("visible", Visible)):
 # Not compared: the last digits of a training differ between processors.
 plotting.show_table(rows, ["loss on", "pixels + 10 × (mean, spread), last 20 steps", "PSNR of gaps (dB)"])
 rows = {"seen": list(map(hide_patches, images[:3], mask)), **shown, "the truth": images[:3]}
-figure = picture_rows(rows, suptitle="The lower loss is the useless one")
+figure = picture_rows(rows, size=1.0, suptitle="The lower loss is the useless one")
 plotting.show(figure, "Three scenes filled in after training on hidden and on visible patches.")
 
 # %% [markdown]
