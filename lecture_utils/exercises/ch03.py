@@ -163,7 +163,7 @@ def loss_and_gradients(
     student, teacher = student.clone().requires_grad_(), teacher.clone().requires_grad_()
     loss = answer(student, teacher, centre)
     if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
-        return loss  # the comparison will say what is wrong with it
+        return {"loss": loss}  # the comparison will say what is wrong with it
     loss.backward()
     both = (x.grad if x.grad is not None else torch.zeros_like(x) for x in (student, teacher))
     return dict(

@@ -52,8 +52,8 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "About 75 %.",
             True,
-            "Then most hidden patches have no visible neighbours to copy from. He et al. found 75 % best for "
-            "images.",
+            "Then a hidden patch has about two visible ones among its eight neighbours: its rim does not "
+            "tell what it holds. He et al. found 75 % good for images.",
         ),
         ("99 %.", False, "Too little is left to tell what is there at all: try it in the widget."),
     ),
@@ -78,7 +78,7 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "Say the same about every picture.",
             True,
-            "That is collapse. Everything in DINO beyond agreement itself is there to make it costly.",
+            "That is collapse. Centring, sharpening and the slow teacher are there to make it costly.",
         ),
         (
             "Say something different about every picture.",
@@ -110,7 +110,7 @@ QUESTIONS: dict[str, list[Question]] = {
         (
             "That stars look more like crosses than like discs.",
             True,
-            "Hinton et al. call this dark knowledge. A temperature above 1 lifts it into view.",
+            "Hinton has called this dark knowledge. A temperature above 1 lifts it into view.",
         ),
         ("That this label is wrong in 0.4 % of cases.", False, "The teacher was not asked about the label."),
     ),

@@ -5,6 +5,7 @@ Shapes: N pictures, B batch, D = 64 features, K classes.
 
 import functools
 import time
+from itertools import product
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from lecture_utils.selfsup.mae import MAE
 from lecture_utils.selfsup.small_vit import (
     POOLS,
     SIZE,
-    MeanClassifier,
+    PooledClassifier,
     class_attention,
     features,
     small_vit,
@@ -36,6 +37,7 @@ FIRST_SEED = 100  # the pre-training pictures are those of seed 0: seeds from he
 ARMS = ("MAE", "DINO", "supervised", "from scratch")
 COUNTS = (40, 160, 640)  # labels: 5, 20 and 80 a class
 RATES, TUNING_STEPS = (5e-4, 2e-3), 400
+Setting = tuple[float, str]  # learning rate and pool
 NEIGHBOURS = (1, 5, 20)
 
 
@@ -80,10 +82,11 @@ def encoder_seconds(ratios: tuple[float, ...], *, repeats: int, batch: int, seed
     return {ratio: float(np.median(values)) for ratio, values in taken.items()}
 
 
-def fine_tune(arm: str, data: Data, rate: float, *, steps: int, seed: int) -> MeanClassifier:
+def fine_tune(arm: str, data: Data, setting: Setting, *, steps: int, seed: int) -> PooledClassifier:
     """Train an arm's encoder and a new linear layer on few labels: Muon and AdamW, cosine, mirroring."""
+    rate, pool = setting
     torch.manual_seed(seed)
-    model = MeanClassifier(encoder(arm), CLASSES)
+    model = PooledClassifier(encoder(arm), CLASSES, pool)
     optimizer = MuonAndAdamW(model, model.encoder.layers, rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
@@ -101,11 +104,12 @@ def fine_tune(arm: str, data: Data, rate: float, *, steps: int, seed: int) -> Me
 
 
 @functools.lru_cache
-def best_rate(arm: str, steps: int) -> float:
-    """The rate with the best validation accuracy at 160 labels, on a seed that is not measured."""
+def best_setting(arm: str, steps: int) -> Setting:
+    """Rate and pool with the best validation accuracy at 160 labels, on a seed that is not measured."""
     data, val = labelled(COUNTS[1], "train", TUNING_SEED), labelled(500, "val", TUNING_SEED)
     scores = {
-        rate: accuracy(fine_tune(arm, data, rate, steps=steps, seed=TUNING_SEED), *val) for rate in RATES
+        setting: accuracy(fine_tune(arm, data, setting, steps=steps, seed=TUNING_SEED), *val)
+        for setting in product(RATES, POOLS)
     }
     return max(scores, key=scores.__getitem__)
 

@@ -5,6 +5,7 @@ Shapes: N pictures, B batch, K classes.
 
 import functools
 from collections.abc import Callable
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,17 @@ from lecture_utils.experiments.ch03_arms import CLASSES, TUNING_SEED, labelled
 from lecture_utils.selfsup.distillation import distillation_loss
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
-LABELS, SOFT, DECAY = 400, 0.9, 1e-2
-RATES = (1e-2, 3e-2)
-#: Four trials for either arm: rate, and what else it has to choose.
+LABELS, SOFT = 400, 0.9
+DECAYS = (1e-2, 1e-1)
+#: Eight trials for either arm: both choose rate and weight decay, the distilled one a temperature as well.
 TRIALS = {
-    "alone": tuple({"rate": rate, "decay": decay} for rate in RATES for decay in (1e-2, 1e-1)),
-    "distilled": tuple({"rate": rate, "temperature": t} for rate in RATES for t in (2.0, 4.0)),
+    "alone": tuple(
+        {"rate": rate, "decay": decay} for rate, decay in product((3e-3, 1e-2, 3e-2, 1e-1), DECAYS)
+    ),
+    "distilled": tuple(
+        {"rate": rate, "decay": decay, "temperature": t}
+        for rate, decay, t in product((1e-2, 3e-2), DECAYS, (2.0, 4.0))
+    ),
 }
 
 
@@ -45,7 +51,7 @@ def student_loss(temperature: float | None) -> Callable[[nn.Module, Tensor, Tens
 
 
 def train_student(
-    *, rate: float, decay: float = DECAY, temperature: float | None = None, steps: int, seed: int
+    *, rate: float, decay: float, temperature: float | None = None, steps: int, seed: int
 ) -> nn.Module:
     """Train a student on 400 labelled pictures: alone, or with the teacher's answers to the same pictures."""
     images, labels = labelled(LABELS, "train", seed)

@@ -5,7 +5,7 @@ from statistics import mean
 from lecture_utils.experiments import ledger
 from lecture_utils.experiments.ch03_arms import ARMS
 
-COLUMNS = ("encoder", "k-NN", "linear probe", "fine-tuned, 160 labels", "attention IoU")
+COLUMNS = ("encoder", "k-NN, 2,000 labels", "linear probe, 2,000", "fine-tuned, 160", "attention IoU")
 
 
 def comparison() -> list[list[str | float]]:

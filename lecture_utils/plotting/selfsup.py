@@ -116,7 +116,7 @@ def mae_steps(image: Any, mask: Any, restore: Any, filled: Any, title: str = "")
     fig.set_layout_engine("none")
     low, wide = 0.12, 0.2
     tall = wide * 8 / 2.55
-    boxes = [(0.005, "1  cut, hide"), (0.435, "4  put back in order"), (0.795, "6  predicted pixels")]
+    boxes = [(0.005, "1  cut, hide"), (0.435, "4  put back in order"), (0.795, "6  gaps filled in")]
     third = hide_patches(picture, hidden, TOKEN)
     for (left, name), shown in zip(
         boxes, (hide_patches(picture, hidden), third, to_image(filled)), strict=True

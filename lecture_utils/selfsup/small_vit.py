@@ -54,10 +54,20 @@ def features(vit: ViT, images: Tensor, pool: str = "class", *, batch_size: int =
     ValueError
         For a pool other than "class" and "mean".
     """
+    return torch.cat([pooled(vit.tokens(part), pool) for part in images.split(batch_size)])
+
+
+def pooled(tokens: Tensor, pool: str) -> Tensor:
+    """Make one vector of a ViT's tokens (B, 1 + N, D), the class token first: (B, D).
+
+    Raises
+    ------
+    ValueError
+        For a pool other than "class" and "mean".
+    """
     if pool not in POOLS:
         raise ValueError(f"features: got pool {pool!r}, want one of {', '.join(POOLS)}")
-    tokens = (vit.tokens(part) for part in images.split(batch_size))  # (b, 1 + N, D) each
-    return torch.cat([t[:, 0] if pool == "class" else t[:, 1:].mean(dim=1) for t in tokens])
+    return tokens[:, 0] if pool == "class" else tokens[:, 1:].mean(dim=1)
 
 
 @torch.inference_mode()
@@ -66,13 +76,13 @@ def class_attention(vit: ViT, images: Tensor) -> Tensor:
     return vit.attention_maps(images)[-1, :, :, 0, 1:]
 
 
-class MeanClassifier(nn.Module):
-    """A linear layer on the mean of a ViT's patch tokens: what fine-tuning trains, encoder included."""
+class PooledClassifier(nn.Module):
+    """A linear layer on a ViT's class token or mean patch token: fine-tuning trains it and the encoder."""
 
-    def __init__(self, encoder: ViT, classes: int) -> None:
+    def __init__(self, encoder: ViT, classes: int, pool: str = "mean") -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.pool = encoder, pool
         self.head = nn.Linear(encoder.norm.normalized_shape[0], classes)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, 3, H, W)
-        return self.head(self.encoder.tokens(x)[:, 1:].mean(dim=1))  # (B, classes)
+        return self.head(pooled(self.encoder.tokens(x), self.pool))  # (B, classes)

@@ -11,6 +11,7 @@ from .shell import Widget
 SCENES, SEED = 8, 5
 MEAN, OUTLINE = "mean of the heads", "#D55E00"
 HEADS = (MEAN, *(f"head {k + 1}" for k in range(4)))
+BEST = {"DINO": "head 2", "MAE": "head 3", "supervised": "head 1"}  # by IoU with the object; a test compares
 LEARNED = {
     "DINO, no labels": "shapes_dino",
     "MAE, no labels": "shapes_mae",
@@ -106,14 +107,17 @@ def dino_attention() -> Widget:
             "network": Choice(list(LEARNED)),
         },
         tour=[
-            ("DINO. Bright patches are looked at. Orange: the object's true outline, never shown to it.", {}),
-            ("DINO's best head: much of the scene, and some of the object.", {"head": "head 1"}),
-            ("The MAE's best head on the same scene.", {"network": "MAE, no labels", "head": "head 1"}),
-            ("Another head of the MAE looks elsewhere.", {"network": "MAE, no labels", "head": "head 2"}),
-            ("The network that had labels, best head.", {"network": "supervised", "head": "head 4"}),
-            ("Another scene: DINO's best head.", {"scene": 4, "head": "head 1"}),
-            ("The same: the MAE's.", {"scene": 4, "network": "MAE, no labels", "head": "head 1"}),
+            ("DINO, the mean of its heads. Orange: the object's true outline, never shown to it.", {}),
+            ("Another scene, DINO's best head: the middle of the object.",
+             {"scene": 2, "head": BEST["DINO"]}),
+            ("The MAE's best head on the same scene.",
+             {"scene": 2, "network": "MAE, no labels", "head": BEST["MAE"]}),
+            ("Another head of the MAE looks at a corner and at the sand.",
+             {"scene": 2, "network": "MAE, no labels", "head": "head 2"}),
+            ("The network that had labels, best head: a corner most of all.",
+             {"scene": 2, "network": "supervised", "head": BEST["supervised"]}),
+            ("A third scene: DINO's best head.", {"scene": 4, "head": BEST["DINO"]}),
         ],
         alt="A small scene, the same scene lit where the class token looks, and the patches with most of its "
         "attention against the object's outline.",
-    )
+    )  # fmt: skip

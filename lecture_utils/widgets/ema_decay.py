@@ -63,13 +63,15 @@ def decay(momentum: float = 0.9, path: str = DESCENT) -> Figure:
     left.legend(loc="lower right", ncols=2, fontsize=8.5)
     late = [np.sqrt(((w[-200:] - 1) ** 2).mean()) for w in (fast, slow)]
     left.set_title(
-        f"distance from 1 in the last 200: {late[0]:.2f} → {late[1]:.2f}", fontsize=9.5, loc="left"
+        f"momentum {momentum:g}: distance from 1 at the end {late[0]:.2f} → {late[1]:.2f}",
+        fontsize=9.5,
+        loc="left",
     )
     ages = np.arange(100)
     right.fill_between(ages, (1 - momentum) * momentum**ages, step="post", color=PALETTE[5], alpha=0.75)
     right.set(xlabel="updates ago", xlim=(0, 100), ylim=(0, None))
     half = 1 if momentum < 0.5 else int(np.ceil(np.log(0.5) / np.log(momentum)))
-    right.set_title(f"half of the average: last {half}", fontsize=9.5, loc="left", color=INK)
+    right.set_title(f"half its weight: the last {half}", fontsize=9.5, loc="left", color=INK)
     return fig
 
 
@@ -88,7 +90,7 @@ def ema_decay() -> Widget:
             "path": Choice([DESCENT, JUMP]),
         },
         tour=[
-            ("Momentum 0.9: the last 7 updates make half of it; much of the noise is gone.",
+            ("Momentum 0.9: the last 7 updates make half of it; some of the noise is gone.",
              {"momentum": 0.9}),
             ("0: the average is the fast weight itself.", {"momentum": 0.0}),
             ("0.98: smoother than the fast weight, and still near the goal.", {"momentum": 0.98}),

@@ -95,8 +95,8 @@ def masking_slider() -> Widget:
             "draw": Slider(1, 20, 1, 1, label="random choice"),
         },
         tour=[
-            ("25 % hidden: most gaps have neighbours to copy from.", {"hidden": 25}),
             ("75 % hidden, as in its training.", {"hidden": 75}),
+            ("25 %: gaps have neighbours to copy from, but it never saw so many tokens.", {"hidden": 25}),
             ("75 % again, other patches: another guess from other evidence.", {"hidden": 75, "draw": 2}),
             ("85 % hidden: what the object is becomes a matter of luck.", {"hidden": 85}),
             ("95 % hidden: it falls back on what pictures are like on the whole.", {"hidden": 95}),

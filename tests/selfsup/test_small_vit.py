@@ -7,7 +7,7 @@ from lecture_utils.selfsup.small_vit import (
     HEADS,
     SIZE,
     WIDTH,
-    MeanClassifier,
+    PooledClassifier,
     class_attention,
     features,
     small_vit,
@@ -43,8 +43,10 @@ def test_attention_of_the_class_token_sums_to_less_than_one() -> None:
 
 
 def test_classifier_trains_encoder_and_head() -> None:
-    model = MeanClassifier(small_vit(), 8)
-    model(torch.rand(2, 3, SIZE, SIZE)).sum().backward()
+    model = PooledClassifier(small_vit(), 8)
+    x = torch.rand(2, 3, SIZE, SIZE)
+    torch.testing.assert_close(model(x), model.head(features(model.encoder, x, "mean").clone()))
+    model(x).sum().backward()
     assert model.head.weight.grad is not None and model.encoder.embed.projection.weight.grad is not None
 
 

@@ -52,3 +52,16 @@ def test_the_viewer_keeps_the_share_and_measures_the_overlap():
     iou = (mask & truth[2]).sum() / (mask | truth[2]).sum()
     title = look(3, MEAN, 60).axes[2].get_title(loc="left")
     assert float(title.split()[-1]) == pytest.approx(iou.item(), abs=0.006)
+
+
+def test_the_tour_s_best_heads_are_the_best() -> None:
+    from lecture_utils.data.portraits import portraits
+    from lecture_utils.metrics.attention_iou import head_ious
+    from lecture_utils.selfsup.small_vit import class_attention
+    from lecture_utils.widgets.dino_attention import BEST, LEARNED, network
+
+    some = portraits(200, split="val", seed=3)
+    for name, head in BEST.items():
+        weights = next(weights for label, weights in LEARNED.items() if label.startswith(name))
+        ious = head_ious(class_attention(network(weights), some.image), some.outline)
+        assert head == f"head {int(ious.argmax()) + 1}", name
