@@ -63,7 +63,7 @@ def decay(momentum: float = 0.9, path: str = DESCENT) -> Figure:
     left.legend(loc="lower right", ncols=2, fontsize=8.5)
     late = [np.sqrt(((w[-200:] - 1) ** 2).mean()) for w in (fast, slow)]
     left.set_title(
-        f"momentum {momentum:g}: distance from 1 at the end {late[0]:.2f} → {late[1]:.2f}",
+        f"momentum {momentum:g}: mean error {late[0]:.2f} → {late[1]:.2f}",
         fontsize=9.5,
         loc="left",
     )

@@ -557,7 +557,7 @@ present(dino_attention.dino_attention())
 
 # %% [markdown]
 # ### Why these failures?
-# All of the MAE's successes are pink. Pink is nearest to the colour of sand, so that even a wrong outline costs little: a warning about PSNR. It fails on strong colours where the hidden part does not follow from what is in sight: the arms of a cross, the corner of a triangle. It then paints a blob of the right colour, the mean of all that might be there, because that is what a squared error rewards. DINO's attention fails otherwise. In its worst cases it does look at the object, or at its rim, but only at a corner, a hole or an edge: at what tells this shape from others, not at all of it. The **IoU** counts all of it: the area that two regions share over the area that they cover together, here of the object and of the fewest patches that hold 60 % of the attention.
+# All of the MAE's successes are pink. Pink is nearest to the colour of sand, so that even a wrong outline costs little: a warning about PSNR. It fails on strong colours where the hidden part does not follow from what is in sight: the arms of a cross, the corner of a square. It then paints a blob of the right colour, the mean of all that might be there, because that is what a squared error rewards. DINO's attention fails otherwise. In its worst cases it does look at the object, or at its rim, but only at a corner, a hole or an edge: at what tells this shape from others, not at all of it. The **IoU** counts all of it: the area that two regions share over the area that they cover together, here of the object and of the fewest patches that hold 60 % of the attention.
 #
 # ## 12 · Claims, measured
 #
