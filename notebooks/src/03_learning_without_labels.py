@@ -678,7 +678,7 @@ sizes = seeds[0]["parameters"]
 print(f"{sizes['student']:,} parameters against the teacher's {sizes['teacher']:,}")
 best = seeds[0]["trials"]["distilled"]["temperature"]  # what the trials chose
 shares = [(logits / t).softmax(1).gather(1, labels[:, None]).mean() for t in (1, best)]
-print(f"the teacher gives the right class {shares[0]:.0%} at T = 1, {shares[1]:.0%} at the chosen T = {best:g}")
+print(f"the teacher gives the right class {shares[0]:.0%} at T = 1, {shares[1]:.0%} at the chosen {best:g}")
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*: the teacher's opinions help two students and hurt three, and the interval holds zero. The last line has a likely part of the reason. This teacher hardly doubts: at $T = 1$ its opinion *is* the label, so there is little in it that the label does not say. A first measurement with another teacher, which had been trained with label smoothing, came out the same (the note); such teachers are known to teach badly (Müller et al. 2019). Beyer et al. (2022) find that distillation pays when teacher and student see the same *augmented* pictures for a very long time. None of this was tested here; further exercise 5 is.
@@ -745,7 +745,7 @@ for kind, label in (("usage", "of the mean answer"), ("entropy", "of each answer
     panels[label] = {"stop-gradient": (steps, runs["both"][kind]),
                      "without": (steps, [row[kind] for row in leaky])}
 figure = charts.curve_panels(panels,
-                             "Entropy / ln K: without the stop-gradient all pictures get one answer at a time")
+                             "Entropy / ln K: without the stop-gradient all pictures get the same answer")
 plotting.show(figure, "Two entropies over the steps, with the stop-gradient and without it.")
 
 # %% [markdown]
