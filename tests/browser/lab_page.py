@@ -1,6 +1,8 @@
 """What a person does with a notebook in JupyterLab, done through its page."""
 
+import json
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,15 @@ class Lab:
         """Return where a notebook opens."""
         return f"{self.url}/lab/tree/{notebook}?token={self.token}&reset"
 
+    def end_kernels(self) -> None:
+        """Shut down every kernel, so that one chapter's memory is not held while the next one runs."""
+        kernels = f"{self.url}/api/kernels"
+        with urllib.request.urlopen(f"{kernels}?token={self.token}", timeout=30) as answer:
+            listed = json.load(answer)
+        for kernel in listed:
+            ask = urllib.request.Request(f"{kernels}/{kernel['id']}?token={self.token}", method="DELETE")
+            urllib.request.urlopen(ask, timeout=60).close()
+
 
 class LabPage:
     """A notebook open in JupyterLab."""
@@ -31,6 +42,7 @@ class LabPage:
         page.goto(lab.address(f"{name}.ipynb"))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=90_000)
+        page.wait_for_timeout(2000)  # idle is shown before the page is connected to its kernel
 
     def until(self, what: str, ready: Callable[[], Any], seconds: float) -> Any:
         """Wait for a true value and return it; fail with what was waited for."""
@@ -42,12 +54,27 @@ class LabPage:
         raise AssertionError(f"waited {seconds:.0f} s in vain until {what}")
 
     def restart_and_run_all(self, seconds: float) -> None:
-        """Choose Run > Restart Kernel and Run All Cells…, confirm, and wait until all have run."""
-        self.page.locator(".lm-MenuBar-item", has_text="Run").first.click()
-        self.page.locator(".lm-Menu-item", has_text="Restart Kernel and Run All Cells").click()
-        self.page.locator(".jp-Dialog .jp-mod-accept").click()
-        self.until("the cells are cleared", lambda: "[*]:" in self.prompts(), 90)
+        """Choose Run > Restart Kernel and Run All Cells…, confirm, and wait until all have run.
+
+        JupyterLab can lose what it sends to a kernel that is only just back: then every cell waits for ever,
+        the kernel is idle, and a person would choose it again. So do we, once.
+        """
+        for last in (False, True):
+            self.page.locator(".lm-MenuBar-item", has_text="Run").first.click()
+            self.page.locator(".lm-Menu-item", has_text="Restart Kernel and Run All Cells").click()
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+            self.until("the cells are cleared", lambda: "[*]:" in self.prompts(), 90)
+            try:
+                self.until("the first cell has run", self.begun, 90)
+                break
+            except AssertionError:
+                if last:
+                    raise
         self.until("all cells have run", self.all_done, seconds)
+
+    def begun(self) -> bool:
+        """Whether a cell has its number."""
+        return any(prompt not in ("[*]:", "[ ]:") for prompt in self.prompts())
 
     def prompts(self) -> list[str]:
         """Return the prompts of the cells that have code, such as "[3]:"."""

@@ -27,6 +27,7 @@ def chapter(request: pytest.FixtureRequest, lab: Lab, browser: Any) -> Iterator[
     opened.restart_and_run_all(seconds=900)
     yield opened
     page.close()
+    lab.end_kernels()
 
 
 def shot(chapter: LabPage, what: str) -> Path:
