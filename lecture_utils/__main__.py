@@ -22,7 +22,7 @@ def fail(error: Exception) -> NoReturn:
 @app.command()
 def doctor() -> None:
     """Say what this machine has for the course, and what to do about each problem."""
-    from lecture_utils import doctor as examination
+    from lecture_utils.kernel import doctor as examination
 
     raise typer.Exit(examination.report(examination.examine()))
 
@@ -68,7 +68,7 @@ def weights(
 @app.command()
 def progress() -> None:
     """Show which exercises are done."""
-    from lecture_utils.exercises.progress import progress as table
+    from lecture_utils.exercises.table import progress as table
 
     typer.echo(str(table()))
 

@@ -2,12 +2,11 @@
 
 import os
 import random
-import sys
 import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
     import torch
@@ -130,39 +129,3 @@ def course_home() -> Path:
     """
     chosen = os.environ.get("COURSE_HOME", "").strip()
     return _writable(Path(chosen).expanduser().absolute() if chosen else ROOT / ".course")
-
-
-def start(chapter: str = "", *, seed: int = 0) -> None:
-    """Make a notebook ready: seeds, figure style, the ``%%gpu`` magic and the out-of-order helper.
-
-    Parameters
-    ----------
-    chapter : str
-        The chapter's number, ``"01"``; empty outside a chapter.
-    seed : int
-        For Python, numpy and torch.
-    """
-    seed_everything(seed)
-    from lecture_utils import kernel_help
-    from lecture_utils.plotting import use_style
-    from lecture_utils.training import watch
-
-    use_style()
-    if "IPython" in sys.modules:
-        from IPython.core.getipython import get_ipython
-
-        if (shell := get_ipython()) is not None:
-            load_ipython_extension(shell)
-            kernel_help.current_chapter = chapter
-    if message := watch.unfinished():
-        print(message)
-    name = f"Chapter {chapter}" if chapter else "Ready"
-    print(f"{name} on {device().type}, budget {budget()}, seed {seed}.")
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """Register the ``%%gpu`` magic and the out-of-order helper in an IPython shell (twice does no harm)."""
-    from lecture_utils import gpu_magic, kernel_help
-
-    gpu_magic.register(shell)
-    kernel_help.register(shell)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lecture_utils import runtime
-from lecture_utils.files import write_atomically
+from lecture_utils.provenance.files import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

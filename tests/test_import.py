@@ -19,9 +19,9 @@ HEAVY = (
 LIGHT = (
     "lecture_utils",
     "lecture_utils.__main__",
-    "lecture_utils.doctor",
+    "lecture_utils.kernel.doctor",
     "lecture_utils.runtime",
-    "lecture_utils.source",
+    "lecture_utils.provenance.shown",
     "lecture_utils.zoo",
     "lecture_utils.exercises.progress",
 )

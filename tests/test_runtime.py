@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from lecture_utils import kernel_help, runtime
+from lecture_utils import runtime
+from lecture_utils.kernel import missing_names as kernel_help
 
 VARIABLES = ("COURSE_GPU", "COURSE_BUDGET", "COURSE_STATIC", "COURSE_DOWNLOAD")
 

@@ -234,7 +234,7 @@ def test_a_failed_save_leaves_the_old_weights(weights: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lecture_utils.files.os.replace", full)
+        patch.setattr("lecture_utils.provenance.files.os.replace", full)
         with pytest.raises(zoo.WeightsError, match="No space left"):
             save()
     assert zoo.verify("small") is None

@@ -5,9 +5,6 @@ Ratios are taken in one run, with the two sides in turn, so that a busy machine 
 """
 
 import argparse
-import importlib
-import inspect
-import pkgutil
 import platform
 import runpy
 import statistics
@@ -24,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lecture_utils.widgets.shell import Widget
+from lecture_utils.widgets.discover import discover
+from lecture_utils.widgets.widget import Widget
 
 ROOT = Path(__file__).resolve().parent.parent
 Rows = list[tuple[str, str, str]]  # what, measured, aim
@@ -95,7 +93,7 @@ def transformers() -> Rows:
 
 def tokens() -> Rows:
     """How the time of an attention layer grows with the number of tokens: claim C02.4's, on three sizes."""
-    from lecture_utils.experiments.ch02 import c02_4_cost
+    from lecture_utils.chapters.ch02.claims import c02_4_cost
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -235,23 +233,11 @@ def chapters() -> Rows:
     return rows
 
 
-def all_widgets() -> dict[str, Widget]:
-    """Return every widget of the course by name: NAME() of lecture_utils/widgets/NAME.py."""
-    import lecture_utils.widgets as package
-
-    found = {}
-    for info in pkgutil.iter_modules(package.__path__):
-        make = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), info.name, None)
-        if inspect.isfunction(make):
-            found[info.name] = make()
-    return found
-
-
 def widgets() -> Rows:
     """From a control's change to the picture's bytes, over every control's ends and middle."""
     rows: Rows = []
     every: list[float] = []
-    for name, widget in sorted(all_widgets().items()):
+    for name, widget in sorted(discover().items()):
         settings = [{key: value} for key, control in widget.controls.items() for value in control.probes()]
         draw(widget, settings[0])
         times = []

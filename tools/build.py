@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from notebook_run import RunError, Stats, run
 from notebook_source import METADATA, NOTEBOOKS, ROOT, DirectiveError, assemble, drift, sources, target
 
-from lecture_utils.files import write_atomically
+from lecture_utils.provenance.files import write_atomically
 
 COURSE = ROOT / ".course"
 ADDRESS = re.compile(r"(?<= at )0x[0-9a-fA-F]{6,}")

@@ -6,9 +6,7 @@ course's version.
 """
 
 import difflib
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ import numpy as np
 
 from lecture_utils.exercises import answers, compare, guard
 from lecture_utils.exercises.progress import record
-from lecture_utils.panel import Panel
+from lecture_utils.kernel.panel import Panel
+from lecture_utils.provenance.modules import chapter_modules
 
 Case = tuple[Any, ...]
 
@@ -86,13 +85,9 @@ class Verdict:
     printed: str = ""
 
 
-def exercises(chapter: str = r"\d\d") -> list[Exercise]:
+def exercises(chapter: str = "??") -> list[Exercise]:
     """Return the exercises of all chapters, or of one, in order."""
-    package = importlib.import_module("lecture_utils.exercises")
-    names = sorted(
-        m.name for m in pkgutil.iter_modules(package.__path__) if re.fullmatch(f"ch{chapter}", m.name)
-    )
-    found = [e for name in names for e in importlib.import_module(f"{package.__name__}.{name}").EXERCISES]
+    found = [e for module in chapter_modules("exercises", chapter) for e in module.EXERCISES]
     return sorted(found, key=lambda e: [int(part) for part in e.id.split(".")])
 
 
@@ -104,7 +99,8 @@ def find(id: str) -> Exercise:
     ValueError
         If there is none with this id; the message lists the nearest.
     """
-    known = exercises(re.escape(str(id).partition(".")[0])) or exercises()
+    chapter = str(id).partition(".")[0]
+    known = (exercises(chapter) if re.fullmatch(r"\d\d", chapter) else []) or exercises()
     for exercise in known:
         if exercise.id == id:
             return exercise

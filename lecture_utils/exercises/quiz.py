@@ -7,15 +7,15 @@ none. Questions therefore hold no TeX.
 """
 
 import difflib
-import importlib
-import pkgutil
 import random
 import re
+import tomllib
 from typing import Any
 from unittest.mock import patch
 
 from lecture_utils import runtime
-from lecture_utils.panel import escape, publish
+from lecture_utils.kernel.panel import escape, publish
+from lecture_utils.provenance.modules import chapter_folders
 
 Question = dict[str, Any]
 # Feedback says in words what its colour says, on a light ground in every theme, and screen readers are told.
@@ -57,11 +57,11 @@ var left = 50;
 
 def questions() -> dict[str, list[Question]]:
     """Return all prediction questions of all chapters, by id."""
-    package = importlib.import_module("lecture_utils.exercises")
     found: dict[str, list[Question]] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-        if re.fullmatch(r"ch\d\d(_questions)?", module):
-            found |= getattr(importlib.import_module(f"{package.__name__}.{module}"), "QUESTIONS", {})
+    for folder in chapter_folders():
+        if (path := folder / "questions.toml").exists():
+            for question in tomllib.loads(path.read_text(encoding="utf-8"))["question"]:
+                found[question.pop("id")] = [question]
     return found
 
 

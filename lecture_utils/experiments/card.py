@@ -3,7 +3,12 @@
 from typing import Any
 
 from lecture_utils.experiments import ledger
-from lecture_utils.panel import Panel
+from lecture_utils.kernel.panel import Panel
+
+
+def show(id: str) -> None:
+    """Display what was measured for a claim, or say that it has not been: one panel, the same everywhere."""
+    claim_panel(id).show()
 
 
 def claim_panel(id: str) -> Panel:

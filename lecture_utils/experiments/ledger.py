@@ -4,9 +4,7 @@ A record is one file, ``assets/claims/ID.json``. Whether a claim holds is always
 the rule in the code; *not reproduced* is a result like any other.
 """
 
-import importlib
 import json
-import pkgutil
 import platform
 import re
 import time
@@ -18,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from lecture_utils import runtime, source, zoo
+from lecture_utils import runtime, zoo
 from lecture_utils.experiments.record import (
     ClaimError,
     Record,
@@ -32,11 +30,13 @@ from lecture_utils.experiments.record import (
     verdict,
 )  # fmt: skip
 from lecture_utils.experiments.rules import Claim, Experiment, Rule, claim
-from lecture_utils.files import write_atomically
+from lecture_utils.provenance import fingerprint
+from lecture_utils.provenance.files import write_atomically
+from lecture_utils.provenance.modules import chapter_modules
 
 __all__ = [
     "Claim", "ClaimError", "Record", "Rule", "claim", "derive_effect", "derive_holds", "effect_text", "find",
-    "ids", "load", "records", "rule_text", "run", "show", "stale", "statements", "verdict",
+    "ids", "load", "records", "rule_text", "run", "stale", "statements", "verdict",
     "weights",
 ]  # fmt: skip
 
@@ -60,21 +60,18 @@ def find(id: str) -> Experiment:
         If no claim has this id.
     """
     if match := re.fullmatch(r"C(\d\d)\.\d+", id):
-        for function in _experiments(f"ch{match[1]}"):
+        for function in _experiments(match[1]):
             if function.claim.id == id:
                 return function
     known = ", ".join(ids())
     raise ClaimError(f"There is no claim {id!r}. Known: {known or 'none yet'}.")
 
 
-def _experiments(module: str = r"ch\d\d") -> list[Any]:
-    package = importlib.import_module("lecture_utils.experiments")
-    names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if re.fullmatch(module, m.name))
-    modules = [importlib.import_module(f"{package.__name__}.{name}") for name in names]
+def _experiments(chapter: str = "??") -> list[Any]:
     found = [
         f
-        for m in modules
-        for f in vars(m).values()
+        for module in chapter_modules("claims", chapter)
+        for f in vars(module).values()
         if callable(f) and isinstance(getattr(f, "claim", None), Claim)
     ]
     return sorted(found, key=lambda f: [int(part) for part in f.claim.id[1:].split(".")])
@@ -100,7 +97,7 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
     experiment = find(id)
     item: Claim = experiment.claim  # type: ignore[attr-defined]
     # Before the run: an edit, or new weights, in mid-run must not pass as measured.
-    fingerprint, loaded = source.closure_hash(experiment), weights(experiment)
+    code, loaded = fingerprint.closure_hash(experiment), weights(experiment)
     figures, seconds = [], 0.0
     for done, (row, took) in enumerate(_rows(item, budget, workers), start=1):
         figures.append(row)
@@ -112,7 +109,7 @@ def run(id: str, budget: str = "full", *, workers: int = 1) -> Record:
     record = Record(
         id=id, statement=item.statement, paper=item.paper, rules=item.rules, figures=figures,
         effect=derive_effect(item.rules[0], figures), holds=all(holds(r, figures) for r in item.rules),
-        device=_device(), seconds=float(f"{seconds:.3g}"), budget=budget, source_hash=fingerprint,
+        device=_device(), seconds=float(f"{seconds:.3g}"), budget=budget, source_hash=code,
         torch=torch.__version__.partition("+")[0], date=datetime.now(UTC).date().isoformat(), note=item.note,
         weights=loaded,
     )  # fmt: skip
@@ -182,7 +179,7 @@ def weights(experiment: Experiment) -> dict[str, str]:
     ValueError
         If a call does not say by name what it loads.
     """
-    names = source.names_given_to("lecture_utils.zoo.load", experiment)
+    names = fingerprint.names_given_to("lecture_utils.zoo.load", experiment)
     return {name: zoo.card(name).sha256 for name in names}
 
 
@@ -197,7 +194,7 @@ def stale(record: Record) -> str | None:
     for name, stored, present in (
         ("statement", record.statement, item.statement), ("paper", record.paper, item.paper),
         ("rule", record.rules, item.rules), ("number of seeds", len(record.figures), item.seeds),
-        ("code", record.source_hash, source.closure_hash(experiment)),
+        ("code", record.source_hash, fingerprint.closure_hash(experiment)),
         ("set of loaded weights", record.weights, present_weights),
     ):  # fmt: skip
         if stored != present:
@@ -235,11 +232,3 @@ def records() -> list[Record]:
 
 def _path(id: str) -> Path:
     return runtime.ASSETS / "claims" / f"{id}.json"
-
-
-def show(id: str) -> None:
-    """Display what was measured for a claim, or say that it has not been: one panel, the same on every
-    machine."""
-    from lecture_utils.experiments.card import claim_panel
-
-    claim_panel(id).show()

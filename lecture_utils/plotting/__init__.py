@@ -23,7 +23,6 @@ from .images import (
 )
 from .scenes import annotated_scene
 from .style import PALETTE, label_colour, label_palette, use_style
-from .tables import show_table
 
 if TYPE_CHECKING:
     from .diagram import architecture
@@ -48,7 +47,6 @@ __all__ = [
     "mask_overlay",
     "panels",
     "show",
-    "show_table",
     "signed_image",
     "to_image",
     "use_style",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 # Loaded by name: a claim's fingerprint follows imports, and no progress bar or message changes what is
 # measured.
-watch = importlib.import_module("lecture_utils.training.watch")
+watch = importlib.import_module("lecture_utils.kernel.watch")
 unfinished: Callable[[], str | None] = watch.unfinished
 
 

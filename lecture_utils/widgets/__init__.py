@@ -1,9 +1,5 @@
-"""Widgets: each a pure function, its controls and a tour; `present` shows one, live or as a static slider.
+"""The engine of widgets: each is a pure function, its controls and a tour; `present` shows one.
 
-A chapter writes
-`from lecture_utils.widgets import present, kernel_painter; present(kernel_painter.kernel_painter())`.
+A chapter writes `from lecture_utils.chapters.ch01.widgets.kernel_painter import kernel_painter` and
+`present(kernel_painter())`.
 """
-
-from .shell import Choice, Matrix, Slider, Widget, present
-
-__all__ = ["Choice", "Matrix", "Slider", "Widget", "present"]

@@ -15,7 +15,7 @@ from lecture_utils.plotting.display import png_bytes
 from .controls import Choice, Control, Matrix, Slider
 
 if TYPE_CHECKING:
-    from .shell import Widget
+    from .widget import Widget
 
 _STYLE = {"description_width": "10em"}
 

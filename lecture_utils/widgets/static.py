@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from .shell import Widget
+    from .widget import Widget
 
 BUNDLE_BYTES = 100_000
 FALLBACK_BYTES = 9_000

@@ -69,13 +69,15 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils import plotting, runtime
+from lecture_utils import plotting
 from lecture_utils.data import photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
 from lecture_utils.imaging import colour, formation
 from lecture_utils.plotting import show
 
-runtime.start("00")
+start("00")
 
 # %% [markdown] tags=["slide"]
 # ## The result first
@@ -235,7 +237,7 @@ value_at = check("00.1", value_at)
 print("the pupil, at (102.6, 49.3):", value_at(astronaut, 102.6, 49.3).numpy().round(2))
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.value_at
+# # solution: lecture_utils.chapters.ch00.exercises.value_at
 
 # %% [markdown] tags=["slide"]
 # ## 3 · Where positions come from: a pinhole
@@ -292,7 +294,7 @@ focal_in_pixels = check("00.2", focal_in_pixels)
 print(f"60 degrees across 640 pixels: {focal_in_pixels(640, 60):.0f} pixels")
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.focal_in_pixels
+# # solution: lecture_utils.chapters.ch00.exercises.focal_in_pixels
 #
 # **What is lost.** The division by $Z$ cannot be undone: all points of a ray land on one pixel. A coin
 # before your eye and the moon behind it, a doll's house and a palace are the same picture.
@@ -310,7 +312,7 @@ for times in (1, 2, 50):
 below = known.boxes_full[0, :, 3] / 192 - scene.horizon[0]  # each foot below the horizon, in picture sides
 rows = [(toyworld.CLASSES[c], round(1.5 / float(g), 2), round(float(z), 2))
         for c, g, z in zip(known.class_id[0], below, scene.depth[0], strict=True)]
-plotting.show_table(rows, ["object", "metres away, from the floor", "metres away, true"])
+show_table(rows, ["object", "metres away, from the floor", "metres away, true"])
 
 # %% [markdown] tags=["slide"]
 # ## 4 · How many positions: sampling
@@ -348,7 +350,7 @@ def apparent_frequency(f: float, rate: float) -> float:
 apparent_frequency = check("00.3", apparent_frequency)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.apparent_frequency
+# # solution: lecture_utils.chapters.ch00.exercises.apparent_frequency
 #
 # Now hold the prediction against a camera. Ours can sample at points, or with the filter that every real
 # sensor has built in: a photosite has an area, and averages over it.
@@ -399,7 +401,9 @@ fig = plotting.image_grid(views, ["photograph", "every 4th pixel", "blurred firs
 show(fig, "A motorcycle's engine; every fourth pixel gives jagged edges; blurring first gives smooth ones.")
 
 # %% tags=["skip"]
-from lecture_utils.widgets import present, sampling, scene_browser
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch00.widgets import sampling
+from lecture_utils.chapters.ch00.widgets import scene_browser
 
 present(sampling.sampling())
 
@@ -421,7 +425,7 @@ def round_to_bits(x: Tensor, bits: int) -> Tensor:
 round_to_bits = check("00.4", round_to_bits)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.round_to_bits
+# # solution: lecture_utils.chapters.ch00.exercises.round_to_bits
 #
 # The formula assumes only that errors spread evenly within a step. Random numbers oblige; so does a
 # photograph, once the steps are fine. With one bit it does not: the error then has the shape of the
@@ -523,7 +527,7 @@ hue_distance = check("00.5", hue_distance)
 print("from 350° to 10°:", hue_distance(350.0, 10.0), "degrees; by plain subtraction:", abs(350.0 - 10.0))
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.hue_distance
+# # solution: lecture_utils.chapters.ch00.exercises.hue_distance
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Graphics: from parameters to pixels
@@ -589,7 +593,7 @@ answers = [("classification", "what is there?", known.class_id, "a label per obj
            ("keypoints", "where are its parts?", known.keypoints, "x, y, visible; five an object"),
            ("optical flow", "where does this pixel go next?", flow[None], "a vector per pixel")]
 rows = [(task, question, tuple(a.shape[1:]), meaning) for task, question, a, meaning in answers]
-plotting.show_table([*rows, ("captioning", "and in words?", "text", known.captions[0])],
+show_table([*rows, ("captioning", "and in words?", "text", known.captions[0])],
                     ["task", "question", "shape of the answer", "which is"])
 
 # %% tags=["slide"]
@@ -622,7 +626,7 @@ def mask_to_box(mask: Tensor) -> Tensor:
 mask_to_box = check("00.6", mask_to_box)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch00.mask_to_box
+# # solution: lecture_utils.chapters.ch00.exercises.mask_to_box
 
 # %% tags=["subslide"]
 many = toyworld.render(toyworld.sample_scenes(64, seed=7), size=96)
@@ -638,7 +642,7 @@ rows = [("whole box: formula, silhouette", (many.boxes_full - whole)[uncut].abs(
         ("visible share: annotation, count", (many.visibility - share)[many.present].abs().max(), "apart"),
         ("semantic: own, panoptic", (many.panoptic // 1000 != many.semantic).float().mean(), "of pixels"),
         ("keypoints: formula, mask", 1 - hit[many.keypoints[..., 2] > 0].float().mean(), "fall outside")]
-plotting.show_table([(a, round(float(b), 3), c) for a, b, c in rows], ["derived twice", "difference", "unit"])
+show_table([(a, round(float(b), 3), c) for a, b, c in rows], ["derived twice", "difference", "unit"])
 
 # %% [markdown]
 # The closed form stays within a pixel of the silhouette, which consists of whole pixels, and the others
@@ -765,8 +769,8 @@ predict("00.5")
 target, views, titles = draw(scene, truth, k), [], []
 starts = {"near": truth + torch.tensor([-0.04, 0.04, -0.02, 0.5, -0.4, -0.1, 0.3]),
           "far": torch.tensor([[0.15, 0.85, 0.12, 0.0, 0.5, 0.5, 0.5]])}
-for name, start in starts.items():
-    path = fit(scene, target, start, k=k, steps=12)
+for name, first in starts.items():
+    path = fit(scene, target, first, k=k, steps=12)
     errors = [float((draw(scene, theta, k) - target).square().mean().sqrt()) for theta in path]
     off = (path[-1] - truth)[0, :2].norm() * 40
     print(f"{name:>4}: RMS difference {errors[0]:.3f} -> {errors[-1]:.3f}; ends {off:.2f} pixels off")
@@ -774,8 +778,8 @@ for name, start in starts.items():
     titles += [f"{name}, step {step}" for step in (0, 1, 3, 12)]
 fig = plotting.image_grid(views, titles, columns=4, size=1.28,
                           suptitle="From nearby it finds the ring; from afar it paints camouflage")
-show(fig, "Eight pictures of two fits. From a nearby start the ring moves to its place and takes its colour. "
-     "From a far start it stays where it is and takes the colour of the water.")
+show(fig, "Eight pictures of two fits. From a nearby first the ring moves to its place and takes its colour. "
+     "From a far first it stays where it is and takes the colour of the water.")
 
 # %% [markdown]
 # From nearby, a dozen steps recover six of the seven numbers. The seventh, the turn, is not in the picture
@@ -994,7 +998,7 @@ rows = [("mean of 6 × 6", "PIL: reduce(6)", mean[0].permute(1, 2, 0), np.array(
         ("luma, BT.601", 'PIL: convert("L")', luma, np.array(pil.convert("L")) / 255),
         ("luma, BT.601", "scikit-image: rgb2gray", luma, rgb2gray(pixels))]
 rows = [(*names, round(float((torch.as_tensor(b) - a).abs().mean()) * 255, 2)) for *names, a, b in rows]
-plotting.show_table(rows, ["ours", "theirs", "mean difference, of 255"])
+show_table(rows, ["ours", "theirs", "mean difference, of 255"])
 
 # %% [markdown] tags=["slide"]
 # ## Summary in five sentences

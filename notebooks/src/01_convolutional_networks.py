@@ -50,9 +50,11 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
-runtime.start("01")
+start("01")
 
 # %% [markdown] tags=["slide"]
 # ## Result first
@@ -83,12 +85,12 @@ plotting.show(figure, "Twelve small rendered pictures of one object each, titled
 dense, conv = nn.Linear(224 * 224 * 3, 4096, device="meta"), nn.Conv2d(3, 64, 3, device="meta")
 rows = [("fully connected, 4,096 units", dense.weight.numel(), "each unit: all 150,528 numbers"),
         ("convolution, 64 filters of 3×3", conv.weight.numel(), "each filter: 27 numbers, reused everywhere")]
-plotting.show_table(rows, ["first layer", "weights", "what is connected"])
+show_table(rows, ["first layer", "weights", "what is connected"])
 print(f"{dense.weight.numel() / conv.weight.numel():,.0f} times as many")
 predict("01.1")
 
 # %%
-from lecture_utils.experiments.ch01 import digits_on_canvas, shifted
+from lecture_utils.chapters.ch01.claims import digits_on_canvas, shifted
 
 digit = digits_on_canvas("test")[0][3:4]  # (1, 1, 28, 28) with an empty border
 moved = shifted(digit, dx=5, dy=0)
@@ -131,7 +133,7 @@ plotting.show(figure,
 # hand, it does. Below, one kernel at three places of an image; then write the loops yourself, for one image and one kernel.
 
 # %%
-from lecture_utils.plotting.convolution import (field_chain, matrix_product, residual_block,
+from lecture_utils.chapters.ch01.figures import (field_chain, matrix_product, residual_block,
                                                 sliding_window, taps)
 
 image = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [0, 1, 1, 1, 1.0]])
@@ -149,7 +151,7 @@ def cross_correlate(image: Tensor, kernel: Tensor) -> Tensor:
 cross_correlate = check("01.1", cross_correlate)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.cross_correlate
+# # solution: lecture_utils.chapters.ch01.exercises.cross_correlate
 #
 # The full definition adds a batch, channels, and four settings that section 3 explains. It is slow and plain on purpose: every faster version has to
 # give what it gives. Below it, four kernels that people wrote by hand long before anyone learned them, and a painter for your own. What must be true of a kernel's
@@ -185,7 +187,8 @@ plotting.show(figure,
               "A cat under four kernels: moved by a pixel, blurred, vertical edges, horizontal edges.")
 
 # %%
-from lecture_utils.widgets import kernel_painter, present
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch01.widgets import kernel_painter
 
 present(kernel_painter.kernel_painter())
 
@@ -217,7 +220,7 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilat
 output_size = check("01.2", output_size)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.output_size
+# # solution: lecture_utils.chapters.ch01.exercises.output_size
 #
 # One more thing to count: weights. A filter looks only at the channels of its own group. AlexNet used two groups because it had to live on two graphics
 # cards of 3 GB each (Krizhevsky et al. 2012, section 3.2); small networks for phones use as many groups as channels (Howard et al. 2017).
@@ -225,7 +228,7 @@ output_size = check("01.2", output_size)
 # %%
 layers = {g: nn.Conv2d(64, 128, 3, groups=g) for g in (1, 2, 32, 64)}
 rows = [(g, tuple(m.weight.shape), m.weight.numel(), m.bias.numel()) for g, m in layers.items()]
-plotting.show_table(rows, ["groups", "weight's shape (O, C / groups, kh, kw)", "weights", "biases"])
+show_table(rows, ["groups", "weight's shape (O, C / groups, kh, kw)", "weights", "biases"])
 
 # %% [markdown] tags=["slide"]
 # ## 4 · The same as one matrix product
@@ -239,7 +242,7 @@ plotting.show_table(rows, ["groups", "weight's shape (O, C / groups, kh, kw)", "
 # order: down a column, the numbers must stand as they do in a flattened filter.
 
 # %%
-from lecture_utils.exercises.ch01 import columns_of_windows
+from lecture_utils.chapters.ch01.exercises import columns_of_windows
 
 tiny = torch.arange(12.0).reshape(1, 3, 4)  # one channel, 3 × 4 pixels
 two_filters = torch.tensor([[1, 0, 0, -1], [0.25, 0.25, 0.25, 0.25]])  # two 2×2 filters, flattened
@@ -257,7 +260,7 @@ def columns_of_windows(x: Tensor, k: int) -> Tensor:
 columns_of_windows = check("01.3", columns_of_windows)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.columns_of_windows
+# # solution: lecture_utils.chapters.ch01.exercises.columns_of_windows
 #
 # The package's version copies nothing until its last line. It only tells PyTorch how far to step in memory, six numbers for six axes, and so gets all
 # patches as a *view*. The product that follows is the whole convolution.
@@ -375,7 +378,7 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
 receptive_field = check("01.4", receptive_field)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.receptive_field
+# # solution: lecture_utils.chapters.ch01.exercises.receptive_field
 #
 # Never believe a formula that you can test. Autograd knows which pixels an output depends on: those with a gradient. So make a copy of the network whose paths cannot cancel (all weights positive, max pools turned into means), ask
 # for the gradient of one output, and measure the patch where it is not zero.
@@ -401,7 +404,7 @@ rows = []
 for name, (module, shape) in candidates.items():
     by_formula = fields.receptive_field(fields.layers_of(module))[-1]
     rows.append((name, by_formula.size, fields.empirical_receptive_field(module, shape)[0], by_formula.jump))
-plotting.show_table(rows, ["network", "by formula", "by gradient", "jump"])
+show_table(rows, ["network", "by formula", "by gradient", "jump"])
 
 # %%
 views, _ = toyworld.classification(10, size=96, split="test")
@@ -425,7 +428,7 @@ plotting.show(figure,
               "Three dark maps: the gradient is a bright blob well inside the receptive field's square.")
 
 # %%
-from lecture_utils.widgets import receptive_field as field_widget
+from lecture_utils.chapters.ch01.widgets import receptive_field as field_widget
 
 present(field_widget.receptive_field())
 
@@ -463,7 +466,7 @@ from lecture_utils.training.loop import History, in_evaluation, is_finite, prepa
 # %%
 # Not compared: the last digits of a training differ between processors.
 from lecture_utils.backbones.alexnet import alexnet_small
-from lecture_utils.experiments.ch01 import cross_entropy
+from lecture_utils.training.losses import cross_entropy
 
 (digit_x, digit_y), (test_x, test_y) = (digits.load(size=16, split=s) for s in ("train", "test"))
 torch.manual_seed(0)
@@ -530,13 +533,13 @@ def batch_norm(x: Tensor, mean: Tensor, var: Tensor, training: bool, momentum: f
 batch_norm = check("01.5", batch_norm)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.batch_norm
+# # solution: lecture_utils.chapters.ch01.exercises.batch_norm
 #
 # What does it buy? Below, pictures go through 44 untrained plain layers with PyTorch's own initial weights, with batch norm and without, and we record how large the signal is on its
 # way up.
 
 # %%
-from lecture_utils.experiments.ch01 import library_init_
+from lecture_utils.chapters.ch01.claims import library_init_
 
 y, mean, var = batch_norm(images[:32], torch.zeros(3), torch.ones(3), True)
 running = [torch.zeros(3), torch.ones(3)]
@@ -588,7 +591,7 @@ def shortcut(x: Tensor, channels: int, stride: int) -> Tensor:
 shortcut = check("01.6", shortcut)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch01.shortcut
+# # solution: lecture_utils.chapters.ch01.exercises.shortcut
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Put together
@@ -615,7 +618,7 @@ for make, year, error in ((alexnet, "2012", "15.3 %"), (vgg16, "2014", "7.3 %"),
     history_rows.append((make.__name__, year, len(worked), millions, billions, error))
 names = ["network", "year", "layers with weights", "million parameters", "billion multiplications",
          "entry's error"]
-plotting.show_table(history_rows, names)
+show_table(history_rows, names)
 
 # %% [markdown] tags=["slide"]
 # ## 13 · Train
@@ -674,7 +677,7 @@ for name, change in tests.items():
     sure, said = predictions(shapes_net, sample.image).softmax(1).max(1)
     asked[name] = (sample.image, sample.class_id[:, 0], said, sure)
 rows = [(name, f"{(s == y).float().mean():.1%}", f"{p.mean():.1%}") for name, (_, y, s, p) in asked.items()]
-plotting.show_table(rows, ["test pictures", "accuracy", "mean confidence"])
+show_table(rows, ["test pictures", "accuracy", "mean confidence"])
 spans = [32 * 2 * 0.46 * 1.5 / metres for metres in (3.2, 7.5)]  # focal length 32 pixels, radius 0.46 × 1.5 m
 print(f"a middling object spans {spans[0]:.0f} pixels at 3.2 m and {spans[1]:.0f} at 7.5 m")
 
@@ -708,9 +711,10 @@ for claim, hit in ((successes, said == truth), (failures, said != truth)):
 # Digits that all stand in the middle in training are moved in the test. Every network got the same steps and the same choice of learning rates.
 
 # %% tags=["claim:C01.1"]
-from lecture_utils.experiments import ch01, ledger
+from lecture_utils.experiments import card, ledger
+from lecture_utils.chapters.ch01 import claims as ch01
 
-ledger.show("C01.1")
+card.show("C01.1")
 seeds = ledger.load("C01.1").figures
 # (seeds, shifts)
 runs = {name: np.array([row["accuracy"][name] for row in seeds]) for name in seeds[0]["accuracy"]}
@@ -722,7 +726,7 @@ figure = plotting.curves(lines, "shift of the test digits (pixels of 28)", "test
 figure.set_size_inches(7, 3)
 plotting.show(figure, "Accuracy against shift: only the conv net with a global mean stays high, in a zigzag.")
 rows = [(name, f"{(run[:, 0] - run[:, 3]).mean():.2f}") for name, run in runs.items()]
-plotting.show_table(rows, ["network", "accuracy lost at 3 pixels"])
+show_table(rows, ["network", "accuracy lost at 3 pixels"])
 
 # %% [markdown]
 # **How to read it.** Lines are means over five seeds, the band the extremes of the best. Eight times the weights do not help the MLP. Nor does convolution alone: give its map to a dense head, and position
@@ -733,7 +737,7 @@ plotting.show_table(rows, ["network", "accuracy lost at 3 pixels"])
 # The setting of AlexNet's figure 1: a four-layer conv net, no regularisation, the learning rate tuned for each activation apart, and a clock that stops at 25 % training error.
 
 # %% tags=["claim:C01.2"]
-ledger.show("C01.2")
+card.show("C01.2")
 seeds = ledger.load("C01.2").figures
 lines = {name: (20 * np.arange(len(seeds[0]["errors"][name])), seeds[0]["errors"][name])
          for name in ("ReLU", "tanh")}
@@ -743,7 +747,7 @@ figure.set_size_inches(8, 2.8)
 plotting.show(figure, "Training error against steps for ReLU and tanh until each reaches 25 percent.")
 rows = [(row["seed"], *row["steps"].values(), *(f"{share:.0%}" for share in row["idle"].values()))
         for row in seeds]
-plotting.show_table(rows, ["seed", "steps, ReLU", "steps, tanh", "ReLUs off", "tanhs saturated"])
+show_table(rows, ["seed", "steps, ReLU", "steps, tanh", "ReLUs off", "tanhs saturated"])
 
 # %% [markdown]
 # **How to read it.** Here it is the other way round: **not reproduced**. tanh needs fewer steps on every seed. The last two columns (added after the result was known) say only that few tanh values are saturated when the clock stops: about a quarter. What slows the ReLU net we have not measured. Here both activations have initial weights that suit them and a tuned learning rate, in four layers; Krizhevsky et al. report a factor of six in ReLU's favour on CIFAR-10 and do not state the initial weights of that figure. (A first run
@@ -758,14 +762,14 @@ for seed in range(3):
     seen = f"{found['seen_by_three']:.0f} and {found['seen_by_one']:.0f} pixels"
     share = f"{found['weights_in_49ths']:.0f}/49"
     print(f"{found['channels']} channels: {found['weights']}, share {share}, see {seen}")
-ledger.show("C01.3")
+card.show("C01.3")
 
 # %% [markdown]
 # ### C01.4 · Degradation, and its reversal
 # Plain and residual nets of 8 and 44 layers, equally wide, on the same 4,096 pictures, for the same steps.
 
 # %% tags=["claim:C01.4"]
-ledger.show("C01.4")
+card.show("C01.4")
 record, seeds = ledger.load("C01.4"), ledger.load("C01.4").figures
 for rule in record.rules:
     effect = ledger.derive_effect(rule, seeds)
@@ -783,7 +787,7 @@ for name in seeds[0]["loss"]:
     errors = [(*row["training_error"][name].values(), row["test_error"][name]) for row in seeds]
     rows.append((name, *(f"{error:.1%}" for error in np.mean(errors, axis=0))))
 names = ["network", "training error, eval mode", "training error, train mode", "test error"]
-plotting.show_table(rows, names, caption="Mean over the seeds")
+show_table(rows, names, caption="Mean over the seeds")
 
 # %% [markdown]
 # **How to read it.** *Not reproduced* as a whole, and it matters which half. The first, degradation itself, could hardly be clearer: the deep plain net ends near guessing (87.5 %) on its *own training pictures*,
@@ -799,7 +803,7 @@ plotting.show_table(rows, names, caption="Mean over the seeds")
 # panels are the same measurement with batch norm left out, or with PyTorch's own smaller initial weights.
 
 # %% tags=["claim:C01.5"]
-ledger.show("C01.5")
+card.show("C01.5")
 live = ch01.c01_5_gradients(0, "quick")  # one seed, computed now
 figure = Figure(figsize=(7.4, 3.8))
 for ax, (regime, arms) in zip(figure.subplots(2, 2, sharex=True).flat, live["norms"].items(), strict=True):
@@ -811,7 +815,7 @@ slopes = [row["slopes"] for row in ledger.load("C01.5").figures]
 mean = {(r, arm): f"{np.mean([s[r][arm] for s in slopes]):+.3f}" for r in slopes[0]
         for arm in ("plain", "residual")}
 rows = [(regime, mean[regime, "plain"], mean[regime, "residual"]) for regime in slopes[0]]
-plotting.show_table(rows, ["decades a layer (mean of the seeds)", "plain", "residual"])
+show_table(rows, ["decades a layer (mean of the seeds)", "plain", "residual"])
 
 # %% [markdown]
 # **How to read it.** A straight line on this axis is a factor per layer. Top row: with batch norm it is not vanishing but *growing* gradients that depth brings to plain nets, as theory predicts (Yang et al. 2019),
@@ -932,7 +936,7 @@ print(f"test accuracy {found:.2%} after {history.steps} steps, {history.seconds:
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
-from lecture_utils import hub
+from lecture_utils.hub import torchvision as hub
 
 photos = [photographs.load(name) for name in ("astronaut", "cat")]
 practitioner = hub.classifier("resnet50")

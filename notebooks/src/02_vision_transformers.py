@@ -52,10 +52,12 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
-from lecture_utils.plotting.attention import heat_maps, layer_diagram, lit
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
+from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram, lit
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
-runtime.start("02")
+start("02")
 
 # %% [markdown] tags=["slide"]
 # ## Result first
@@ -86,7 +88,8 @@ plotting.show(figure, "Six small pictures with the answers; below, lit where the
 
 # %%
 predict("02.1")
-from lecture_utils.experiments import ch02, ledger
+from lecture_utils.experiments import card, ledger
+from lecture_utils.chapters.ch02 import claims as ch02
 
 live = ch02.c02_1_reach(0, "quick")  # one seed, computed now
 curves = {name: np.maximum(np.array(logs), -34) for name, logs in live["log10_gradient"].items()}
@@ -135,7 +138,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
 attend = check("02.1", attend)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.attend
+# # solution: lecture_utils.chapters.ch02.exercises.attend
 #
 # The package's version takes any leading axes and also returns the weights. One line deserves attention: a query that may look *nowhere* would give $0/0$. It gets zeros.
 
@@ -202,7 +205,7 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 split_heads = check("02.2", split_heads)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.split_heads
+# # solution: lecture_utils.chapters.ch02.exercises.split_heads
 
 # %% tags=["show"]
 # show: lecture_utils.nn.attention.MultiHeadAttention.project
@@ -242,7 +245,7 @@ def position_table(n: int, dim: int) -> Tensor:
 position_table = check("02.3", position_table)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.position_table
+# # solution: lecture_utils.chapters.ch02.exercises.position_table
 
 # %%
 table = position_table(64, 64)
@@ -255,7 +258,10 @@ plotting.show(figure, "Left a table of sines and cosines, slower to the right; r
 # The alternative is to let the network **learn** one vector per position. That is what ViT does. Compare the two: what might a learned encoding of 8 × 8 patches know that the sinusoidal one of 64 tokens in a row cannot?
 
 # %%
-from lecture_utils.widgets import attention_explorer, position_similarity, present, swin_stepper
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch02.widgets import attention_explorer
+from lecture_utils.chapters.ch02.widgets import position_similarity
+from lecture_utils.chapters.ch02.widgets import swin_stepper
 
 present(position_similarity.position_similarity())
 
@@ -352,7 +358,7 @@ def cut_patches(x: Tensor, p: int) -> Tensor:
 cut_patches = check("02.4", cut_patches)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.cut_patches
+# # solution: lecture_utils.chapters.ch02.exercises.cut_patches
 
 # %%
 predict("02.4")
@@ -419,7 +425,7 @@ def multiply_adds(tokens: int, dim: int, window: int = 0) -> int:
 multiply_adds = check("02.5", multiply_adds)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.multiply_adds
+# # solution: lecture_utils.chapters.ch02.exercises.multiply_adds
 
 # %%
 predict("02.6")
@@ -449,7 +455,7 @@ def row_mask(length: int, window: int, shift: int) -> Tensor:
 row_mask = check("02.6", row_mask)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch02.row_mask
+# # solution: lecture_utils.chapters.ch02.exercises.row_mask
 #
 # In two dimensions the rule holds along both axes: two tokens may look at each other if neither axis parts them. Step through it. On the right, a token may look where its own group's colour stands, and not at grey.
 
@@ -468,7 +474,7 @@ present(swin_stepper.swin_stepper())
 
 # %%
 from lecture_utils.backbones.swin import Swin
-from lecture_utils.experiments.ch02_shift import far_mark, reached_tokens
+from lecture_utils.chapters.ch02.shift import far_mark, reached_tokens
 
 panels, titles = [], []
 for shifted in (False, True):
@@ -525,7 +531,7 @@ with torch.device("meta"):
     for k, stage in enumerate(windowed.stages):
         x = stage(x)
         rows.append(("Swin-T", f"stage {k + 1}", tuple(x.shape[1:])))
-plotting.show_table(rows, ["network", "where", "shape"])
+show_table(rows, ["network", "where", "shape"])
 for name, model in (("ViT-B/16", big), ("Swin-T", windowed), ("our ViT", vit)):
     print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.2f} million parameters")
 print(f"our ViT's class token and positions: {vit.class_token.numel() + vit.position.numel():,} of them")
@@ -537,7 +543,8 @@ print(f"our ViT's class token and positions: {vit.class_token.numel() + vit.posi
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
-from lecture_utils.experiments.ch02_hunger import WORLDS, cross_entropy, learner, score
+from lecture_utils.chapters.ch02.hunger import WORLDS, learner, score
+from lecture_utils.training.losses import cross_entropy
 
 (digit_x, digit_y), (test_x, test_y) = (digits.load(size=8, split=s) for s in ("train", "test"))
 torch.manual_seed(0)
@@ -616,12 +623,12 @@ plotting.show(figure, "Sixteen wrongly named pictures with the network's answer 
 # The first is the picture of section 1, over five seeds. Its figure is the logarithm of a ratio: 1 means ten times. The second is exact for any weights, so it also runs here and now, in double precision.
 
 # %% tags=["claim:C02.1", "claim:C02.2"]
-ledger.show("C02.1")
+card.show("C02.1")
 predict("02.5")
 found = ch02.c02_2_permutation(0, "quick")
 print("largest change of a logit without positions below 1e-9?", found["change_without"] < 1e-9)
 print(f"largest change with positions: {found['change_with']:.4f}")
-ledger.show("C02.2")
+card.show("C02.2")
 
 # %% [markdown]
 # ### C02.3 · Hungry for data
@@ -629,7 +636,7 @@ ledger.show("C02.2")
 # their ViTs lose to ResNets, on 300 million they lead). Two networks of about 40,000 weights get the same pictures, steps and batches, and each the better of two learning rates, chosen anew for every size, after half the steps, on validation pictures. Left are toy objects of 16 × 16 pixels, right digits of 8 × 8; the ViT has 16 patches in both.
 
 # %% tags=["claim:C02.3"]
-ledger.show("C02.3")
+card.show("C02.3")
 seeds = ledger.load("C02.3").figures
 figure = Figure(figsize=(8, 3.3), layout="constrained")
 for ax, (world, sizes) in zip(figure.subplots(1, 2), seeds[0]["sizes"].items(), strict=True):
@@ -650,7 +657,7 @@ for world, sizes in seeds[0]["sizes"].items():
         lead = f"{100 * (shares[1] - shares[3]):.0f} points"
         rows.append((world, f"{sizes[k]:,}", *[f"{share:.0%}" for share in shares], lead))
 heads = ["world", "pictures", "CNN: those", "CNN: new", "ViT: those", "ViT: new", "gap on new"]
-plotting.show_table(rows, heads, "Accuracy on the pictures trained on, and on new ones")
+show_table(rows, heads, "Accuracy on the pictures trained on, and on new ones")
 
 # %% [markdown]
 # **How to read it.** With few pictures the sentence holds in both worlds: the CNN leads, and the ViT knows its training pictures by heart but names few new ones. On the digits its lag then halves (last column of the table). On the toy world it *grows*, from a few points, where both are close to chance: **not reproduced**. (The table has the gaps at the smallest set; the ledger's `gap_few` is the mean of the two smallest.)
@@ -675,7 +682,7 @@ for name in ("CNN", "ViT"):  # one point of the curve, seed 0, again: 96 digits
 # One attention layer, global and in windows: multiply-adds as PyTorch counts them, and processor time.
 
 # %% tags=["claim:C02.4"]
-ledger.show("C02.4")
+card.show("C02.4")
 record = ledger.load("C02.4").figures[0]
 figure = Figure(figsize=(8, 3.3), layout="constrained")
 axes = dict(zip(("macs", "seconds"), figure.subplots(1, 2), strict=True))
@@ -696,7 +703,7 @@ plotting.show(figure, "Multiply-adds and seconds against tokens on log axes, for
 # The bottom right window is tinted. The network has to name the tint, but the answer is read from the top left window only. Four layers, 400 steps; the shift on or off; everything else equal.
 
 # %% tags=["claim:C02.5"]
-ledger.show("C02.5")
+card.show("C02.5")
 example, colour = far_mark(6, 0)
 names = [("red", "blue", "green", "yellow")[k] for k in colour]
 figure = plotting.image_grid(example, names, columns=6, size=1.25,
@@ -728,7 +735,7 @@ plotting.show(figure, "Six grey noise pictures, each with a tinted bottom right 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
 predict("02.8")
-from lecture_utils.experiments.ch02 import permute_patches
+from lecture_utils.chapters.ch02.claims import permute_patches
 
 torch.manual_seed(0)
 bag = learner("ViT", "digits")
@@ -738,7 +745,7 @@ shuffled = permute_patches(test_x, 2, torch.randperm(16, generator=torch.Generat
 rows = []
 for name, model in (("with positions", digit_vit), ("without", bag)):
     rows.append((name, *[f"{accuracy(model, x, test_y):.1%}" for x in (test_x, shuffled)]))
-plotting.show_table(rows, ["ViT on digits", "test digits", "the same, patches shuffled"])
+show_table(rows, ["ViT on digits", "test digits", "the same, patches shuffled"])
 figure = plotting.image_grid(torch.cat([test_x[:6], shuffled[:6]]), columns=6, size=1.1,
                              suptitle="Digits, and the same with their 16 patches shuffled")
 plotting.show(figure, "Six digits, and below them the same with their 2 by 2 patches in another order.")
@@ -810,8 +817,8 @@ print(f"test accuracy {share:.2%} after {history.steps} steps, {history.seconds:
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
-from lecture_utils import hub
-from lecture_utils.backbones.vit_weights import from_torchvision
+from lecture_utils.hub import torchvision as hub
+from lecture_utils.hub.vit_weights import from_torchvision
 
 photos = [photographs.load(name) for name in ("astronaut", "cat")]
 for name in ("vit_b_16", "swin_t"):

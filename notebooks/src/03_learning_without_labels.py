@@ -48,9 +48,11 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
 from lecture_utils.training.loop import fit, minibatches, predictions
 
-runtime.start("03")
+start("03")
 
 # %% [markdown] tags=["slide"]
 # ## Result first
@@ -59,7 +61,7 @@ runtime.start("03")
 
 # %%
 from lecture_utils.data.portraits import portraits
-from lecture_utils.plotting.selfsup import dino_branches, hide_patches, mae_steps, picture_rows, spotlight
+from lecture_utils.chapters.ch03.figures import dino_branches, hide_patches, mae_steps, picture_rows, spotlight
 from lecture_utils.selfsup.small_vit import class_attention, features, small_vit
 
 mae = zoo.load("shapes_mae")
@@ -92,7 +94,7 @@ def ema_update(slow: dict, fast: dict, momentum: float) -> dict:
 ema_update = check("03.1", ema_update)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.ema_update
+# # solution: lecture_utils.chapters.ch03.exercises.ema_update
 #
 # The package's version holds a copy of the whole model, takes no gradients, and lets a schedule give another $m$ at each step. We hold it against the closed form for 50 random updates.
 
@@ -112,7 +114,10 @@ print("equal to the geometric series:", torch.allclose(ema.average.weight, serie
 predict("03.1")
 
 # %%
-from lecture_utils.widgets import dino_attention, ema_decay, masking_slider, present
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch03.widgets import dino_attention
+from lecture_utils.chapters.ch03.widgets import ema_decay
+from lecture_utils.chapters.ch03.widgets import masking_slider
 
 present(ema_decay.ema_decay())
 predict("03.2")
@@ -152,7 +157,7 @@ def masking_indices(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
 masking_indices = check("03.2", masking_indices)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.masking_indices
+# # solution: lecture_utils.chapters.ch03.exercises.masking_indices
 
 # %% tags=["show", "system:S03.1"]
 # show: lecture_utils.selfsup.mae.random_masking
@@ -178,7 +183,7 @@ for value in (0.5, 0.0, 1.0):
         kept.append(now)
 rows = [(name, *(f"{(y - grey).norm() / grey.norm():.0%}" for y in others))
         for name, (grey, *others) in found.items()]
-plotting.show_table(rows, ["moved, against grey holes", "black holes", "white holes"])
+show_table(rows, ["moved, against grey holes", "black holes", "white holes"])
 predict("03.3")
 
 # %%
@@ -238,7 +243,7 @@ def mae_loss(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
 mae_loss = check("03.3", mae_loss)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.mae_loss
+# # solution: lecture_utils.chapters.ch03.exercises.mae_loss
 #
 # A prediction of normalised pixels cannot be shown as a picture: mean and spread are missing. Ours has a second output that predicts them, with a loss of its own (weight 10) beside the paper's, so that nothing in the pictures here is borrowed from the truth. In all pictures here the visible patches are pasted in as they were; only the gaps are the network's. Move the slider.
 
@@ -284,7 +289,7 @@ def dino_pair(
 dino_pair = check("03.4", dino_pair)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.dino_pair
+# # solution: lecture_utils.chapters.ch03.exercises.dino_pair
 
 # %% tags=["show", "system:S03.2"]
 from collections.abc import Sequence
@@ -307,7 +312,7 @@ print(f"{len(pairs)} pairs; the loss is their mean: {same}")
 # Two numbers tell which collapse you are in, and they add up to the loss (Caron et al. 2021, section 5.3): the **entropy** $h(p)$ of the teacher's answers, $0$ when one prototype takes all and $\ln K$ when all are alike; and the **divergence** $\mathrm{KL}(p\,\Vert\,q)$ from teacher to student, $0$ when the student says just what the teacher says. With natural logarithms (unit: nats), $h(p) = -\sum_k p_k \ln p_k$ and $\mathrm{KL}(p\,\Vert\,q) = \sum_k p_k \ln (p_k / q_k)$.
 
 # %%
-from lecture_utils.plotting import selfsup_charts as charts
+from lecture_utils.chapters.ch03 import charts
 
 logits = torch.tensor([0.05, 0.02, 0.0, 0.15, 0.04, -0.03, 0.01, 0.03])  # prototype 4 is everyone's favourite
 centre = torch.tensor([0.0, 0.0, 0.0, 0.16, 0.0, 0.0, 0.0, 0.0])  # and has been for a while
@@ -318,7 +323,7 @@ plotting.show(charts.softmax_bars(logits, treatments, title), "Bars: plain, cent
 
 # %%
 # Not compared: the last digits of a training differ between processors.
-from lecture_utils.experiments.ch03_collapse import SETTINGS, collapse_run
+from lecture_utils.chapters.ch03.collapse import SETTINGS, collapse_run
 
 NAMES = {"entropy": "entropy / ln K", "divergence": "KL (nats)"}
 runs = {name: collapse_run(**setting, seed=0) for name, setting in SETTINGS.items()}
@@ -359,7 +364,7 @@ def distillation(student: Tensor, teacher: Tensor, target: Tensor, temperature: 
 distillation = check("03.5", distillation)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.distillation
+# # solution: lecture_utils.chapters.ch03.exercises.distillation
 
 # %% tags=["show", "system:S03.4"]
 # show: lecture_utils.selfsup.distillation.distillation_loss
@@ -397,7 +402,7 @@ rows = [("MAE", count(mae.encoder), count(mae) - count(mae.encoder), "predicts p
         ("DINO, student", count(whole.student[0]), count(whole.student[1]), "scores 64 prototypes"),
         ("DINO, teacher", count(whole.teacher[0]), count(whole.teacher[1]),
          "the student's average, no gradient")]
-plotting.show_table(rows, ["model", "kept: encoder", "thrown away: the rest", "what the rest does"])
+show_table(rows, ["model", "kept: encoder", "thrown away: the rest", "what the rest does"])
 
 # %% [markdown] tags=["slide"]
 # ## 10 · Train
@@ -469,7 +474,7 @@ def knn_vote(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int
 knn_vote = check("03.6", knn_vote)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch03.knn_vote
+# # solution: lecture_utils.chapters.ch03.exercises.knn_vote
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: a probe's last digits differ between processors.
@@ -503,7 +508,7 @@ for name, parts in described.items():
     rows.append((name, *(f"{right.float().mean():.1%}" for right in votes.values()), probe))
 often = (f"{asked[fact].bincount().max() / 600:.1%}" for fact in known)
 rows.append(("always the most frequent", *often, "–"))
-plotting.show_table(rows, ["features", *(f"k-NN: {fact}" for fact in known), "linear probe: shape"])
+show_table(rows, ["features", *(f"k-NN: {fact}" for fact in known), "linear probe: shape"])
 
 # %% [markdown]
 # **How to read it.** Start with the shapes. The vote of DINO's neighbours names the shape in nine cases of ten, and nobody ever told it that there are shapes (though we chose its views, in pilot runs, so that shape would be left). By pixels it is four in ten, by an untrained network's features one in four. Now the colour. Pixels know it nearly always, an untrained network too; DINO only every other time, which is more than a guess and far less than before. In its crops the colours were changed, so colour was of little use for agreeing. **What views share is kept, what differs between them fades**: that is what DINO learns, in one sentence. The supervised network let colour go as well: its crops were recoloured in the same way, and the label does not ask for it.
@@ -567,9 +572,10 @@ present(dino_attention.dino_attention())
 
 # %% tags=["claim:C03.1", "nbval-ignore-output"]
 # Not compared: it measures time.
-from lecture_utils.experiments import ch03, ledger
+from lecture_utils.experiments import card, ledger
+from lecture_utils.chapters.ch03 import claims as ch03
 
-ledger.show("C03.1")
+card.show("C03.1")
 live = ch03.c03_1_masking_time(0, "quick")["share_of_time"]  # one seed, measured now
 shares = [row["share_of_time"] for row in ledger.load("C03.1").figures]
 hidden = [int(name.rstrip("%")) for name in live]
@@ -590,7 +596,7 @@ plotting.show(figure, "The encoder's time as a share of its full time, measured 
 # The same network, fine-tuned as a whole on 40, 160 and 640 labelled pictures: from random weights, and from the shipped MAE's encoder. Equal steps, and for each its better of two learning rates.
 
 # %% tags=["claim:C03.2"]
-ledger.show("C03.2")
+card.show("C03.2")
 seeds = [row["accuracy"] for row in ledger.load("C03.2").figures]
 scores = {arm: np.array([list(row[arm].values()) for row in seeds]) for arm in seeds[0]}  # (seeds, counts)
 lines = {arm: (ch03.COUNTS, run.mean(0)) for arm, run in scores.items()}
@@ -609,12 +615,12 @@ plotting.show(figure, "Accuracy against the number of labels, for MAE and from s
 # k-NN with 2,000 labelled pictures; the number of neighbours, and whether to use the class token or the mean of the patches, is chosen for each on other pictures.
 
 # %% tags=["claim:C03.3"]
-from lecture_utils.experiments import ch03_table
+from lecture_utils.chapters.ch03 import table as ch03_table
 
-ledger.show("C03.3")
+card.show("C03.3")
 table = ch03_table.comparison()
 rows = [(arm, *(f"{share:.1%}" for share in shares), f"{iou:.2f}") for arm, *shares, iou in table]
-plotting.show_table(rows, ch03_table.COLUMNS, caption="Means over the seeds of C03.2, C03.3 and C03.5")
+show_table(rows, ch03_table.COLUMNS, caption="Means over the seeds of C03.2, C03.3 and C03.5")
 near = np.mean([row["knn"]["pixels"] for row in ledger.load("C03.3").figures])
 print(f"k-NN on the pixels themselves: {near:.1%}")
 
@@ -625,7 +631,7 @@ print(f"k-NN on the pixels themselves: {near:.1%}")
 # The runs of section 7, two and a half times as long, on five seeds. Entropies are shares of $\ln K$.
 
 # %% tags=["claim:C03.4"]
-ledger.show("C03.4")
+card.show("C03.4")
 seeds, panels, bands = [row["curves"] for row in ledger.load("C03.4").figures], {}, {}
 for kind, label in NAMES.items():
     several = {name: np.array([row[name][kind] for row in seeds]) for name in SETTINGS}  # (seeds, steps)
@@ -641,7 +647,7 @@ plotting.show(figure, "Entropy and divergence over the steps with both parts and
 # As in section 11, but with one head, chosen on validation scenes for every network alike. The supervised twin had the same network, pictures, steps, optimiser and colours, and labels; but one large crop of each picture where DINO had four, a third of the processor time, and no averaged weights.
 
 # %% tags=["claim:C03.5"]
-ledger.show("C03.5")
+card.show("C03.5")
 overlaps = {arm: [row["iou"][arm] for row in ledger.load("C03.5").figures]
             for arm in ("DINO", "supervised", "MAE", "from scratch")}
 figure = charts.seed_bars(overlaps, "IoU of the attention with the object",
@@ -670,10 +676,10 @@ plotting.show(figure,
 # A student of three convolutions learns 400 labelled pictures, alone or with the supervised transformer's opinions about the same pictures.
 
 # %% tags=["claim:C03.6"]
-ledger.show("C03.6")
+card.show("C03.6")
 seeds = ledger.load("C03.6").figures
 rows = [(row["seed"], *(f"{row[name]:.1%}" for name in ("alone", "distilled", "teacher"))) for row in seeds]
-plotting.show_table(rows, ["seed", "student alone", "student with the teacher", "teacher"])
+show_table(rows, ["seed", "student alone", "student with the teacher", "teacher"])
 sizes = seeds[0]["parameters"]
 print(f"{sizes['student']:,} parameters against the teacher's {sizes['teacher']:,}")
 best = seeds[0]["trials"]["distilled"]["temperature"]  # what the trials chose
@@ -708,7 +714,7 @@ predict("03.7")
 
 # %%
 # Not compared: the last digits of a training differ between processors.
-from lecture_utils.experiments import ch03_collapse as tiny
+from lecture_utils.chapters.ch03 import collapse as tiny
 from lecture_utils.training.muon import MuonAndAdamW
 
 
@@ -781,7 +787,7 @@ for name, kind in (("hidden", MAE), ("visible", Visible)):
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
-plotting.show_table(rows, ["loss on", "pixels + 10 × (mean, spread), last 20 steps", "PSNR of gaps (dB)"])
+show_table(rows, ["loss on", "pixels + 10 × (mean, spread), last 20 steps", "PSNR of gaps (dB)"])
 rows = {"seen": list(map(hide_patches, images[:3], mask)), **shown, "the truth": images[:3]}
 figure = picture_rows(rows, size=1.0, suptitle="The lower loss is the useless one")
 plotting.show(figure, "Three scenes filled in after training on hidden and on visible patches.")
@@ -823,7 +829,7 @@ print(f"{history.seconds:.0f} s:", shapes_dino.evaluate(long.teacher[0].cpu().ev
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
-from lecture_utils import hub_transformers
+from lecture_utils.hub import transformers as hub_transformers
 
 photos = torch.stack([photographs.load(name, size=224) for name in ("astronaut", "cat")])
 painter, looker = hub_transformers.mae(), hub_transformers.dinov2()

@@ -48,10 +48,12 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
-from lecture_utils.plotting import explain as draw
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
+from lecture_utils.chapters.ch04 import figures as draw
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
-runtime.start("04")
+start("04")
 
 # %% [markdown] tags=["slide"]
 # ## Result first
@@ -121,7 +123,7 @@ rows = []
 for low, high in ((0.25, 0.5), (0.5, 0.75), (0.75, 1.01)):
     group = truth.bool() & (seen >= low) & (seen < high)  # (300, 8)
     rows.append((f"{low:.0%} to {min(high, 1):.0%}", int(group.sum()), f"{wrong[group].float().mean():.0%}"))
-plotting.show_table(rows, ["of the thing in sight", "things", "missed"])
+show_table(rows, ["of the thing in sight", "things", "missed"])
 
 # %% [markdown] tags=["slide"]
 # ## 2 · Neighbours in feature space
@@ -143,7 +145,7 @@ nearest = check("04.1", nearest)
 predict("04.1")
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.nearest
+# # solution: lecture_utils.chapters.ch04.exercises.nearest
 #
 # The network of chapter 01 that names single objects has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
 # pictures of the database and the queries are disjoint.
@@ -180,11 +182,15 @@ ax.set_title("From the second stage on, neighbours share a class")
 plotting.show(figure, "Bars: precision among five neighbours for pixels and four depths of the network.")
 print("your search gives what the package's gives:", same)
 rows = [(name, f"{found[name]:.1%}", f"{grounds[name]:.1%}") for name in found]
-plotting.show_table(rows, ["space", "neighbours of the same class", "on the same ground"])
+show_table(rows, ["space", "neighbours of the same class", "on the same ground"])
 
 # %%
-from lecture_utils.widgets import gan_toggles, grad_cam_chooser, present, retrieval_browser
-from lecture_utils.widgets import tsne_perplexity, unit_threshold
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch04.widgets import gan_toggles
+from lecture_utils.chapters.ch04.widgets import grad_cam_chooser
+from lecture_utils.chapters.ch04.widgets import retrieval_browser
+from lecture_utils.chapters.ch04.widgets import tsne_perplexity
+from lecture_utils.chapters.ch04.widgets import unit_threshold
 
 present(retrieval_browser.retrieval_browser())
 
@@ -210,7 +216,7 @@ def neighbour_probabilities(squared: Tensor, perplexity: float) -> Tensor:
 neighbour_probabilities = check("04.2", neighbour_probabilities)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.neighbour_probabilities
+# # solution: lecture_utils.chapters.ch04.exercises.neighbour_probabilities
 #
 # Two digits below: the one with the nearest, and the one with the most distant tenth neighbour. Their bells differ in width; the number of neighbours that count does not.
 
@@ -276,7 +282,7 @@ title = "Groups form early; when the exaggeration ends at 250, they part (axes d
 figure.suptitle(title, x=0.01, ha="left", fontsize=11)
 plotting.show(figure, "500 digits by PCA, overlapping, and by t-SNE, streaks at 50 steps, then islands.")
 trust = {name: f"{trustworthiness(vectors, y, n_neighbors=5):.3f}" for name, y in views.items()}
-plotting.show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
+show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
 print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
 
 # %% [markdown]
@@ -307,7 +313,7 @@ for ax, (title, f) in zip(axes, spaces_shown.items(), strict=True):
 title = "By pixels the grounds are islands, by features the classes"
 figure.suptitle(title, x=0.01, ha="left", fontsize=11)
 plotting.show(figure, "Three hundred pictures by t-SNE: classes mixed on pixels, in islands on features.")
-plotting.show_table(rows, ["map", "5 nearest of the same class", "on the same ground"])
+show_table(rows, ["map", "5 nearest of the same class", "on the same ground"])
 
 # %% [markdown] tags=["slide"]
 # ## 4 · Units, one by one
@@ -342,13 +348,13 @@ unit_iou = check("04.3", unit_iou)
 predict("04.3")
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.unit_iou
+# # solution: lecture_utils.chapters.ch04.exercises.unit_iou
 #
 # Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. Compare with what you expected.
 
 # %% tags=["system:S04.3"]
 from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
-from lecture_utils.experiments.ch04 import untrained
+from lecture_utils.chapters.ch04.claims import untrained
 from lecture_utils.explain.dissection import dissect, unit_masks
 
 concepts = concept_masks(toyworld.render(scenes, 48, only=FIELDS))  # (300, 24, 48, 48)
@@ -366,7 +372,7 @@ for name, result in (("trained", trained), ("random weights", control)):
     detected = [KIND[c] for c in result.detectors()]
     rows.append((name, len(result.labels()), len(detected), *(detected.count(kind) for kind in kinds)))
 columns = ["network", "units that detect", "concepts detected", *(f"of these, {kind}" for kind in kinds)]
-plotting.show_table(rows, columns)
+show_table(rows, columns)
 
 # %%
 leaders = {found.concept: found for found in reversed(trained.labels())}  # the best unit of each concept
@@ -443,7 +449,7 @@ def class_activation_map(maps: Tensor, weight: Tensor, k: int) -> Tensor:
 class_activation_map = check("04.4", class_activation_map)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.class_activation_map
+# # solution: lecture_utils.chapters.ch04.exercises.class_activation_map
 #
 # The identity is exact, so test it: the map's mean plus the bias must be the logit, for every class.
 
@@ -474,7 +480,7 @@ grad_cam_map = check("04.5", grad_cam_map)
 predict("04.6")
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.grad_cam_map
+# # solution: lecture_utils.chapters.ch04.exercises.grad_cam_map
 #
 # On a network with a global average, $\partial y_k/\partial A_{c,ij} = w_{kc}/hw$ at every place, so $\alpha_c = w_{kc}/hw$, and Grad-CAM *is* CAM, divided by $hw$, with the negative part cut off. Check it. (The package's `grad_cam` gives what the `pytorch-grad-cam` library gives on a torchvision network, see `tests/explain/test_grad_cam.py`.)
 
@@ -552,7 +558,7 @@ attention_rollout = check("04.6", attention_rollout)
 predict("04.7")
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch04.attention_rollout
+# # solution: lecture_utils.chapters.ch04.exercises.attention_rollout
 
 # %% tags=["system:S04.7"]
 from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
@@ -584,7 +590,7 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 predict("04.8")
 
 # %% tags=["system:S04.8"]
-from lecture_utils.experiments.ch04 import COUNT, LAYER, segment
+from lecture_utils.chapters.ch04.claims import COUNT, LAYER, segment
 from lecture_utils.explain import gan_dissection as gan
 
 generator = zoo.load("shapes_gan")  # (B, 64) -> (B, 3, 32, 32)
@@ -598,7 +604,7 @@ rows = []
 for name, off in (("nothing", []), ("object units", object_units), ("random units", random_units)):
     shares = gan.shares_after(generator, LAYER, z, segment, 5, units=off).mean(0)  # (5,)
     rows.append((name, len(off), *(f"{share:.1%}" for share in shares)))
-plotting.show_table(rows, ["switched off", "units", *parts], caption="Mean share of 200 generated pictures")
+show_table(rows, ["switched off", "units", *parts], caption="Mean share of 200 generated pictures")
 
 # %%
 present(gan_toggles.gan_toggles())
@@ -644,7 +650,7 @@ plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 ch
 # Not compared: the last digits of a training differ between processors.
 from collections import OrderedDict
 
-from lecture_utils.experiments.ch01 import cross_entropy
+from lecture_utils.training.losses import cross_entropy
 
 
 def small_net() -> nn.Sequential:
@@ -698,7 +704,7 @@ for name, (net, history) in nets.items():
         loss = f"{np.mean(history.losses[-15:]):.3f}"
         rows.append((name, loss, test, *(f"{share.float().mean():.1%}" for share in shares)))
 columns = ["network", "training loss", "test pictures", "accuracy", "sevens found", "others called seven"]
-plotting.show_table(rows, columns)
+show_table(rows, columns)
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
@@ -719,8 +725,8 @@ plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the cor
 # and look whether the map changes.
 
 # %%
-from lecture_utils.experiments import ch04_localisation as localisation
-from lecture_utils.experiments import ledger
+from lecture_utils.chapters.ch04 import localisation
+from lecture_utils.experiments import card, ledger
 from lecture_utils.explain.baselines import edge_map
 from lecture_utils.explain.sanity import cascade, cascading_randomisation
 from lecture_utils.metrics.localisation import energy_in_mask, pointing_game
@@ -748,7 +754,7 @@ for name, s in scores.items():
     near, astray = pointing_game(m, named, tolerance=1.5).mean(), pointing_game(m, other).mean()
     rows.append((name, *(f"{x:.1%}" for x in (s["pointing"], near, astray, s["energy"], s["selectivity"]))))
 columns = ["map", "points at the object", "within 1.5 pixels", "at the other", "energy", "selectivity"]
-plotting.show_table(rows, columns)
+show_table(rows, columns)
 predict("04.11")
 
 # %%
@@ -801,14 +807,14 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights. (New pairs are not in the database, so no neighbour can share both.)
 
 # %% tags=["claim:C04.1"]
-ledger.show("C04.1")
+card.show("C04.1")
 seeds = ledger.load("C04.1").figures
 rows, facts = [], ("class", "colour", "material")
 for test, name in (("gap", "as in training"), ("gap_new_pairs", "new pairs of class and colour")):
     for arm in seeds[0]["precision_at_5"][test]:
         measured = [row["precision_at_5"][test][arm] for row in seeds]
         rows.append((name, arm, *(f"{np.mean([m[fact] for m in measured]):.1%}" for fact in facts)))
-plotting.show_table(rows, ["queries", "space", *(f"same {fact}" for fact in facts)])
+show_table(rows, ["queries", "space", *(f"same {fact}" for fact in facts)])
 
 # %% [markdown]
 # **How to read it.** The gap is nearly as large as it can be, and the random network, at chance, shows that it comes from training and not from the architecture. The other columns matter as much: by colour the pixels are *better*. The network was trained to tell classes, and what does not help with that it throws away. Neighbours in feature space are alike *for the purpose that the network was trained for*.
@@ -817,7 +823,7 @@ plotting.show_table(rows, ["queries", "space", *(f"same {fact}" for fact in fact
 # Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often (not the edge filter of section 13).
 
 # %% tags=["claim:C04.2"]
-ledger.show("C04.2")
+card.show("C04.2")
 
 # %% [markdown]
 # **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
@@ -826,13 +832,13 @@ ledger.show("C04.2")
 # The paper's settings, with thresholds from one set of scenes and IoUs from another.
 
 # %% tags=["claim:C04.3"]
-ledger.show("C04.3")
+card.show("C04.3")
 seeds = ledger.load("C04.3").figures
 rows, limits = [], list(seeds[0]["concepts_by_limit_random"])
 for name in ("trained", "random"):
     counts = [[row[f"concepts_by_limit_{name}"][limit] for limit in limits] for row in seeds]
     rows.append((f"{name} network", *(f"{count:.1f}" for count in np.mean(counts, axis=0))))
-plotting.show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean over seeds")
+show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean over seeds")
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*, by the second half of its rule. The first half is beyond doubt: nearly every unit of the trained network detects something, and all eight classes have detectors. But the rule wanted fewer than one concept on average in random networks (95 % interval), and there are two to four. They are all *colours*: a random filter answers to some colour more than to others, and an object of one colour is a neat blob. Their IoUs lie just above the paper's 0.04; ask for 0.08, and they are nearly gone while nearly all classes stay. So 0.04 is too low a bar for a world as simple as ours, and without the control nobody would have noticed.
@@ -843,7 +849,7 @@ plotting.show_table(rows, ["concepts with a detector above IoU", *limits], capti
 # Twelve of 64 units, chosen on some latent vectors and switched off on others.
 
 # %% tags=["claim:C04.4"]
-ledger.show("C04.4")
+card.show("C04.4")
 seeds = ledger.load("C04.4").figures
 rows = []
 for u in parts:
@@ -851,10 +857,10 @@ for u in parts:
     rows.append((f"units of {u}", *(f"{value:+.0%}" for value in change)))
 random_fall = np.mean([row["fall_random"] for row in seeds])
 rows.append(("random units", *["–"] * 4, f"{-random_fall:+.0%}"))
-plotting.show_table(rows, ["switched off", *parts], caption="Change of each area, mean over the seeds")
+show_table(rows, ["switched off", *parts], caption="Change of each area, mean over the seeds")
 on = {"as it is": "inserted_nothing", "random units on": "inserted_random", "object units on": "inserted"}
 rows = [(name, f"{np.mean([row[key] for row in seeds]):.2%}") for name, key in on.items()]
-plotting.show_table(rows, ["an empty landscape", "share of objects"])
+show_table(rows, ["an empty landscape", "share of objects"])
 
 # %% [markdown]
 # **How to read it.** Read the table's diagonal: each concept's own units take more than half of *it* away, and other concepts fill the room. Sand and objects are the least complete: something of them remains, as you saw for objects in the widget. Without the random units, objects even grow a little. And switching the object's units on puts objects into empty landscapes, where random units leave next to nothing. Agreement predicted cause here. It need not have.
@@ -886,7 +892,7 @@ rows = []
 for name, m in (("ReLU, as in the paper", flat), ("magnitude, no ReLU", signed.abs())):
     means = (energy_in_mask(m, masks), energy_in_mask(m, other), pointing_game(m, masks))
     rows.append((name, *(f"{value.mean():.1%}" for value in means)))
-plotting.show_table(rows, ["map", "energy on the named object", "on the other", "pointing game"])
+show_table(rows, ["map", "energy on the named object", "on the other", "pointing game"])
 pictures, titles = [], []
 for r in energy_in_mask(signed.abs(), other).topk(2).indices:
     x = two.images[r // 2]
@@ -916,7 +922,7 @@ for name, result in (("regularised", dream.image[chosen]), ("no regulariser", ba
     rough = result.diff(dim=3).abs().mean()
     rows.append((name, f"{own.min():.2%}", f"{judged.mean():.0%}", f"{rough:.3f}"))
 columns = ["pictures", "least probability of the class", "another network's, mean", "step between neighbours"]
-plotting.show_table(rows, columns)
+show_table(rows, columns)
 titles = [toyworld.CLASSES[c] for c in chosen]
 title = "No regulariser, and just as sure"
 figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
@@ -934,7 +940,7 @@ plotting.show(figure, "Four class visualisations that look like noise to the eye
 # Not compared: it depends on whether the weights are on this machine.
 from torchvision.transforms import v2
 
-from lecture_utils import hub
+from lecture_utils.hub import torchvision as hub
 
 photos = [photographs.load(name, size=224) for name in ("astronaut", "cat", "coffee", "rocket")]
 practitioner = hub.classifier("resnet50")
@@ -956,7 +962,7 @@ if practitioner is not None:
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
-from lecture_utils import hub_transformers
+from lecture_utils.hub import transformers as hub_transformers
 
 attender = hub_transformers.dinov2()
 if attender is not None:

@@ -49,9 +49,11 @@ from torch import Tensor, nn
 from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
-runtime.start("05")
+start("05")
 
 # %% [markdown] tags=["slide"]
 # ## Result first
@@ -63,7 +65,7 @@ runtime.start("05")
 from dataclasses import replace
 from lecture_utils.augment.geometric import Annotated, random_affine, warp
 from lecture_utils.augment.photometric import random_photometric
-from lecture_utils.plotting.augment import annotated_grid, draw_flow, flow_grid, light_clouds, light_curves
+from lecture_utils.chapters.ch05.figures import annotated_grid, draw_flow, flow_grid, light_clouds, light_curves
 
 three = {"split": "val", "objects": 3, "size": (0.4, 0.54), "distance": (2.4, 4.2)}
 scenes = toyworld.sample_scenes(1, seed=19, **three)
@@ -174,7 +176,7 @@ def bilinear(image: Tensor, x: float, y: float) -> float:
 bilinear = check("05.1", bilinear)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.bilinear
+# # solution: lecture_utils.chapters.ch05.exercises.bilinear
 #
 # The package does it for all points of a batch at once, with two numbers per point (column and row of the centre up and left of it) and four look-ups. Nothing else is behind `F.grid_sample` and
 # torchvision's `affine`, and the tests hold ours against both, and against scikit-image.
@@ -215,7 +217,7 @@ def output_to_input(degrees: float, scale: float, shift: tuple, height: int, wid
 output_to_input = check("05.2", output_to_input)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.output_to_input
+# # solution: lecture_utils.chapters.ch05.exercises.output_to_input
 #
 # Below, the whole family, and what order does: "turn, then shift" is not "shift, then turn".
 #
@@ -267,7 +269,7 @@ def move_boxes(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor
 move_boxes = check("05.3", move_boxes)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.move_boxes
+# # solution: lecture_utils.chapters.ch05.exercises.move_boxes
 #
 # How loose do such boxes get? A mask knows the truth: move it, and draw the box around its pixels.
 
@@ -307,7 +309,9 @@ plotting.show(figure, "Arrows on three objects, mirrored, turned by a quarter, a
 # Now try everything at once. Broken lines are the boxes around the moved corners, whole lines those around the moved masks.
 
 # %%
-from lecture_utils.widgets import augmentation_bench, mixing_bench, present
+from lecture_utils.widgets.present import present
+from lecture_utils.chapters.ch05.widgets import augmentation_bench
+from lecture_utils.chapters.ch05.widgets import mixing_bench
 
 present(augmentation_bench.augmentation_bench())
 
@@ -386,7 +390,7 @@ rows = []
 for digit in range(10):
     votes = [torch.bincount(said[asked_y == digit], minlength=10).float() for said in answers.values()]
     rows.append((str(digit), *(f"{v.argmax()} ({v.max() / v.sum():.0%})" for v in votes)))
-plotting.show_table(rows, ["digit", *answers], caption="Commonest answer, and its share")
+show_table(rows, ["digit", *answers], caption="Commonest answer, and its share")
 
 sixes = asked_x[asked_y == 6][:4]
 turned = sixes.flip((2, 3))
@@ -425,7 +429,7 @@ def mixup_loss(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Ten
 mixup_loss = check("05.4", mixup_loss)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.mixup_loss
+# # solution: lecture_utils.chapters.ch05.exercises.mixup_loss
 #
 # Cross-entropy is linear in its target. So mixing the labels equals mixing two ordinary losses, $\lambda\,\ell(f(\tilde x), y_a) + (1-\lambda)\,\ell(f(\tilde x), y_b)$, which is how most code does it. Both must give the same number:
 
@@ -467,7 +471,7 @@ def cutmix_box(height: int, width: int, lam: float, x: int, y: int) -> tuple:
 cutmix_box = check("05.5", cutmix_box)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.cutmix_box
+# # solution: lecture_utils.chapters.ch05.exercises.cutmix_box
 
 # %% tags=["show", "system:S05.4"]
 from lecture_utils.augment.cutmix import box_mask, kept_share
@@ -506,7 +510,7 @@ def after_paste(masks: Tensor, pasted: Tensor) -> tuple[Tensor, Tensor]:
 after_paste = check("05.6", after_paste)
 
 # %% [markdown]
-# # solution: lecture_utils.exercises.ch05.after_paste
+# # solution: lecture_utils.chapters.ch05.exercises.after_paste
 #
 # The package does it for a batch, where every picture needs the same number of places for objects. So below, after the paste, there are six: three of the first scene, which lose the pixels that are covered, and three of the second, of which the pasted triangle and ball keep all of theirs. The heart between them was not chosen: its place, the last, is empty, with 0 pixels, label −1 and a box of zeros. So is a place whose object has vanished; your `after_paste` drops it from the list instead.
 
@@ -583,7 +587,7 @@ rows = [(name, tuple(s.image.shape), tuple(s.masks.shape), int((s.boxes > 0).any
         for name, s in stages.items()]
 first = ", ".join(f"{v:.0%} {toyworld.CLASSES[c]}" for c, v in enumerate(soft[0]) if v)
 rows.append(("mix", tuple(mixed.shape), "–", "–", f"4×8 shares of classes; first picture: {first}"))
-plotting.show_table(rows, ["after", "pictures", "masks", "objects in view", "labels"])
+show_table(rows, ["after", "pictures", "masks", "objects in view", "labels"])
 pictures = [x for k in (0, 1) for x in (*(s.image[k] for s in stages.values()), mixed[k])]
 names = [*stages, "mix, λ = 0.65", *[""] * 5]
 figure = plotting.image_grid(pictures, names, 5, 1.0, "Two pictures on their way through the pipeline")
@@ -650,7 +654,7 @@ plotting.show(figure, "The training loss is higher with augmentation, and so is 
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
 from lecture_utils.metrics.calibration import reliability
-from lecture_utils.plotting.augment import answers_grid, dots_on_diagonal, reliability_pair
+from lecture_utils.chapters.ch05.figures import answers_grid, dots_on_diagonal, reliability_pair
 
 lines = {"noon network": right} | {name: by_light(net)[0] for name, net in nets.items()}
 figure = light_curves(levels, lines, (0.8, 1.2), "accuracy", "Darkened noon closes the gap, plain noon not")
@@ -687,17 +691,17 @@ for title, p, which in (("Successes: surest mistakes of noon, all right now", be
 # "Dark" is an eighth of the light. The matrix shows every combination of training light and augmentation. The geometric rows are a control: it is augmentation too, but of something else.
 
 # %% tags=["claim:C05.1"]
-from lecture_utils.experiments import ledger
-from lecture_utils.plotting.augment_claims import (iou_panels, light_matrix, light_rows, mixing_panels,
+from lecture_utils.experiments import card, ledger
+from lecture_utils.chapters.ch05.claim_figures import (iou_panels, light_matrix, light_rows, mixing_panels,
                                                    paired_gains, pixel_errors, size_curves)
 
-ledger.show("C05.1")
+card.show("C05.1")
 worlds = {"toy": "toy world", "digits": "digits"}
 title = "After bright training, photometric augmentation helps in the dark"
 figure = light_matrix([row["matrix"] for row in ledger.load("C05.1").figures], worlds, title)
 plotting.show(figure, "Accuracy by training light and augmentation, in bright and in dark test pictures.")
 rows = light_rows(ledger.load("C05.1").figures, worlds)
-plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "100", "320", "1,000"],
+show_table(rows, ["trained in the light", "augmentation", "tested", "100", "320", "1,000"],
                     caption="Accuracy, and in brackets the calibration error")
 
 # %% [markdown]
@@ -710,8 +714,8 @@ plotting.show_table(rows, ["trained in the light", "augmentation", "tested", "10
 # Accuracy and calibration error at 100, 320 and 1,000 training pictures. Both claims share the arm without mixing.
 
 # %% tags=["claim:C05.2", "claim:C05.3"]
-ledger.show("C05.2")
-ledger.show("C05.3")
+card.show("C05.2")
+card.show("C05.3")
 by_mixup, by_cutmix = ledger.load("C05.2").figures, ledger.load("C05.3").figures
 arms = {"no mixing": (by_mixup, "none"), "mixup": (by_mixup, "mixup"), "CutMix": (by_cutmix, "cutmix")}
 parts, sizes = mixing_panels(arms, worlds), by_mixup[0]["sizes"]
@@ -720,7 +724,7 @@ figure = size_curves(parts, sizes, "training pictures", title)
 plotting.show(figure, "Accuracy and calibration error against training pictures, with and without mixing.")
 rows = [(world, label, arm, *(f"{v:.1%}" for v in np.mean(values, axis=0)))
         for world, label, runs in parts for arm, values in runs.items()]
-plotting.show_table(rows, ["", "", "mean of five seeds", *map(str, sizes)])
+show_table(rows, ["", "", "mean of five seeds", *map(str, sizes)])
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*, both. mixup leaves the accuracy where it was; CutMix costs a little on the toy world, and on the digits less than the seeds differ. What both do change is the confidence. The plain toy nets are badly calibrated, and mixing lowers their error at every size. The plain digit nets know what they know, and mixing makes them *too modest*: a net that is right nine times
@@ -732,14 +736,14 @@ plotting.show_table(rows, ["", "", "mean of five seeds", *map(str, sizes)])
 # A small segmentation network learns from 8, 32 or 128 scenes. Pasting comes with strong changes of size, so the fair comparison is against those changes *without* pasting.
 
 # %% tags=["claim:C05.4"]
-ledger.show("C05.4")
+card.show("C05.4")
 seeds = ledger.load("C05.4").figures
 parts, sizes = iou_panels(seeds, worlds), seeds[0]["sizes"]
 title = "Pasting helps with eight scenes; with 128 no augmentation does"
 figure = size_curves(parts, sizes, "labelled scenes", title)
 plotting.show(figure, "Mean IoU against labelled scenes: without augmentation, with jitter, with copy-paste.")
-plotting.show_table(paired_gains(parts, "copy-paste"), ["", "gain in mean IoU by seed", *map(str, sizes)])
-plotting.show_table(pixel_errors(seeds, worlds), ["", "calibration error of the pixels", *map(str, sizes)])
+show_table(paired_gains(parts, "copy-paste"), ["", "gain in mean IoU by seed", *map(str, sizes)])
+show_table(pixel_errors(seeds, worlds), ["", "calibration error of the pixels", *map(str, sizes)])
 
 # %% [markdown]
 # **How to read it.** *Not reproduced*: over the three sizes together, what pasting adds is smaller than the differences between seeds (the bands are the extremes of five). The sizes tell more than their mean. The table compares seed by seed, which the bands cannot show. With eight scenes copy-paste is ahead of both others, on both worlds; with 128 it adds nothing to jitter, and no augmentation does better than none. (We looked at the sizes one by one only after the run. The rule was about their mean, so this is an observation and not the claim.) All arms end low, at a third
@@ -797,7 +801,7 @@ for name, box in {"truth": test_box, **found}.items():
     across, wide = box[:, ::2].mean(1), box[:, 2] - box[:, 0]
     follows = np.polyfit(test_box[:, ::2].mean(1), across, 1)[0]  # slope: answer's pixels per pixel of truth
     rows.append((name, f"{across.mean():.1f} ± {across.std():.1f}", f"{follows:.2f}", f"{wide.mean():.0f}"))
-plotting.show_table(rows, ["boxes", "centre, left to right", "moves per pixel of truth", "width"])
+show_table(rows, ["boxes", "centre, left to right", "moves per pixel of truth", "width"])
 names = ["boxes moved"] * 6 + ["left behind"] * 6
 figure = plotting.image_grid([*test_x[:6]] * 2, names, 6, 1.1, "Left behind, boxes do not follow the object")
 for k, ax in enumerate(figure.axes):
@@ -853,7 +857,7 @@ for name in ("no mixing", "λ counted again", "λ as drawn"):
     rows.append((name, f"{hit:.1%}", f"{p.amax(1).mean():.1%}", f"{cases[name].error:.3f}"))
 figure = reliability_pair(cases, "A wrong λ makes the network doubt itself")
 plotting.show(figure, "Three reliability diagrams; with the drawn λ the bars stand furthest above.")
-plotting.show_table(rows, ["two seeds together", "accuracy", "mean confidence", "calibration error"])
+show_table(rows, ["two seeds together", "accuracy", "mean confidence", "calibration error"])
 
 # %% [markdown]
 # **How to read it.** Above the diagonal is *under*-confidence. CutMix alone brings some of it, since it never showed a whole digit; the wrong λ adds about as much again, because in training even a digit that was hardly covered was called half something else. The accuracy does *not* give it away: the three differ by no more than two seeds
@@ -924,7 +928,7 @@ print(f"keypoints: {(ours.keypoints[0, ..., :2] - theirs['keypoints']).abs().max
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
-from lecture_utils import hub
+from lecture_utils.hub import torchvision as hub
 
 practitioner = hub.classifier("resnet50")
 if practitioner is not None:
@@ -940,7 +944,7 @@ if practitioner is not None:
         each = [f"{v:.0%}" for v in (p.mean(0)[best], *p[:, best])]
         rows.append((name, practitioner.names[best], *each))
     views = ["mean", "as it is", "mirrored", "−20°", "+20°", "dark", "blurred"]
-    plotting.show_table(rows, ["photograph", "mean answer", *views])
+    show_table(rows, ["photograph", "mean answer", *views])
 
 # %% [markdown] tags=["slide"]
 # ## 19 · Summary in five sentences

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models import vit_b_16
 
 from lecture_utils.backbones.vit import PatchEmbedding, ViT, resize_positions, vit_b16
-from lecture_utils.backbones.vit_weights import from_torchvision
+from lecture_utils.hub.vit_weights import from_torchvision
 
 pytestmark = pytest.mark.system("S02.3")
 

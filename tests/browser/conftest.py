@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lecture_utils.doctor import find_chromium
+from lecture_utils.kernel.doctor import find_chromium
 
 sys.path.insert(0, str(Path(__file__).parent))
 

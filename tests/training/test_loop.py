@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lecture_utils.training import loop
 from lecture_utils.training.loop import History, accuracy, fit, minibatches, predictions
 
-watch: Any = importlib.import_module("lecture_utils.training.watch")
+watch: Any = importlib.import_module("lecture_utils.kernel.watch")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""What one chapter alone needs: claims, exercises, questions, figures, widgets. None imports another."""

@@ -1,0 +1,1 @@
+"""Chapter 00: what an image is."""

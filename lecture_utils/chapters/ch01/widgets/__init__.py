@@ -1,0 +1,1 @@
+"""The widgets of chapter 01, one a file."""

@@ -1,0 +1,1 @@
+"""The widgets of chapter 02, one a file."""

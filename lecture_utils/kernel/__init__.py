@@ -1,0 +1,1 @@
+"""What speaks with IPython: start, the long-cell magic, missing names, panels, tables, watch, doctor."""

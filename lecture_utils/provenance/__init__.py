@@ -1,0 +1,1 @@
+"""The package's own source: shown in notebooks, fingerprinted for the ledgers; and whole-file writes."""

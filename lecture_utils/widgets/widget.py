@@ -1,0 +1,102 @@
+"""The thin shell around a widget's pure function: alive in a notebook, a slider over frames elsewhere.
+
+A widget is `compute(**values) -> Figure | picture`, its controls, and a tour: 6 to 10 captioned settings.
+`present.present` shows it live with ipywidgets, or with COURSE_STATIC=1 as one self-contained piece of HTML,
+with a PNG for viewers without scripts.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lecture_utils.plotting.display import checked_alt, pixels
+from lecture_utils.plotting.images import to_image
+from lecture_utils.plotting.style import styled
+
+from .controls import Choice, Control, Matrix, Slider
+
+__all__ = ["Choice", "Control", "Matrix", "Slider", "Widget"]
+
+TOUR_FRAMES = (6, 10)
+
+
+@dataclass(frozen=True)
+class Widget:
+    """A pure function with its controls and a tour for pages that have no kernel.
+
+    Parameters
+    ----------
+    title : str
+        Unique on its page: the widget's HTML id is made from it.
+    compute : callable
+        compute(**values) -> Figure, or picture as `plotting.to_image` takes it. Pure.
+    controls : dict of argument name to Choice, Slider or Matrix
+    tour : sequence of (caption, values)
+        6 to 10 frames; an argument that is not given keeps its control's first value.
+    alt : str
+        A sentence on what the picture shows, for a reader who cannot see it.
+
+    Raises
+    ------
+    ValueError
+        On a missing title or alt, another number of frames, an unknown argument or a value off its control.
+    """
+
+    title: str
+    compute: Callable[..., Any]
+    controls: Mapping[str, Control]
+    tour: Sequence[tuple[str, Mapping[str, Any]]]
+    alt: str
+
+    def __post_init__(self) -> None:
+        """Check everything once, so that a chapter fails when it is built and not when it is read."""
+        if not self.slug:
+            raise ValueError(f"a widget wants a title with a letter or digit, got {self.title!r}")
+        checked_alt(self.alt)
+        if not TOUR_FRAMES[0] <= len(self.tour) <= TOUR_FRAMES[1]:
+            raise ValueError(f"{self.title}: a tour wants 6 to 10 frames, got {len(self.tour)}")
+        for caption, values in self.tour:
+            if not caption.strip():
+                raise ValueError(f"{self.title}: every frame of the tour wants a caption, got {caption!r}")
+            self.values(**values)
+
+    @property
+    def slug(self) -> str:
+        """The title as an HTML id: lower case, words joined by hyphens."""
+        return "-".join(re.findall(r"[a-z0-9]+", self.title.lower()))
+
+    def values(self, **given: Any) -> dict[str, Any]:
+        """Give a checked value for every control, its first one where none is given."""
+        unknown = set(given) - set(self.controls)
+        if unknown:
+            raise ValueError(f"{self.title}: wants values for {list(self.controls)}, got {sorted(unknown)}")
+        checked = {}
+        for name, control in self.controls.items():
+            try:
+                checked[name] = control.check(given.get(name, control.value))
+            except ValueError as error:
+                raise ValueError(f"{self.title}: {name} {error}") from None
+        return checked
+
+    def picture(self, **given: Any) -> np.ndarray:
+        """Call compute with checked values and draw what it gives.
+
+        Returns
+        -------
+        ndarray (H, W, 3), uint8
+
+        Raises
+        ------
+        ValueError
+            On a value outside its control.
+        """
+        values = self.values(**given)
+        with styled():
+            drawn = self.compute(**values)
+            if isinstance(drawn, Figure):
+                return pixels(drawn)
+        return np.rint(to_image(drawn) * 255).astype(np.uint8)

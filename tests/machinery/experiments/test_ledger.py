@@ -1,0 +1,353 @@
+"""The ledger: the rule decides from the figures, nothing else does."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lecture_utils import experiments, runtime, zoo
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import claim_panel
+from lecture_utils.experiments.ledger import ClaimError, Record, Rule, claim
+
+CODE = '''
+"""A chapter for the tests."""
+import numpy as np
+import torch
+from lecture_utils.experiments.ledger import Rule, claim
+
+PAPER = "A. Author, A Title, Venue, 2020"
+
+def effect_of(seed):
+    return 1.0 + 0.1 * seed
+
+@claim("C97.1", statement="The gap is positive.", paper=PAPER, rule=Rule("gap", above=0.5), seeds=3)
+def c97_1_gap(seed, budget):
+    return {"gap": effect_of(seed), "curve": torch.tensor([1.0, 2.0]), "sizes": np.array([1, 2]),
+            "draw": float(torch.rand(())), "threads": torch.get_num_threads(), "budget": budget,
+            "lost": float("nan")}
+
+@claim("C97.2", statement="It is 55 %.", paper=PAPER, seeds=1,
+       rule=Rule("share", equals=0.55, tolerance=0.005))
+def c97_2_exact(seed, budget):
+    return {"share": 27 / 49}
+
+@claim("C97.10", statement="Both.", paper=PAPER, rule=(Rule("a", above=0.0), Rule("b", below=0.0)), seeds=4,
+       note="Under these conditions.")
+def c97_10_both(seed, budget):
+    return {"a": 1.0 + seed, "b": -1.0 + seed}
+'''
+
+
+@pytest.fixture(autouse=True)
+def chapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A chapter 97 in the package, and records that go elsewhere."""
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "ch97.py").write_text(CODE)
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(code)])
+    monkeypatch.setattr(runtime, "ASSETS", tmp_path / "assets")
+    monkeypatch.setenv("COURSE_GPU", "off")
+    yield tmp_path  # type: ignore[misc]
+    sys.modules.pop("lecture_utils.experiments.ch97", None)
+    vars(experiments).pop("ch97", None)
+
+
+def figures(*values: float | None, name: str = "gap") -> list[dict[str, Any]]:
+    return [{"seed": seed, name: value} for seed, value in enumerate(values)]
+
+
+def record(rules: tuple[Rule, ...], rows: list[dict[str, Any]]) -> Record:
+    effect = ledger.derive_effect(rules[0], rows)
+    return Record("C97.1", "s", "p", rules, rows, effect, True, "cpu", 1.0, "full", "2", "0", "2020-01-01")
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "holds"),
+    [
+        (Rule("gap", above=0.0), (1.0, 1.1, 0.9), True),
+        (Rule("gap", above=0.0), (1.0, 1.1, -0.9), False),  # the mean is above, the interval is not
+        (Rule("gap", above=0.0), (-1.0, -1.1, -0.9), False),
+        (Rule("gap", below=0.0), (-1.0, -1.1, -0.9), True),
+        (Rule("gap", below=0.0), (1.0, 1.1, 0.9), False),
+        (Rule("gap", above=0.0, below=2.0), (1.0, 1.1, 0.9), True),
+        (Rule("gap", above=0.0, below=1.0), (1.0, 1.1, 0.9), False),
+        (Rule("gap", above=1.0), (1.0, 1.0, 1.0), False),  # above is above
+        (Rule("gap", above=0.0), (1.0, None, 1.0), False),
+        (Rule("gap", above=0.0), (1.0, 1.0), False),  # too few seeds for an interval
+        (Rule("gap", above=0.0), (), False),
+        (Rule("gap", equals=3.0), (3.0,), True),
+        (Rule("gap", equals=3.0), (3.0, 3.0001), False),
+        (Rule("gap", equals=3.0, tolerance=0.001), (3.0, 3.0001), True),
+        (Rule("gap", equals=3.0, tolerance=1.0), (3.0, 5.0, 1.0), False),  # each seed, not the mean
+        (Rule("gap", equals=3.0), (None,), False),
+        (Rule("other", above=0.0), (1.0, 1.1, 0.9), False),
+    ],
+)
+def test_rules(rule: Rule, values: tuple[Any, ...], holds: bool) -> None:
+    assert ledger.derive_holds(record((rule,), figures(*values))) is holds
+
+
+def test_interval_is_students() -> None:
+    """Worked by hand: t(0.975, 4) = 2.776445, s = 0.158114, n = 5."""
+    effect = ledger.derive_effect(Rule("gap", above=0.0), figures(0.8, 0.9, 1.0, 1.1, 1.2))
+    half = 2.776445 * math.sqrt(0.025) / math.sqrt(5)
+    assert effect == {
+        "mean": 1.0,
+        "low": pytest.approx(1 - half, 1e-5),
+        "high": pytest.approx(1 + half, 1e-5),
+        "n": 5,
+    }
+
+
+def test_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng, inside = np.random.default_rng(0), 0
+    for _ in range(2000):
+        effect = ledger.derive_effect(Rule("gap", above=0.0), figures(*map(float, rng.normal(size=4))))
+        inside += bool(effect["low"] <= 0 <= effect["high"])  # type: ignore[operator]
+    assert 0.93 < inside / 2000 < 0.97
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Rule("gap"),
+        lambda: Rule("gap", above=0.0, equals=1.0),
+        lambda: Rule("gap", above=0.0, tolerance=0.1),
+        lambda: Rule("gap", equals=0.0, tolerance=-1.0),
+        lambda: claim("C97.1", statement="s", paper="p", rule=Rule("gap", above=0.0), seeds=2),
+        lambda: claim("C97.1", statement="s", paper="p", rule=Rule("gap", equals=0.0), seeds=0),
+        lambda: claim("C97.1", statement="s", paper="p", rule=()),
+    ],
+)
+def test_rules_that_say_nothing_are_refused(make: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match=r"Rule|tolerance|C97\.1"):
+        make()
+
+
+def test_run_writes_what_load_reads(chapter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = ledger.run("C97.1", "quick")
+    said = capsys.readouterr().out
+    assert [
+        f"seed {seed} ({seed + 1} of 3): gap = 1.{seed or ''}".rstrip(".") in said for seed in range(3)
+    ] == [True] * 3
+    assert "C97.1 holds: gap = 1.1, 95 % interval" in said
+    assert ledger.load("C97.1") == made
+    assert made.holds and made.effect["mean"] == 1.1 and made.effect["n"] == 3
+    assert [row["seed"] for row in made.figures] == [0, 1, 2]
+    first = made.figures[0]
+    assert first["curve"] == [1.0, 2.0] and first["sizes"] == [1, 2] and first["budget"] == "quick"
+    assert first["lost"] is None, "not finite is kept as nothing, so that the file stays JSON"
+    assert first["threads"] == 1
+    assert made.device.startswith("cpu") and made.torch == torch.__version__.partition("+")[0]
+    assert ledger.stale(made) is None
+    raw = json.loads((chapter / "assets" / "claims" / "C97.1.json").read_text(encoding="utf-8"))
+    assert raw["rules"] == [dataclasses.asdict(Rule("gap", above=0.5))]
+    assert sorted(file.name for file in (chapter / "assets" / "claims").iterdir()) == ["C97.1.json"]
+
+
+def test_a_run_is_seeded_and_leaves_the_threads_alone() -> None:
+    threads = torch.get_num_threads()
+    draws = [[row["draw"] for row in ledger.run("C97.1").figures] for _ in range(2)]
+    assert draws[0] == draws[1] and len(set(draws[0])) == 3
+    assert torch.get_num_threads() == threads
+
+
+def test_exact_claims_need_one_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    made = ledger.run("C97.2")
+    assert made.holds and made.effect["n"] == 1 and "share = 0.551 (1 seed)" in capsys.readouterr().out
+
+
+def test_of_several_rules_all_must_hold() -> None:
+    made = ledger.run("C97.10")
+    assert not made.holds and made.effect["mean"] == 2.5 and made.note == "Under these conditions."
+    assert ledger.verdict(made) == "not reproduced"
+
+
+def test_ids_are_in_order_and_unknown_ones_are_named() -> None:
+    assert [id for id in ledger.ids() if id.startswith("C97")] == ["C97.1", "C97.2", "C97.10"]
+    assert ledger.find("C97.2").__name__ == "c97_2_exact"
+    for wrong in ("C97.3", "c97.1", "97.1", "C96.1"):
+        with pytest.raises(ClaimError, match=r"no claim.*C97\.1"):
+            ledger.find(wrong)
+
+
+def test_load_says_what_to_do(chapter: Path) -> None:
+    with pytest.raises(ClaimError, match=r"not been measured.*make claims ID=C97\.1"):
+        ledger.load("C97.1")
+    ledger.run("C97.1")
+    path = chapter / "assets" / "claims" / "C97.1.json"
+    whole = path.read_text()
+    for damaged in ("", "{", "[]", "null", whole[:200], whole.replace('"rules"', '"ruler"')):
+        path.write_text(damaged)
+        with pytest.raises(ClaimError, match=r"damaged.*git checkout"):
+            ledger.load("C97.1")
+
+
+def test_records_lists_all(chapter: Path) -> None:
+    assert ledger.records() == []
+    for id in ("C97.10", "C97.2"):
+        ledger.run(id)
+    assert [item.id for item in ledger.records()] == ["C97.2", "C97.10"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("statement", "Something grander.", "statement"),
+        ("paper", "Another", "paper"),
+        ("rules", (Rule("gap", above=0.4),), "rule"),
+        ("figures", figures(1.0, 1.0), "number of seeds"),
+        ("source_hash", "0" * 16, "code"),
+    ],
+)
+def test_stale_records(field: str, value: Any, words: str) -> None:
+    made = dataclasses.replace(ledger.run("C97.1"), **{field: value})
+    assert words in str(ledger.stale(made)) and "make claims ID=C97.1" in str(ledger.stale(made))
+
+
+def test_an_edit_of_a_function_that_the_experiment_calls_makes_it_stale(chapter: Path) -> None:
+    made = ledger.run("C97.1")
+    (chapter / "code" / "ch97.py").write_text(CODE.replace("0.1 * seed", "0.2 * seed"))
+    assert "code changed" in str(ledger.stale(made))
+    (chapter / "code" / "ch97.py").write_text(CODE.replace("def effect_of", "# A comment.\ndef effect_of"))
+    assert ledger.stale(made) is None
+
+
+LOADING = CODE.replace("import torch\n", "import torch\nfrom lecture_utils import zoo\n").replace(
+    "return 1.0 + 0.1 * seed", "return 1.0 + 0.1 * seed if seed >= 0 else zoo.load('toy_net')"
+)
+
+
+def card_of(chapter: Path, sha256: str) -> Path:
+    """Write the card of weights `toy_net`, which need not lie there: a ledger reads only the card."""
+    path = chapter / "assets" / "weights" / "toy_net.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    card = zoo.Card("toy_net", "toy_net", 0, 1, "cpu", 1.0, {}, sha256, "2")
+    path.write_text(json.dumps(dataclasses.asdict(card)))
+    return path
+
+
+def test_other_weights_make_it_stale_although_no_code_changed(chapter: Path) -> None:
+    (chapter / "code" / "ch97.py").write_text(LOADING)
+    card = card_of(chapter, "a" * 64)
+    made = ledger.run("C97.1")
+    assert made.weights == {"toy_net": "a" * 64} and ledger.load("C97.1") == made
+    assert ledger.run("C97.2").weights == {}, "it does not reach the loading function"
+    assert ledger.stale(made) is None
+    card_of(chapter, "b" * 64)
+    assert "loaded weights changed" in str(ledger.stale(made))
+    card.unlink()
+    assert "no weights 'toy_net'" in str(ledger.stale(made))
+    with pytest.raises(zoo.WeightsError, match="toy_net"):
+        ledger.run("C97.1")
+
+
+def test_a_record_that_names_no_weights_is_stale_where_the_code_loads_some(chapter: Path) -> None:
+    made = ledger.run("C97.1")
+    card_of(chapter, "a" * 64)
+    (chapter / "code" / "ch97.py").write_text(LOADING)
+    current = dataclasses.replace(made, source_hash=ledger.fingerprint.closure_hash(ledger.find("C97.1")))
+    assert "loaded weights changed" in str(ledger.stale(current))
+
+
+def test_a_claim_that_is_gone_is_stale() -> None:
+    made = dataclasses.replace(ledger.run("C97.1"), id="C97.9")
+    assert "no claim" in str(ledger.stale(made))
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [("[1]", "dict of figures, got list"), ("{'gap': object()}", "gap cannot be recorded"),
+     ("{'gap': 'much'}", "must be a number, got 'much'"), ("{'other': 1.0}", "must be a number")],
+)  # fmt: skip
+def test_experiments_that_return_nonsense(result: str, words: str, chapter: Path) -> None:
+    body = CODE.replace('return {"share": 27 / 49}', f"return {result}").replace('Rule("share"', 'Rule("gap"')
+    (chapter / "code" / "ch97.py").write_text(body)
+    with pytest.raises(ClaimError, match=words):
+        ledger.run("C97.2")
+
+
+def test_a_folder_that_cannot_be_written_to(chapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (chapter / "file").write_text("")
+    monkeypatch.setattr(runtime, "ASSETS", chapter / "file")
+    with pytest.raises(ClaimError, match="Cannot write"):
+        ledger.run("C97.2")
+
+
+def test_workers_change_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for processes: the same function is mapped over the same arguments, in order."""
+    calls: list[Any] = []
+
+    class Pool:
+        def __init__(self, workers: int, mp_context: Any) -> None:
+            calls.append((workers, mp_context.get_start_method()))
+
+        def __enter__(self) -> "Pool":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        map = staticmethod(map)
+
+    alone = ledger.run("C97.1").figures
+    monkeypatch.setattr(ledger, "ProcessPoolExecutor", Pool)
+    assert ledger.run("C97.1", workers=2).figures == alone and calls == [(2, "spawn")]
+
+
+def test_the_panel_shows_everything_and_is_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    made = ledger.run("C97.1")
+    text = claim_panel("C97.1").text
+    assert text.startswith("✓ Claim C97.1: holds")
+    stored = (made.statement, made.paper, made.device, made.date)
+    for piece in (*stored, "above 0.5", "seed", "gap", "1.2", "95 % interval", "budget full"):
+        assert piece in text, piece
+    assert "<table" in claim_panel("C97.1").html and claim_panel("C97.1").html == claim_panel("C97.1").html
+    capsys.readouterr()
+    ledger.show("C97.1")
+    assert capsys.readouterr().out.strip() == text
+
+
+def test_the_panel_says_what_did_not_come_out() -> None:
+    ledger.run("C97.10")
+    text = claim_panel("C97.10").text
+    assert "✗ Claim C97.10: not reproduced" in text and "; and the 95 % interval of the mean of b" in text
+    assert "Under these conditions." in text
+
+
+def test_the_panel_of_a_claim_without_a_record() -> None:
+    text = claim_panel("C97.2").text
+    assert "no result" in text and "It is 55 %." in text and "make claims ID=C97.2" in text
+
+
+def test_the_panel_says_when_it_is_out_of_date(chapter: Path) -> None:
+    ledger.run("C97.1")
+    (chapter / "code" / "ch97.py").write_text(CODE.replace("0.1 * seed", "0.2 * seed"))
+    assert "Out of date" in claim_panel("C97.1").text
+
+
+def test_the_fingerprint_does_not_follow_bars_and_messages() -> None:
+    """Otherwise every claim would have to be run again for a comma in a message: fingerprints follow
+    imports."""
+    loop = importlib.import_module("lecture_utils.training.loop")
+    imports = [
+        node for node in ast.walk(ast.parse(inspect.getsource(loop))) if isinstance(node, ast.ImportFrom)
+    ]
+    assert not [node.module for node in imports if str(node.module).startswith("lecture_utils")]
+
+
+def test_the_effect_of_every_rule_is_told() -> None:
+    rows = [{"seed": seed, "gap": 1.0 + seed, "lead": 2.0} for seed in range(3)]
+    rules = (Rule("gap", above=0.0), Rule("lead", above=0.0), Rule("gap", below=9.0))
+    text = ledger.effect_text(record(rules, rows))
+    assert text == "gap = 2, 95 % interval -0.4841 to 4.484 (3 seeds); lead = 2 (3 seeds, all equal)"

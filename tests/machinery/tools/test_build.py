@@ -1,0 +1,244 @@
+"""Building notebooks: directives, ids, execution, byte-stable rebuild, drift, failures."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import notebook_source
+import numpy as np
+import pictures
+import pytest
+from PIL import Image
+
+Mini = Any  # the class in conftest.py
+
+
+def _cells(path: Path) -> list[nbformat.NotebookNode]:
+    return list(nbformat.read(path, as_version=4).cells)
+
+
+def _outputs(path: Path, first_line: str) -> str:
+    found = [c for c in _cells(path) if c.cell_type == "code" and first_line in c.source]
+    assert len(found) == 1
+    return json.dumps(found[0].outputs, ensure_ascii=False)
+
+
+def test_show_and_solution_are_filled_in(built: Mini) -> None:
+    texts = [cell.source for cell in _cells(built.built)]
+    shown = next(text for text in texts if text.startswith("# from lecture_utils.runtime"))
+    assert shown.count("# from lecture_utils.runtime\n") == 1  # once for two neighbours of one module
+    assert "def is_static() -> bool:" in shown and "\n\n\ndef downloads_allowed() -> bool:" in shown
+    assert "\n\n\n# from lecture_utils.provenance.files\ndef write_atomically(" in shown
+    solution = next(text for text in texts if text.startswith("<details>"))
+    assert "```python\n# from lecture_utils.runtime\ndef is_static" in solution
+    assert not [text for text in texts if re.search(r"^(# )?(show|solution):", text, re.MULTILINE)]
+
+
+def test_cells_have_valid_stable_ids_tags_and_slides(mini: Mini) -> None:
+    mini.edit("# Words.", "# Words.\n\n# %%\nn = 1\n\n# %%\nn = 1")
+    cells = notebook_source.assemble(mini.source).cells
+    ids = [cell.id for cell in cells]
+    assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[a-zA-Z0-9-_]{1,64}", i) for i in ids)
+    assert ids[2] == f"{ids[1]}-2"
+    assert cells[0].metadata == {"tags": ["slide"], "slideshow": {"slide_type": "slide"}}
+    mini.edit("# Words.", "# Other words.")
+    after = [cell.id for cell in notebook_source.assemble(mini.source).cells]
+    assert after[1:] == ids[1:] and after[0] != ids[0]
+
+
+def test_the_run_is_in_order_clean_and_measured(built: Mini) -> None:
+    book = nbformat.read(built.built, as_version=4)
+    nbformat.validate(book)
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert book.metadata == notebook_source.METADATA and "version" not in book.metadata.language_info
+    assert all(set(cell.metadata) <= {"tags", "slideshow"} for cell in book.cells)
+    assert "Chapter 90 on cpu, budget quick, seed 0." in _outputs(built.built, "import socket")
+    assert json.loads(_outputs(built.built, 'print("out")'))[0]["text"] == "out\nmore 2\n"
+    assert "Nothing is recorded yet" in _outputs(built.built, "%%gpu mini")
+    assert "alt" in _outputs(built.built, "plt.subplots")
+    stats = json.loads((built.root / ".course" / "build" / "90_mini.json").read_text())
+    assert stats["peak_memory_mb"] > 50 and 0 < stats["first_picture_seconds"] <= stats["wall_seconds"]
+    assert stats["cpu_seconds"] > 0 and len(stats["cells"]) == len(code)
+
+
+def test_the_kernel_is_cut_off_from_the_network_but_not_from_itself(built: Mini) -> None:
+    said = _outputs(built.built, "socket.create_connection")
+    assert "runs offline here" in said and "example.org" in said and "this machine: 127.0.0.1" in said
+
+
+def test_a_second_build_gives_the_same_bytes(built: Mini, capsys: pytest.CaptureFixture[str]) -> None:
+    before, changed = built.built.read_bytes(), built.built.stat().st_mtime_ns
+    assert built.build("90") == 0
+    assert built.built.read_bytes() == before and built.built.stat().st_mtime_ns == changed
+    printed = capsys.readouterr().out
+    assert "slowest cells" in printed and "first picture after" in printed and "peak" in printed
+    copy = built.root / "again.ipynb"
+    built.built.rename(copy)
+    assert built.build("90_mini") == 0
+
+    def comparable(path: Path) -> str:
+        return re.sub(r'"\d+\.\d+"', '"T"', path.read_text())  # the clock's cell
+
+    assert comparable(built.built) == comparable(copy)
+
+
+def test_check_sees_any_drift_and_nothing_else(
+    built: Mini, mini: Mini, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mini.built.write_bytes(built.built.read_bytes())
+    assert mini.build("--check") == 0
+    text = mini.built.read_text()
+    mini.built.write_text(text.replace("Words.", "Edited by hand."))
+    capsys.readouterr()
+    assert mini.build("--check") == 1
+    printed = capsys.readouterr().out
+    assert "-Edited by hand." in printed and "+Words." in printed
+    mini.built.write_text(text.replace('"language": "python"', '"language": "julia"'))
+    assert mini.build("--check") == 1
+    mini.built.write_text(text.replace('"show",', '"shown",'))
+    assert mini.build("--check") == 1
+    mini.built.write_text(text.replace("more 2", "more 3"))  # an output is nbval's business
+    assert mini.build("--check") == 0
+    mini.built.write_text("{")
+    assert mini.build("--check") == 1
+    mini.built.unlink()
+    assert mini.build("--check") == 1
+    assert "has not been built" in capsys.readouterr().out
+
+
+def test_check_sees_a_notebook_without_source(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mini.build("--no-execute") == 0
+    (mini.notebooks / "91_stray.ipynb").write_bytes(mini.built.read_bytes())
+    assert mini.build("--check") == 1 and "91_stray.ipynb has no source" in capsys.readouterr().out
+    assert mini.build("--check", "90") == 0
+
+
+def test_shown_code_that_changes_is_drift(
+    built: Mini, mini: Mini, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mini.built.write_bytes(built.built.read_bytes())
+    monkeypatch.setattr(
+        notebook_source.package, "shown", lambda path: f"# from m\ndef changed(): return '{path}'"
+    )
+    assert mini.build("--check") == 1 and "+def changed()" in capsys.readouterr().out
+
+
+def test_without_a_run_old_outputs_stay_only_if_no_code_has_changed(built: Mini, mini: Mini) -> None:
+    mini.built.write_bytes(built.built.read_bytes())
+    mini.edit("# Words.", "# Better words.")
+    assert mini.build("--no-execute") == 0
+    assert "Better words." in mini.built.read_text() and "more 2" in _outputs(mini.built, 'print("out")')
+    mini.edit("1 + 1", "1 + 2")
+    assert mini.build("--no-execute") == 0
+    assert all(
+        not c.outputs and c.execution_count is None for c in _cells(mini.built) if c.cell_type == "code"
+    )
+
+
+def test_a_failing_cell_is_shown_and_the_old_notebook_stays(
+    mini: Mini, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mini.built.write_text("the old notebook")
+    mini.edit('print("out")', 'print("out")\nnumber = {}["no key"]')
+    assert mini.build() == 1
+    said = capsys.readouterr().err
+    for part in (
+        "90_mini was not built",
+        "section 'Show'",
+        '    number = {}["no key"]',
+        "KeyError: 'no key'",
+    ):
+        assert part in said
+    assert "\x1b" not in said and "----> " in said
+    assert mini.built.read_text() == "the old notebook"
+    partial = mini.root / ".course" / "failed" / "90_mini.ipynb"
+    assert "KeyError" in _outputs(partial, "no key") and "alt" in _outputs(partial, "plt.subplots")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("import time\ntime.sleep(60)", "took more than 3 s"), ("import os\nos._exit(1)", "killed its kernel")],
+)
+def test_a_cell_that_hangs_or_kills_the_kernel_is_named(
+    mini: Mini, capsys: pytest.CaptureFixture[str], code: str, said: str
+) -> None:
+    mini.write(f"# %% [markdown]\n# # 90\n\n# %%\n{code}\n")
+    assert mini.build("--timeout", "3") == 1
+    error = capsys.readouterr().err
+    assert said in error and code.splitlines()[1] in error and not mini.built.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "runtime.downloads_allowed",
+            "runtime.download_allowed",
+            "mean lecture_utils.runtime.downloads_allowed",
+        ),
+        (
+            "# solution: lecture_utils.runtime.is_static",
+            "# solution: lecture_utils.runtime",
+            "wanted a function",
+        ),
+        ("# show: lecture_utils.provenance.files.write_atomically", "# show:", "names nothing"),
+    ],
+)
+def test_a_directive_that_names_nothing_is_an_error_with_advice(
+    mini: Mini, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    mini.edit(old, new)
+    for arguments in ((), ("--check",)):
+        assert mini.build(*arguments) == 1
+        error = capsys.readouterr().err
+        assert said in error and "90_mini.py, cell " in error
+
+
+def test_an_unknown_chapter_lists_what_there_is(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mini.build("17") == 2 and "there is: 90_mini" in capsys.readouterr().err
+
+
+def _png(image: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def _pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
+
+
+def test_pictures_get_smaller_and_stay_the_same_to_the_eye() -> None:
+    rng = np.random.default_rng(0)
+    yy, xx = np.mgrid[:200, :300]
+    smooth = np.stack([xx * 0.8, yy, xx * 0.3 + yy * 0.2], -1).clip(0, 255).astype(np.uint8)
+    for image in (smooth, rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)):
+        small = pictures.smaller(_png(image))
+        error = np.mean((_pixels(small) - image) ** 2)
+        assert error == 0 or 10 * np.log10(255**2 / error) >= pictures.HARMLESS_DB
+        assert len(small) <= len(_png(image)) and pictures.smaller(small) == pictures.smaller(small)
+    few = (rng.integers(0, 4, (200, 300, 1)) * [60, 20, 9]).astype(np.uint8)
+    assert np.array_equal(_pixels(pictures.smaller(_png(few))), few)
+
+
+def test_picture_metadata_go_and_what_is_no_png_stays() -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    info, file = PngInfo(), io.BytesIO()
+    info.add_text("Software", "something 1.2")
+    Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(file, "PNG", pnginfo=info)
+    assert b"Software" not in pictures.smaller(file.getvalue())
+    assert pictures.smaller(b"no picture") == b"no picture"
+    transparent = io.BytesIO()
+    Image.new("RGBA", (4, 4), (1, 2, 3, 4)).save(transparent, "PNG")
+    assert Image.open(io.BytesIO(pictures.smaller(transparent.getvalue()))).mode == "RGBA"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
+    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    book.cells[0].outputs = [nbformat.v4.new_output("display_data", data)]
+    pictures.tidy(book)
+    assert base64.b64decode(book.cells[0].outputs[0].data["image/png"]) == pictures.smaller(file.getvalue())
