@@ -3,11 +3,12 @@
 PYTHON ?= $(shell for p in python3 python; do if $$p -c "" >/dev/null 2>&1; then echo $$p; break; fi; done)
 COURSE = $(if $(PYTHON),$(PYTHON) tools/install.py,$(error The course needs Python 3.11 or newer: get it from python.org or your package manager))
 
-.PHONY: help lab test test-oldest notebooks claims weights tables bench doctor lock clean
+.PHONY: help lab quick test test-oldest notebooks claims weights tables bench doctor lock clean
 
 help:
 	@echo "make lab                    open the course in JupyterLab    ARGS=\"--no-browser --port 8899\""
-	@echo "make test                   check everything                 ONLY=lint,types,contracts,unit,drift,gate,notebooks,tables,browser"
+	@echo "make quick                  lint, types, contracts and the tests under a second"
+	@echo "make test                   check everything, or a chapter   CH=07  ALL=1  ONLY=lint,format,types,contracts,unit,drift,gate,notebooks,tables,browser"
 	@echo "make doctor                 what this machine has, and what to do about what it lacks"
 	@echo "make notebooks              build all chapters, or one       CH=01"
 	@echo "make claims                 run all claims, or one           ID=C01.1"
@@ -21,8 +22,11 @@ help:
 lab:
 	@$(COURSE) lab --open $(ARGS)
 
+quick:
+	@$(COURSE) dev tools/check.py --quick
+
 test:
-	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY))
+	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY)) $(if $(CH),--chapter $(CH)) $(if $(ALL),--all)
 
 test-oldest:
 	@$(COURSE) dev tools/check.py --oldest

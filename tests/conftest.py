@@ -17,8 +17,14 @@ for _variable in ("COURSE_STATIC", "COURSE_BUDGET", "COURSE_DOWNLOAD"):
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest  # noqa: E402
+from rounds import Rounds  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run keep to one chapter."""
+    parser.addoption("--chapter", default=None, help="only the tests of this chapter, such as 07")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     atexit.register(shutil.rmtree, home, ignore_errors=True)  # after what IPython shells do at exit
     config.add_cleanup(restore)
+    config.pluginmanager.register(Rounds(config), "course-rounds")
     if not hasattr(config, "workerinput"):  # with pytest-xdist: only in the controller
         config.pluginmanager.register(Systems(ROOT / ".course" / "systems.json"), "course-systems")
 

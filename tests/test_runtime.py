@@ -13,6 +13,7 @@ import torch
 
 from lecture_utils import runtime
 from lecture_utils.kernel import missing_names as kernel_help
+from lecture_utils.kernel import start
 
 VARIABLES = ("COURSE_GPU", "COURSE_BUDGET", "COURSE_STATIC", "COURSE_DOWNLOAD")
 
@@ -139,10 +140,10 @@ def test_start_prints_one_stable_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COURSE_GPU", "off")
-    runtime.start("01", seed=3)
+    start.start("01", seed=3)
     first = float(torch.rand(()))
     assert capsys.readouterr().out == "Chapter 01 on cpu, budget quick, seed 3.\n"
-    runtime.start("01", seed=3)
+    start.start("01", seed=3)
     assert float(torch.rand(())) == first
 
 
@@ -162,10 +163,10 @@ def test_start_tells_of_a_training_that_was_killed(
         "fit(model, batches(), loss=loss, optimizer=optimizer, steps=5, progress=False)\n"
     )
     assert subprocess.run([sys.executable, "-c", killed]).returncode == 9
-    runtime.start()
+    start.start()
     said = capsys.readouterr().out
     assert "last session ended in the middle of training" in said and "nothing of yours is lost" in said
-    runtime.start()
+    start.start()
     assert "last session" not in capsys.readouterr().out
 
 
@@ -174,9 +175,9 @@ def test_start_in_a_notebook_registers_the_magic_and_the_helper() -> None:
 
     shell = InteractiveShell.instance()
     try:
-        runtime.start("01")
+        start.start("01")
         assert "gpu" in shell.magics_manager.magics["cell"] and kernel_help.current_chapter == "01"
-        runtime.start("01")  # twice does no harm
+        start.start("01")  # twice does no harm
     finally:
         kernel_help.current_chapter = ""
         InteractiveShell.clear_instance()

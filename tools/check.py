@@ -1,4 +1,7 @@
-"""Check everything (`make test`), go on after a failed step, end on one summary with what did not run."""
+"""Check everything (`make test`), go on after a failed step, end on one summary with what did not run.
+
+`--quick`, `--chapter 07` and `--all` are make quick, make test CH=07 and make test ALL=1.
+"""
 
 import argparse
 import json
@@ -19,7 +22,38 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = ROOT / ".venv-oldest"
 RAN = ROOT / ".course" / "systems.json"  # tests/conftest.py writes it
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-PYTEST = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--durations", "5", "--durations-min", "5"]
+PYTEST = [
+    "-m",
+    "pytest",
+    "-q",
+    "-n",
+    "auto",
+    "--dist",
+    "loadfile",
+    "--durations",
+    "5",
+    "--durations-min",
+    "5",
+]
+MACHINERY = (  # what the tests of machinery are about
+    "tools/",
+    "lecture_utils/kernel/",
+    "lecture_utils/provenance/",
+    "lecture_utils/exercises/",
+    "lecture_utils/experiments/",
+    "lecture_utils/widgets/",
+    "lecture_utils/runtime.py",
+    "lecture_utils/__main__.py",
+    "lecture_utils/zoo.py",
+    "tests/machinery/",
+    "tests/conftest.py",
+    "pyproject.toml",
+    "constraints.txt",
+    "Makefile",
+    ".github/",
+    ".ci/",
+    "environment.yml",
+)
 
 
 @dataclass
@@ -37,32 +71,110 @@ class Step:
     ran: bool = False
 
 
-def steps() -> list[Step]:
-    """Return all steps, cheapest news first."""
+@dataclass(frozen=True)
+class Round:
+    """How much is checked: the quick round, one chapter, a day's whole, or everything."""
+
+    quick: bool = False
+    chapter: str = ""
+    everything: bool = False
+    machinery: bool = True  # whether tools or engines changed, so that their tests run by day
+
+    def marks(self) -> str:
+        """Return pytest's expression of what runs."""
+        left_out = ["browser"]
+        if not self.everything:
+            left_out.append("nightly")
+        if self.quick:
+            left_out.append("slow")
+        if self.quick or self.chapter or not (self.machinery or self.everything):
+            left_out.append("machinery")
+        return " and ".join(f"not {mark}" for mark in left_out)
+
+    def left_out(self) -> list[str]:
+        """Say what this round leaves out, and why."""
+        said = []
+        if not self.everything:
+            said.append("nightly only (make test ALL=1): tests of content over 10 s; stale claims as errors")
+        if self.quick:
+            said.append(
+                "the quick round leaves out: tests over 1 s (tests/slow.txt), machinery, notebooks, browser"
+            )
+        elif self.chapter:
+            said.append(f"only chapter {self.chapter}: neither the other chapters nor the machinery")
+        elif not (self.machinery or self.everything):
+            said.append("tests of machinery: neither tools nor engines changed here; they run nightly")
+        return said
+
+
+def steps(asked: Round = Round()) -> list[Step]:
+    """Return the steps of a round, cheapest news first."""
+    names = [asked.chapter] if asked.chapter else []
+    books = [str(path.relative_to(ROOT)) for path in notebooks(asked.chapter)]
+    chapter = ["--chapter", asked.chapter] if asked.chapter else []
     nbval = [
         "--nbval",
-        "notebooks",
+        *books,
         "--nbval-sanitize-with",
         "tests/nbval_sanitize.cfg",
         "--nbval-cell-timeout",
         "120",
     ]
-    return [
-        Step("lint", "ruff", ["-m", "ruff", "check", "."]),
+    static = [
+        Step("lint", "ruff, rules and format", ["-m", "ruff", "check", "."]),
+        Step("format", "ruff format", ["-m", "ruff", "format", "--check", "."]),
         Step("types", "mypy on lecture_utils", ["-m", "mypy"]),
         Step("contracts", "import-linter", ["lint-imports"]),
-        Step("drift", "notebooks are what their sources give", ["tools/build.py", "--check"]),
-        Step("gate", "anatomy and health of the notebooks", ["tools/gate.py"]),
-        Step("unit", "pytest", [*PYTEST, "tests", "-m", "not browser"], tests=True),
-        Step("tables", "generated tables are up to date", ["tools/tables.py", "--check"]),
+    ]
+    unit = Step("unit", "pytest", [*PYTEST, "tests", "-m", asked.marks(), *chapter], tests=True)
+    if asked.quick:
+        return [*static, unit]
+    return [
+        *static,
+        Step("drift", "notebooks are what their sources give", ["tools/build.py", "--check", *names]),
+        Step("gate", "anatomy and health of the notebooks", ["tools/gate.py", *names]),
+        unit,
+        *(
+            []
+            if names
+            else [Step("tables", "generated tables are up to date", ["tools/tables.py", "--check"])]
+        ),
         Step("notebooks", "nbval on every chapter", [*PYTEST, *nbval], tests=True),
         Step(
             "browser",
             "JupyterLab in Chromium",
-            ["-m", "pytest", "-q", "tests/browser", "-m", "browser"],
+            ["-m", "pytest", "-q", "tests/browser", "-m", "browser", *chapter],
             tests=True,
         ),
     ]
+
+
+def notebooks(chapter: str = "") -> list[Path]:
+    """Return the notebooks of a chapter (07, or 18a and 18b), or of all."""
+    return sorted(
+        path
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        if re.fullmatch(f"{chapter or r'[0-9]+'}[a-z]?", path.stem.partition("_")[0])
+    )
+
+
+def machinery_changed() -> bool:
+    """Whether tools, engines or their tests changed since COURSE_BASE (or main on the server).
+
+    True where that cannot be told.
+    """
+    base = os.environ.get("COURSE_BASE", "").strip() or "origin/main"
+
+    def git(*arguments: str) -> str | None:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else None
+
+    head, fork = git("rev-parse", "HEAD"), git("merge-base", "HEAD", base)
+    if head is None or fork is None or head == fork:
+        return True  # the branch is its own base: what changed cannot be told
+    changed = (git("diff", "--name-only", fork.strip()) or "").splitlines()
+    changed += (git("ls-files", "--others", "--exclude-standard") or "").splitlines()
+    return any(path.startswith(MACHINERY) for path in changed)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -174,18 +286,26 @@ def main(argv: list[str] | None = None) -> int:
     """Run all steps, or those named."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # a Windows console may be cp1252
-    every = {step.name: step for step in steps()}
+    every = [step.name for step in steps()]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="comma-separated: " + ",".join(every))
+    parser.add_argument("--chapter", default="", help="what concerns one chapter, such as 07")
+    parser.add_argument("--quick", action="store_true", help="no notebook, no browser, no test over a second")
+    parser.add_argument("--all", action="store_true", help="what runs at night, too; stale claims are errors")
     parser.add_argument("--oldest", action="store_true", help="unit tests on the oldest packages allowed")
     options = parser.parse_args(argv)
-    names = ["unit"] if options.oldest else [name for name in options.only.split(",") if name] or list(every)
+    if options.chapter and not notebooks(options.chapter):
+        parser.error(f"chapter: got {options.chapter!r}, want the number of a notebook, such as 07")
+    asked = Round(options.quick, options.chapter, options.all, options.all or machinery_changed())
+    names = ["unit"] if options.oldest else [name for name in options.only.split(",") if name]
     if unknown := set(names) - set(every):
         parser.error(f"no step is called {', '.join(sorted(unknown))}; there are {', '.join(every)}")
-    chosen = [step for name, step in every.items() if name in names]
+    chosen = [step for step in steps(asked) if not names or step.name in names]
     python = oldest_python() if options.oldest else sys.executable
     with tempfile.TemporaryDirectory(prefix="course-check-") as folder:
         env = environment(Path(folder))
+        if options.all:
+            env["COURSE_NIGHTLY"] = "1"
         if options.oldest:
             env["PATH"] = str(Path(python).parent) + os.pathsep + env["PATH"]
         try:
@@ -193,7 +313,8 @@ def main(argv: list[str] | None = None) -> int:
                 run(step, python, env, Path(folder))
         except KeyboardInterrupt:
             print("\nInterrupted.")
-    return summarise(chosen, not_computed() if "notebooks" in names else [])
+    ran = {step.name for step in chosen}
+    return summarise(chosen, asked.left_out() + (not_computed() if "notebooks" in ran else []))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class LabPage:
     """A notebook open in JupyterLab."""
 
     def __init__(self, page: Any, lab: Lab, name: str) -> None:
-        self.page, self.name = page, name
+        self.page, self.lab, self.name = page, lab, name
         page.goto(lab.address(f"{name}.ipynb"))
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=90_000)
@@ -71,6 +72,27 @@ class LabPage:
                 if last:
                     raise
         self.until("all cells have run", self.all_done, seconds)
+
+    def run_cells(self, numbers: list[int], seconds: float) -> None:
+        """Clear all outputs, then run some code cells, counted from 0, as a person does with Ctrl+Enter."""
+        self.page.locator(".lm-MenuBar-item", has_text="Edit").first.click()
+        self.page.locator(".lm-Menu-item", has_text="Clear Outputs of All Cells").click()
+        for number in numbers:
+            cell = self.page.locator(".jp-CodeCell").nth(number)
+            prompt = cell.locator(".jp-InputPrompt").first
+            for last in (False, True):  # what JupyterLab has lost is asked for once more
+                cell.locator(".cm-content").click()
+                self.page.keyboard.press("ControlOrMeta+Enter")
+                try:
+                    self.until("the cell has run", partial(self._has_run, prompt), seconds)
+                    break
+                except AssertionError:
+                    if last:
+                        raise
+
+    def _has_run(self, prompt: Any) -> bool:
+        """Whether a cell, cleared before, has its number."""
+        return prompt.inner_text() not in ("[*]:", "[ ]:")
 
     def begun(self) -> bool:
         """Whether a cell has its number."""

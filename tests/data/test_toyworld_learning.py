@@ -62,7 +62,7 @@ def measure(n: int, steps: int, iterations: int, penalties: tuple[float, ...]) -
     return {"linear": linear, "net": net_accuracy(train, test, steps)}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 @pytest.mark.system("S00.3")
 def test_a_linear_model_on_pixels_stays_far_below_a_small_net() -> None:

@@ -21,7 +21,7 @@ def images(n: int = 3) -> tuple[Tensor, Tensor]:
     return toyworld.classification(n, split="test", seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("relu", [True, False])
 @pytest.mark.parametrize(
     ("name", "layer"),

@@ -123,7 +123,7 @@ def test_as_good_as_scikit_learn_on_some_digits(init: str) -> None:
     assert abs(got.kl - kl) < 1e-4
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_as_good_as_scikit_learn_on_all_digits() -> None:
     x = points(1797).float()
     ours, theirs, kl, their_kl = judge(x, tsne(x).embedding)

@@ -87,14 +87,14 @@ def test_later_steps_run_after_a_failed_one(tmp_path: Path, monkeypatch: pytest.
         check.Step("first", "fails", ["-c", "raise SystemExit(2)"]),
         check.Step("second", "passes", ["-c", "pass"]),
     ]
-    monkeypatch.setattr(check, "steps", lambda: made)
+    monkeypatch.setattr(check, "steps", lambda asked=None: made)
     assert check.main([]) == 1
     assert [(done.ran, done.failed) for done in made] == [(True, 1), (True, 0)]
 
 
 def test_only_runs_what_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     made = [check.Step(name, "", ["-c", "pass"]) for name in ("one", "two", "three")]
-    monkeypatch.setattr(check, "steps", lambda: made)
+    monkeypatch.setattr(check, "steps", lambda asked=None: made)
     assert check.main(["--only", "three,one"]) == 0
     assert [done.ran for done in made] == [True, False, True]
     with pytest.raises(SystemExit):
@@ -245,8 +245,10 @@ def test_claims_page_shows_both_verdicts_and_what_is_missing(monkeypatch: pytest
 
 def test_every_folder_of_systems_is_under_the_import_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
-    layers, forbidden, _ = contracts["contracts"]
-    systems = re.findall(r"\((\w+)\)", " ".join(layers["layers"][-2:]))
+    layers, chapters, circles, forbidden, _ = contracts["contracts"]
+    assert (chapters["type"], circles["type"]) == ("independence", "acyclic_siblings")
+    nearest = next(k for k, names in enumerate(layers["layers"]) if "(backbones)" in names)
+    systems = re.findall(r"\((\w+)\)", " ".join(layers["layers"][nearest : nearest + 2]))
     there = {f"lecture_utils.{name}" for name in systems if (ROOT / "lecture_utils" / name).is_dir()}
     assert set(forbidden["source_modules"]) == there
     listed = set(re.findall(r"\((\w+)\)", " ".join(layers["layers"])))
@@ -256,12 +258,14 @@ def test_every_folder_of_systems_is_under_the_import_contract() -> None:
 
 def test_ci_runs_what_a_reader_runs() -> None:
     flow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-    matrix = flow["jobs"]["test"]["strategy"]["matrix"]
-    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
-    assert matrix["python"] == ["3.11", "3.13"]
+    others = flow["jobs"]["elsewhere"]["strategy"]["matrix"]["include"]
+    assert {other["os"].split("-")[0] for other in others} == {"ubuntu", "macos", "windows"}
+    assert {other["python"] for other in others} == {"3.11", "3.13"}
     assert "schedule" in flow[True]  # YAML 1.1 reads `on` as true
     for job in ("test", "newest"):
-        assert any(part.get("run") == "bash .ci/run" for part in flow["jobs"][job]["steps"])
+        runs = [str(part.get("run", "")) for part in flow["jobs"][job]["steps"]]
+        assert any(run.removeprefix("ALL=1 ") == "bash .ci/run" for run in runs)
+        assert any(run.startswith("ALL=1 ") for run in runs) == (job == "newest")  # make reads ALL
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("make test")
 
 
@@ -295,3 +299,41 @@ def test_code_in_a_chapter_keeps_to_the_line_length(path: Path) -> None:
     """A learner reads code in a narrow cell; prose wraps by itself."""
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
     assert [number for number, line in lines if len(line) > 110 and not line.startswith("#")] == []
+
+
+# --- rounds ---
+
+
+def test_what_a_round_leaves_out_is_said() -> None:
+    quick, one = check.Round(quick=True), check.Round(chapter="00")
+    day, still = check.Round(), check.Round(machinery=False)
+    night = check.Round(everything=True, machinery=False)
+    assert quick.marks() == "not browser and not nightly and not slow and not machinery"
+    assert one.marks() == still.marks() == "not browser and not nightly and not machinery"
+    assert day.marks() == "not browser and not nightly" and night.marks() == "not browser"
+    assert night.left_out() == [] and len(day.left_out()) == 1
+    assert all(len(asked.left_out()) == 2 for asked in (quick, one, still))
+    assert [step.name for step in check.steps(quick)] == ["lint", "format", "types", "contracts", "unit"]
+    assert check.steps(one)[-1].command[-2:] == ["--chapter", "00"]
+
+
+@pytest.mark.parametrize(("path", "changed"), [("tools/a.py", True), ("lecture_utils/nn/a.py", False)])
+def test_machinery_is_tested_where_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, changed: bool
+) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    monkeypatch.setenv("COURSE_BASE", "base")
+    git("init", "-q")
+    assert check.machinery_changed(), "no commit to compare with: all of it runs"
+    git("commit", "-q", "--allow-empty", "-m", "first")
+    git("branch", "base")
+    assert check.machinery_changed(), "a branch that is its own base tells nothing"
+    git("commit", "-q", "--allow-empty", "-m", "second")
+    assert not check.machinery_changed()
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("x = 1\n")
+    assert check.machinery_changed() is changed

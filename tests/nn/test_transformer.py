@@ -93,7 +93,7 @@ def test_the_decoder_does_not_see_the_future() -> None:
     assert not torch.allclose(before[:, 4:], after[:, 4:])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_learns_to_reverse_a_sequence_perfectly() -> None:
     torch.manual_seed(0)
     start, length = 10, 8

@@ -286,7 +286,7 @@ def test_the_syntax_is_that_of_an_old_python(name: str) -> None:
     assert "capture_output" not in text and "removeprefix" not in text  # came with 3.7 and 3.9
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_real_environment_without_a_network(tmp_path: Path) -> None:
     """Real Python, real pip, and an index at a port where nobody listens."""
     for name in ("pyproject.toml", "constraints.txt"):
