@@ -197,6 +197,13 @@ def check_classes(labels: Tensor, name: str, *shape: int | str, classes: int | N
             raise ValueError(f"{name}: got class numbers from {low} to {high}, want {wanted}")
 
 
+def check_finite(x: Tensor, name: str) -> None:
+    """Raise ValueError unless `x` is floating point without NaN and infinity. It reads every value."""
+    check_float(x, name=name)
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{name}: got NaN or infinite values in {tuple(x.shape)}, want finite numbers")
+
+
 def check_choice(value: object, name: str, *options: str) -> None:
     """Raise ValueError unless `value` is one of the options."""
     if value not in options:
