@@ -72,7 +72,7 @@ def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Ten
 
 
 def clip_and_rest(model: DINO, optimizer: torch.optim.Optimizer) -> None:
-    """Clip gradients before each of the optimiser's steps; let the prototypes rest until `follow` wakes them."""
+    """Clip gradients before each step of the optimiser; the prototypes rest until `follow` wakes them."""
     model.student[1].prototypes.requires_grad_(False)  # type: ignore[operator, union-attr]
     optimizer.register_step_pre_hook(
         lambda *_: nn.utils.clip_grad_norm_(model.student.parameters(), 3.0) and None

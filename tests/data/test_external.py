@@ -159,7 +159,7 @@ def test_a_failed_download_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_DOWNLOAD", "1")
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(external.NotOnDisk, match="could not be downloaded to .*file"):
+    with pytest.raises(external.NotOnDisk, match=r"could not be downloaded to .*file"):
         external.load("mnist", tmp_path / "file" / "sets")
 
 

@@ -1,4 +1,4 @@
-"""A learner's own picture: every kind of file comes out as upright RGB in [0, 1], or is named in a sentence."""
+"""A learner's own picture: any file comes out as upright RGB in [0, 1], or is named in a sentence."""
 
 import struct
 import zlib
@@ -23,7 +23,7 @@ GREY = torch.from_numpy(np.array(RGB.convert("L"))).expand(3, -1, -1) / 255
 def opened(path: Path, size: int | None = None) -> torch.Tensor:
     got = photographs.open(path, size)
     assert got.dtype == torch.float32 and got.ndim == 3 and len(got) == 3 and got.is_contiguous()
-    assert 0 <= float(got.min()) and float(got.max()) <= 1
+    assert float(got.min()) >= 0 and float(got.max()) <= 1
     return got
 
 
@@ -200,7 +200,7 @@ def test_a_file_that_is_not_there_and_names_like_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, -3, 2.5, "8", (8, 8), True])
 def test_bad_sizes_and_paths_are_told(size: object, tmp_path: Path) -> None:
     RGB.save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="size: got .*, want a whole number of 1 or more"):
+    with pytest.raises(ValueError, match=r"size: got .*, want a whole number of 1 or more"):
         photographs.open(tmp_path / "a.png", size)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="path: got Image, want the name of a picture file"):
         photographs.open(RGB)  # type: ignore[arg-type]

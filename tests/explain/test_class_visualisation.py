@@ -164,7 +164,7 @@ def test_targets_of_any_whole_kind_and_inference_mode_is_named() -> None:
     want = visualise_class(model, [2], size=6, steps=2).image
     for target in (2, np.int64(2), torch.tensor(2), torch.tensor([2]), np.array([2])):
         assert torch.equal(visualise_class(model, target, size=6, steps=2).image, want)
-    with torch.inference_mode(), pytest.raises(ValueError, match="inside torch.inference_mode"):
+    with torch.inference_mode(), pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
         visualise_class(model, 0, size=6, steps=2)
 
 

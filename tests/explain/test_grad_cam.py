@@ -136,7 +136,7 @@ def test_pictures_from_inference_mode_are_taken_and_a_call_inside_is_named() -> 
     want = grad_cam(model, x, y, layer="stages")
     with torch.inference_mode():
         made = x.clone()
-        with pytest.raises(ValueError, match="inside torch.inference_mode"):
+        with pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
             grad_cam(model, x, y, layer="stages")
     torch.testing.assert_close(grad_cam(model, made, y, layer="stages"), want)
     torch.testing.assert_close(grad_cam(model, x, y.numpy(), layer="stages"), want)

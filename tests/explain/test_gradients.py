@@ -85,7 +85,7 @@ def test_pictures_from_inference_mode_are_taken_and_a_call_inside_is_named() -> 
     model(x)
     with torch.inference_mode():
         made = x.clone()
-        with pytest.raises(ValueError, match="inside torch.inference_mode"):
+        with pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
             input_gradient(model, x, 0)
     torch.testing.assert_close(input_gradient(model, made, 0), input_gradient(model, x, 0))
     torch.testing.assert_close(gradient_times_input(model, made, 0), gradient_times_input(model, x, 0))

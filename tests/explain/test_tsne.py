@@ -114,8 +114,7 @@ def judge(x: torch.Tensor, ours: torch.Tensor) -> tuple[float, float, float, flo
     return trust[0], trust[1], kl_divergence(p, ours), kl_divergence(p, theirs)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("init", ["pca", pytest.param("random", marks=pytest.mark.slow)])
 def test_as_good_as_scikit_learn_on_some_digits(init: str) -> None:
     x = points(500)
     got = tsne(x, init=init)

@@ -403,7 +403,7 @@ def test_accuracy_refuses_what_would_give_a_wrong_number(x: Any, y: Any, words: 
 
 @pytest.mark.parametrize("x", [torch.tensor(3.0), [1.0, 2.0], torch.zeros(0, 2)])
 def test_predictions_of_no_samples_are_refused(x: Any) -> None:
-    with pytest.raises(ValueError, match="want a torch.Tensor"):
+    with pytest.raises(ValueError, match=r"want a torch\.Tensor"):
         predictions(nn.Identity(), x)
     with pytest.raises(ValueError, match="batch_size: got 0"):
         predictions(nn.Identity(), torch.zeros(3, 2), 0)
