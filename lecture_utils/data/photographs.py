@@ -109,7 +109,7 @@ def load(name: str, size: int | tuple[int, int] | None = None) -> Tensor:
         hint = f"; for a file of your own: photographs.open({str(name)!r})" if own else ""
         raise ValueError(f"name: got {name!r}, want one of {', '.join(NAMES)}{hint}")
     if size is not None:
-        size = check_size((size, size) if not isinstance(size, Sequence) else size)  # type: ignore[arg-type]
+        size = check_size((size, size) if not isinstance(size, Sequence) else size)
     picture = _read(*_FILES[name])
     if size is None:
         return picture

@@ -73,10 +73,12 @@ def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Ten
 
 def clip_and_rest(model: DINO, optimizer: torch.optim.Optimizer) -> None:
     """Clip gradients before each step of the optimiser; the prototypes rest until `follow` wakes them."""
-    model.student[1].prototypes.requires_grad_(False)  # type: ignore[operator, union-attr]
-    optimizer.register_step_pre_hook(
-        lambda *_: nn.utils.clip_grad_norm_(model.student.parameters(), 3.0) and None
-    )
+    model.student[1].prototypes.requires_grad_(False)
+
+    def clip(*_: object) -> None:
+        nn.utils.clip_grad_norm_(model.student.parameters(), 3.0)
+
+    optimizer.register_step_pre_hook(clip)
 
 
 def follow(model: DINO, step: int, steps: int) -> None:
@@ -86,7 +88,7 @@ def follow(model: DINO, step: int, steps: int) -> None:
     """
     model.update_teacher(step, steps)
     if step + 1 >= FROZEN * steps:
-        model.student[1].prototypes.requires_grad_(True)  # type: ignore[operator, union-attr]
+        model.student[1].prototypes.requires_grad_(True)
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
