@@ -71,24 +71,24 @@ def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Ten
     return loss
 
 
-def follow(model: DINO, optimizer: torch.optim.Optimizer, steps: int) -> None:
-    """Clip gradients before each of the optimiser's steps; move the teacher after it.
+def clip_and_rest(model: DINO, optimizer: torch.optim.Optimizer) -> None:
+    """Clip gradients before each step of the optimiser; the prototypes rest until `follow` wakes them."""
+    model.student[1].prototypes.requires_grad_(False)
+
+    def clip(*_: object) -> None:
+        nn.utils.clip_grad_norm_(model.student.parameters(), 3.0)
+
+    optimizer.register_step_pre_hook(clip)
+
+
+def follow(model: DINO, step: int, steps: int) -> None:
+    """After an optimiser's step: the teacher follows the student, the last line of the paper's algorithm 1.
 
     The prototypes rest for the first 5 % of the steps (the paper's appendix freezes them for an epoch).
     """
-    done = [0]
-
-    def before(*_: object) -> None:
-        if done[0] < FROZEN * steps:
-            model.student[1].prototypes.grad = None
-        nn.utils.clip_grad_norm_(model.student.parameters(), 3.0)
-
-    def after(*_: object) -> None:
-        model.update_teacher(done[0], steps)
-        done[0] += 1
-
-    optimizer.register_step_pre_hook(before)
-    optimizer.register_step_post_hook(after)
+    model.update_teacher(step, steps)
+    if step + 1 >= FROZEN * steps:
+        model.student[1].prototypes.requires_grad_(True)
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
@@ -105,12 +105,19 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     model = DINO(build(), WIDTH, momentum=MOMENTUM, hidden=256, bottleneck=64, prototypes=PROTOTYPES)
     model.teacher_temperature = TEMPERATURE
     optimizer = MuonAndAdamW(model.student, model.student[0].layers, PEAK_RATE, decay=DECAY)  # type: ignore[arg-type]
-    follow(model, optimizer, steps)
+    clip_and_rest(model, optimizer)
     _, info = one_cycle(
-        model, batches(seed, batch_size=BATCH, augment=views), optimizer=optimizer, steps=steps,
-        loss=dino_loss_of(torch.Generator().manual_seed(seed)), warm_up=0.1, cycle_momentum=False,
-        label="DINO", clock=time.thread_time,
-    )  # fmt: skip
+        model,
+        batches(seed, batch_size=BATCH, augment=views),
+        loss=dino_loss_of(torch.Generator().manual_seed(seed)),
+        optimizer=optimizer,
+        steps=steps,
+        after_step=lambda step: follow(model, step, steps),  # the teacher's step
+        warm_up=0.1,
+        cycle_momentum=False,
+        label="DINO",
+        clock=time.thread_time,
+    )
     encoder: nn.Module = model.teacher.get_submodule("0")
     return encoder.eval().requires_grad_(True), info
 

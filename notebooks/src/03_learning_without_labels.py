@@ -809,7 +809,7 @@ many_x, many_y = (t.to(cuda) for t in shapes_mae.pictures(100_000, "train", 1)) 
 long = DINO(small_vit(), 64, momentum=0.996, hidden=512, bottleneck=128, prototypes=1024).to(cuda)
 long.teacher_temperature = shapes_dino.TEMPERATURE
 optimizer = MuonAndAdamW(long.student, long.student[0].layers, 2e-3, decay=shapes_dino.DECAY)
-shapes_dino.follow(long, optimizer, steps)
+shapes_dino.clip_and_rest(long, optimizer)
 history = fit(
     long,
     minibatches(many_x, many_y, batch_size=256, seed=0, augment=shapes_dino.views),
@@ -817,6 +817,7 @@ history = fit(
     optimizer=optimizer,
     steps=steps,
     schedule=torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, cycle_momentum=False),
+    after_step=lambda step: shapes_dino.follow(long, step, steps),
     label="DINO",
 )
 print(f"{history.seconds:.0f} s:", shapes_dino.evaluate(long.teacher[0].cpu().eval()))

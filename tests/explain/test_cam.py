@@ -48,6 +48,7 @@ def test_a_class_for_each_image_odd_sizes_and_a_batch_of_one() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_network_of_torchvision_s_names() -> None:
     from torchvision.models import resnet18 as theirs
 
@@ -82,7 +83,18 @@ def test_bad_input_is_told() -> None:
         (lambda: cam(net, x, 0, layer="stage"), "'stage', which CifarNet lacks; did you mean stages"),
         (lambda: cam(net, x, 8), "from 0 to 7"),
         (lambda: cam(MaxNet(), x, 0), "training mode"),
+        (lambda: cam(net, x[0], 0), r"use x\[None\]"),
+        (lambda: cam(net, (255 * x).byte(), 0), "uint8"),
+        (lambda: cam(net, x, True), "target: got bool"),
+        (lambda: cam(net, x, [0, 1]), "got 2 class numbers"),
         (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(5, 4)), r"\(5, 4\)"),
+        (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(3)), r"\(3,\), want"),
+        (lambda: class_activation_maps(torch.zeros(3, 2, 2), torch.zeros(5, 3)), r"use x\[None\]"),
+        (
+            lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(5, 3).long()),
+            "weights: got dtype",
+        ),
+        (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2).byte(), torch.zeros(5, 3)), "uint8"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

@@ -121,6 +121,8 @@ def test_thresholds_from_other_images_and_a_dead_unit() -> None:
 def test_bad_input_is_told() -> None:
     masks = concepts(4)
     maps = planted(masks)
+    hurt = maps.clone()
+    hurt[2, 3, 4, 5] = torch.nan  # one value of many
     for bad, message in (
         (lambda: dissect(maps, masks.float(), NAMES), "torch.float32"),
         (lambda: dissect(maps, masks[:3], NAMES), r"\(3, 4, 24, 24\), want torch.bool \(4, K, H, W\)"),
@@ -129,6 +131,18 @@ def test_bad_input_is_told() -> None:
         (lambda: unit_thresholds(maps, 0.0), "share"),
         (lambda: unit_thresholds(maps[:1, :, :5, :5]), "0.005 of 25 values"),
         (lambda: unit_masks(maps, torch.zeros(3), 8), r"\(3,\), want \(6,\)"),
+        (lambda: unit_masks(maps, torch.full((6,), torch.nan), 8), "thresholds: got NaN"),
+        (lambda: unit_masks(maps, torch.zeros(6), 0), "size, height: got 0"),
+        (lambda: unit_masks(hurt, torch.zeros(6), 8), "maps: got NaN"),
+        (lambda: unit_thresholds(hurt, 0.1), "maps: got NaN"),
+        (lambda: unit_thresholds(maps, 1.0), "share"),
+        (lambda: unit_thresholds(maps, float("nan")), "share: got nan"),
+        (lambda: dissect(hurt, masks, NAMES, share=0.1), "maps: got NaN"),
+        (lambda: dissect(maps / 0, masks, NAMES), "NaN or infinite"),
+        (lambda: dissect(maps, masks, NAMES, batch=0), "batch: got 0"),
+        (lambda: dissect(maps, masks[:, 0], NAMES), r"\(4, 24, 24\), want torch.bool"),
+        (lambda: dissect(maps, masks.numpy(), NAMES), "concepts: got ndarray"),
+        (lambda: dissect(maps, masks, NAMES, share=0.1).labels(float("nan")), "minimum: got nan"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

@@ -130,6 +130,20 @@ def test_a_transformer_s_tokens_as_maps() -> None:
     assert got.shape == (2, 3, 3) and float(got.abs().sum()) > 0
 
 
+def test_pictures_from_inference_mode_are_taken_and_a_call_inside_is_named() -> None:
+    model = zoo.load("shapes_resnet")
+    x, y = images()
+    want = grad_cam(model, x, y, layer="stages")
+    with torch.inference_mode():
+        made = x.clone()
+        with pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
+            grad_cam(model, x, y, layer="stages")
+    torch.testing.assert_close(grad_cam(model, made, y, layer="stages"), want)
+    torch.testing.assert_close(grad_cam(model, x, y.numpy(), layer="stages"), want)
+    top = model(x[:1]).detach().numpy().argmax()  # what most people pass
+    assert grad_cam(model, x[:1], top, layer="stages").shape == (1, 8, 8)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")
 def test_on_cuda() -> None:
     model = zoo.load("shapes_resnet")
