@@ -261,14 +261,14 @@ def test_marker_says_how_far_it_is_while_it_runs(home: Path) -> None:
         "born": 0,
     }
     assert list(home.iterdir()) == []
-    assert loop.unfinished() is None
+    assert watch.unfinished() is None
 
 
 def test_a_run_under_way_is_not_called_unfinished(home: Path) -> None:
     told: list[str | None] = []
 
     def loss(m: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        told.append(loop.unfinished())
+        told.append(watch.unfinished())
         return F.cross_entropy(m(x), y)
 
     run(classifier(), 2, loss=loss)
@@ -284,20 +284,20 @@ def leave_marker(home: Path, number: int = 0, **changes: Any) -> Path:
 
 def test_a_dead_run_is_told_of_once(home: Path) -> None:
     path = leave_marker(home)  # this process's number, but another birth: the number was given anew
-    message = loop.unfinished()
+    message = watch.unfinished()
     assert (
         message is not None
         and "(digits, at step 120 of 300)" in message
         and "nothing of yours is lost" in message
     )
-    assert not path.exists() and loop.unfinished() is None
+    assert not path.exists() and watch.unfinished() is None
 
 
 def test_several_dead_runs_and_a_damaged_marker(home: Path) -> None:
     leave_marker(home, 0)
     leave_marker(home, 1, label="faces")
     (home / "training-2-0.json").write_text("{")
-    message = loop.unfinished()
+    message = watch.unfinished()
     assert message is not None and "digits" in message and "faces" in message
     assert list(home.glob("training-*")) == []
 
