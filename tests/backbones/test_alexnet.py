@@ -46,7 +46,7 @@ def lively() -> tuple[nn.Module, Tensor, Tensor]:
     theirs = torchvision.models.AlexNet(num_classes=10)
     theirs.classifier[1], theirs.classifier[4] = nn.Linear(9216, 24), nn.Linear(24, 24)
     theirs.classifier[6] = nn.Linear(24, 10)
-    a, b = torch.randn(2, 2, 3, 97, 150)
+    a, b = torch.randn(2, 2, 3, 97, 180)
     liven(theirs.eval(), a, b)
     return theirs, a, b
 
