@@ -87,7 +87,7 @@ class AlexNet(nn.Module):
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
-        check_images(x, self.in_channels, like=self.classifier[-1].weight)
+        check_images(x, self.in_channels, like=next(self.parameters()))
         if min(x.shape[2:]) < self.smallest:
             raise ValueError(
                 f"images: got {x.shape[2]} × {x.shape[3]} pixels, want {self.smallest} or more a side"

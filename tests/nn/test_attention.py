@@ -161,3 +161,9 @@ def test_a_mask_a_picture_has_four_axes() -> None:
     got = layer(x, mask=mask)
     torch.testing.assert_close(got[:1], layer(x[:1], mask=causal_mask(5)))
     torch.testing.assert_close(got[1:], layer(x[1:]))
+
+
+def test_one_sequence_needs_no_batch_axis() -> None:
+    query, key, value = torch.randn(2, 4), torch.randn(3, 4), torch.randn(3, 5)
+    want = torch.softmax(query @ key.T / 2, dim=-1) @ value
+    torch.testing.assert_close(attention(query, key, value)[0], want)
