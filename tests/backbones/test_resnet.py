@@ -197,9 +197,8 @@ def test_cifar_nets_have_the_papers_depth_and_size(depth: int, millions: float) 
     assert [n for n, _ in plain.named_parameters()] == [n for n, _ in residual.named_parameters()]
     weighted = [m for m in residual.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(weighted) == depth
-    assert parameters(wide) - counts[1] == 16 * 32 + 32 * 64 + 2 * (
-        32 + 64
-    )  # two 1×1 convolutions and their norms
+    # Two 1×1 convolutions and their norms.
+    assert parameters(wide) - counts[1] == 16 * 32 + 32 * 64 + 2 * (32 + 64)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -253,9 +252,8 @@ def test_zero_init_makes_every_residual_block_start_as_the_identity() -> None:
     plain = CifarNet(14, residual=False, zero_init_last=True)  # has no identity to fall back on: left alone
     assert all(bool((m.weight == 1).all()) for m in plain.modules() if isinstance(m, BatchNorm2d))
     assert all(m.weight.any() for m in CifarNet(8, residual=True).modules() if isinstance(m, BatchNorm2d))
-    ResNet(
-        Bottleneck, (1, 1, 1, 1), width=4, zero_init_last=True, norm=nn.Identity
-    )  # nothing to zero, no error
+    # Nothing to zero, no error.
+    ResNet(Bottleneck, (1, 1, 1, 1), width=4, zero_init_last=True, norm=nn.Identity)
 
 
 @pytest.mark.parametrize("residual", [True, False])

@@ -80,9 +80,8 @@ def test_the_low_pass_filter_multiplies_contrast_by_the_sinc(frequency: int) -> 
     plain = sample(grating(frequency), size).double()
     filtered = sample(grating(frequency), size, low_pass=True, subsamples=subsamples).double()
     phase = math.pi * frequency / size
-    discrete = math.sin(phase) / (
-        subsamples * math.sin(phase / subsamples)
-    )  # the sinc of a mean of 16 points
+    # The sinc of a mean of 16 points.
+    discrete = math.sin(phase) / (subsamples * math.sin(phase / subsamples))
     assert abs(discrete - math.sin(phase) / phase) < 0.01
     torch.testing.assert_close(filtered - 0.5, discrete * (plain - 0.5), rtol=0, atol=1e-4)
 

@@ -120,9 +120,8 @@ def test_embeddings_are_multiplied_by_the_root_of_the_width() -> None:
     ids = torch.randint(500, (2, 7))
     want = 8 * model.embed(ids) + sinusoidal_encoding(7, 64)
     torch.testing.assert_close(model.tokens(ids), want)
-    assert model.embed.weight.std().item() == pytest.approx(
-        1 / 8, rel=0.02
-    )  # so that they enter at unit size
+    # So that they enter at unit size.
+    assert model.embed.weight.std().item() == pytest.approx(1 / 8, rel=0.02)
 
 
 def test_one_activation_is_the_default_of_all_layers() -> None:

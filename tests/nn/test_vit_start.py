@@ -13,9 +13,8 @@ def test_a_position_is_as_like_its_neighbour_below_as_to_the_right() -> None:
     assert alike.argmax() == 2 * 6 + 3
     torch.testing.assert_close(alike[3, 3], alike[2, 4])
     assert alike[3, 3] > alike[4, 3] > alike[5, 3]
-    torch.testing.assert_close(
-        table[1, :, :16], table[1, :1, :16].expand(6, 16)
-    )  # the first half knows the row
+    # The first half knows the row.
+    torch.testing.assert_close(table[1, :, :16], table[1, :1, :16].expand(6, 16))
 
 
 def test_grid_is_a_loop_over_rows_and_columns() -> None:
