@@ -66,13 +66,19 @@ def liven(model: nn.Module, *inputs: Tensor, tolerance: float = TOLERANCE, round
         elif "table" in name:
             draw(value, 0.0, 1.0)
     gap = parity_gap(model(a), model(b))
+    matrices = [value for value in model.parameters() if value.ndim > 1]
     for _ in range(rounds):
         if gap > LIVELY:
             break
-        for value in model.parameters():
-            if value.ndim > 1:
-                value.mul_(1.25)
-        gap = parity_gap(model(a), model(b))
+        before = [value.clone() for value in matrices]
+        for value in matrices:
+            value.mul_(1.25)
+        grown = parity_gap(model(a), model(b))
+        if not gap < grown < math.inf:  # growing no longer helps: the last step back
+            for value, old in zip(matrices, before, strict=True):
+                value.copy_(old)
+            break
+        gap = grown
     assert MARGIN * tolerance < gap < math.inf, f"inputs differ by {gap:.2g} of the outputs' spread"
     return gap
 
