@@ -80,9 +80,8 @@ def test_the_low_pass_filter_multiplies_contrast_by_the_sinc(frequency: int) -> 
     plain = sample(grating(frequency), size).double()
     filtered = sample(grating(frequency), size, low_pass=True, subsamples=subsamples).double()
     phase = math.pi * frequency / size
-    discrete = math.sin(phase) / (
-        subsamples * math.sin(phase / subsamples)
-    )  # the sinc of a mean of 16 points
+    # The sinc of a mean of 16 points.
+    discrete = math.sin(phase) / (subsamples * math.sin(phase / subsamples))
     assert abs(discrete - math.sin(phase) / phase) < 0.01
     torch.testing.assert_close(filtered - 0.5, discrete * (plain - 0.5), rtol=0, atol=1e-4)
 
@@ -215,7 +214,27 @@ BAD: list[tuple[Any, tuple[Any, ...], str]] = [
     (project_pinhole, (torch.ones(4, 3, dtype=torch.int64), 1.0, (0, 0)), "points: got dtype torch.int64"),
     (project_pinhole, (torch.tensor([[0.0, 0, 1], [0, 0, 0], [0, 0, -1]]), 1.0, (0, 0)), "got 2 with Z ≤ 0"),
     (project_pinhole, (torch.full((1, 3), math.nan), 1.0, (0, 0)), "got 1 with Z ≤ 0 or NaN"),
+    (
+        project_pinhole,
+        (torch.tensor([[math.nan, 0, 1]]), 1.0, (0, 0)),
+        "got 1 numbers that are NaN or infinite",
+    ),
+    (
+        project_pinhole,
+        (torch.tensor([[0, 0, math.inf]]), 1.0, (0, 0)),
+        "got 1 numbers that are NaN or infinite",
+    ),
+    (project_pinhole, (torch.ones(4, 3), math.inf, (0, 0)), "focal: got inf"),
+    (project_pinhole, (torch.ones(4, 3), 1.0, (0, 0, 1)), r"centre: got \(0, 0, 1\)"),
+    (project_pinhole, (torch.ones(4, 3), 1.0, (0, math.nan)), r"centre: got \(0, nan\)"),
     (sample, (grating(1), 0), "got size 0"),
+    (sample, (grating(1), 4.0), "got size 4.0"),
+    (sample, (lambda x, y: torch.tensor(0.5), 4), r"scene: got shape \(\), want \(4, 4\)"),
+    (gaussian_blur, (IMAGE, math.inf), "sigma inf"),
+    (gaussian_blur, (IMAGE[:0], 1.0), r"shape \(0, 8, 8\)"),
+    (downsample, (IMAGE, 2.0), "factor 2.0"),
+    (bayer_mask, (0, 4), "height 0"),
+    (demosaic_bilinear, (IMAGE[None, :0].movedim(0, 1),), "raw: got shape"),
     (gaussian_blur, (IMAGE, -1.0), "sigma -1.0"),
     (gaussian_blur, (IMAGE, math.nan), "sigma nan"),
     (gaussian_blur, (IMAGE[0, 0], 1.0), r"shape \(8,\)"),
