@@ -96,6 +96,7 @@ class ViT(nn.Module):
         super().__init__()
         if image % patch:
             raise ValueError(f"ViT: got image side {image} and patch side {patch}, want a multiple")
+        self.dim = dim
         self.in_channels = in_channels
         self.embed = PatchEmbedding(patch, dim, in_channels=in_channels)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))

@@ -1,5 +1,10 @@
 """Checks at the door: one line at the top of a system that says what was got and what was wanted."""
 
+import math
+import numbers
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 
@@ -56,3 +61,109 @@ def check_rgb(x: Tensor, *, unit_range: bool = False) -> None:
     if x.ndim < 3 or x.shape[-3] != 3:
         hint = "; the channels come first here" if x.ndim >= 3 and x.shape[-1] == 3 else ""
         raise ValueError(f"colour images: got shape {tuple(x.shape)}, want (…, 3, H, W){hint}")
+
+
+KINDS = {
+    "float": (lambda x: x.is_floating_point(), "floating point"),
+    "int": (lambda x: x.dtype in (torch.int64, torch.int32, torch.int16, torch.int8), "integers"),
+    "bool": (lambda x: x.dtype == torch.bool, "bool"),
+    "any": (lambda x: True, "numbers"),
+}
+
+
+def check_tensor(
+    x: Tensor, name: str, *shape: int | str, kind: str = "float", finite: bool = False, some: bool = False
+) -> None:
+    """Raise unless `x` has the wanted shape, type and, if asked, finite values.
+
+    Parameters
+    ----------
+    x : Tensor
+        What was got.
+    name : str
+        What it is called in the message.
+    *shape : int or str
+        The wanted lengths. A letter stands for any length; "…" in front for any number of further axes.
+    kind : {"float", "int", "bool", "any"}
+        The wanted type; "int" is any signed integer.
+    finite : bool
+        Also refuse NaN and infinity. It reads every value.
+    some : bool
+        Also refuse an empty tensor.
+
+    Raises
+    ------
+    ValueError
+        With what was got and what was wanted.
+    """
+    fits_kind, word = KINDS[kind]
+    wanted = f"{word} ({', '.join(str(s) for s in shape)}{',' if len(shape) == 1 else ''})"
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{name}: got {type(x).__name__}, want a torch.Tensor of {wanted}")
+    fixed = shape[1:] if shape[:1] == ("…",) else shape
+    lengths = x.shape[x.ndim - len(fixed) :] if len(fixed) < len(shape) else x.shape
+    fits = len(lengths) == len(fixed) and all(
+        isinstance(want, str) or have == want for have, want in zip(lengths, fixed, strict=True)
+    )
+    if not fits or not fits_kind(x) or (some and x.numel() == 0):
+        hint = " with no axis of length 0" if some and x.numel() == 0 else ""
+        if kind == "float" and x.dtype == torch.uint8:
+            hint += "; divide 8-bit values by 255 first"
+        if len(fixed) == len(shape) == 4 and x.ndim == 3:
+            hint += "; for one image use x[None]"
+        raise ValueError(f"{name}: got {x.dtype} {tuple(x.shape)}, want {wanted}{hint}")
+    if finite and not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{name}: got NaN or infinite values in {tuple(x.shape)}, want finite ones")
+
+
+def check_number(
+    value: float, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False
+) -> float:
+    """Return a finite number from `low` (with `above`: greater than it) to `high`, else raise ValueError.
+
+    Whatever Python takes for a real number will do, and a tensor or array of one number without axes.
+    """
+    single = isinstance(value, numbers.Real) or getattr(value, "shape", None) == ()
+    got = float(value) if single else math.nan
+    if not math.isfinite(got) or not (low < got if above else low <= got) or got > high:
+        shown = f"{value!r}" if single else type(value).__name__
+        least = f"above {low:g}" if above else f"of {low:g} or more" if low > -math.inf else ""
+        most = f"up to {high:g}" if high < math.inf else ""
+        wanted = " and ".join(part for part in (least, most) if part)
+        raise ValueError(f"{name}: got {shown}, want a finite number{' ' + wanted if wanted else ''}")
+    return value
+
+
+def check_whole(value: int, name: str, least: int = 1) -> int:
+    """Return a whole number of `least` or more as an int, else raise ValueError (so 2.5, "2" and True)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name}: got {value!r}, want a whole number of {least} or more")
+    return int(value)
+
+
+def check_size(size: tuple[int, int], name: str = "size") -> tuple[int, int]:
+    """Return (H, W) as two ints of 1 or more, else raise ValueError."""
+    if not isinstance(size, Sequence) or isinstance(size, str) or len(size) != 2:
+        raise ValueError(f"{name}: got {size!r}, want (H, W), two whole numbers of 1 or more")
+    height, width = size
+    return check_whole(height, f"{name}, height"), check_whole(width, f"{name}, width")
+
+
+def check_labels(labels: Tensor, name: str, batch: int, classes: int | None = None) -> None:
+    """Raise ValueError unless `labels` are class numbers (B,) int64 in [0, classes)."""
+    check_tensor(labels, name, batch, kind="any")
+    if labels.dtype != torch.int64:
+        raise ValueError(f"{name}: got {labels.dtype} {tuple(labels.shape)}, want int64 ({batch},)")
+    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    if low < 0 or (classes is not None and len(labels) and high >= classes):
+        most = "0 or more" if classes is None else f"0 to {classes - 1}"
+        raise ValueError(f"{name}: got class numbers from {low} to {high}, want {most}")
+
+
+def check_boxes(boxes: Tensor, *shape: int | str) -> None:
+    """Raise ValueError unless boxes are finite (shape, 4) x1, y1, x2, y2 with x1 ≤ x2 and y1 ≤ y2."""
+    check_tensor(boxes, "boxes", *shape, 4, kind="any", finite=True)
+    if boxes.dtype in (torch.bool, torch.uint8):
+        raise ValueError(f"boxes: got {boxes.dtype}, want floating point or signed integers")
+    if bool((boxes[..., 2:] < boxes[..., :2]).any()):
+        raise ValueError("boxes: got one with x2 < x1 or y2 < y1, want x1, y1, x2, y2")

@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from lecture_utils.selfsup.views import blur, crop_batch, jitter_colour, multi_crop, recolour, turn_hue
+from lecture_utils.ops.photometric import turn_hue
+from lecture_utils.selfsup.views import blur, crop_batch, jitter_colour, multi_crop, recolour
 
 pytestmark = pytest.mark.system("S03.2")
 
