@@ -134,10 +134,13 @@ def check_number(
     return value
 
 
-def check_whole(value: int, name: str, least: int = 1) -> int:
+def check_whole(value: int, name: str, least: int | None = 1) -> int:
     """Return a whole number of `least` or more as an int, else raise ValueError (so 2.5, "2" and True)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"{name}: got {value!r}, want a whole number of {least} or more")
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least):
+        raise ValueError(
+            f"{name}: got {value!r}, want a whole number{'' if least is None else f' of {least} or more'}"
+        )
     return int(value)
 
 

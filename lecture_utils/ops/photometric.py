@@ -49,8 +49,3 @@ def filter_channels(images: Tensor, kernel: Tensor) -> Tensor:
     """Slide one kernel (h, w) over each channel by itself: (B, C, H, W) → (B, C, H - h + 1, W - w + 1)."""
     each = kernel.expand(images.shape[1], 1, *kernel.shape)  # (C, 1, h, w)
     return F.conv2d(images, each, groups=images.shape[1])
-
-
-def blend(x: Tensor, dull: Tensor | float, factor: Tensor) -> Tensor:
-    """factor · x + (1 - factor) · dull, cut off to [0, 1]."""
-    return (factor * x + (1 - factor) * dull).clamp(0, 1)

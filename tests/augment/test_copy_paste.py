@@ -154,13 +154,29 @@ S = scenes()
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: c.Instances(S.image, S.masks.float(), S.labels), "got masks torch.float32"),
+        (lambda: c.Instances(S.image, S.masks.float(), S.labels), "masks: got torch.float32"),
         (lambda: c.Instances(S.image, S.masks[..., :-1], S.labels), "want bool"),
         (lambda: c.Instances(S.image, torch.ones_like(S.masks), S.labels), "got a pixel in two of them"),
         (lambda: c.Instances((S.image * 255).byte(), S.masks, S.labels), "divide 8-bit"),
         (lambda: c.paste(S, scenes(2), torch.zeros(2, 3).bool()), "want equal pictures"),
-        (lambda: c.paste(S, S, torch.zeros(4, 2).bool()), r"chosen \(4, 2\)"),
+        (lambda: c.paste(S, S, torch.zeros(4, 2).bool()), r"chosen: got torch.bool \(4, 2\)"),
         (lambda: c.scale_jitter(S, torch.Generator(), scale=(0.0, 1.0)), "want two positive factors"),
+        (lambda: c.Instances(S.image, S.masks, S.labels.float()), "labels: got torch.float32"),
+        (lambda: c.Instances(S.image, S.masks, S.labels - 9), "class numbers or -1"),
+        (lambda: c.Instances(S.image, S.masks, S.labels[:, :2]), r"labels: got torch.int64 \(4, 2\)"),
+        (lambda: c.Instances(S.image, S.masks, S.labels.int()), "labels: got torch.int32"),
+        (lambda: c.paste(S, S, S.labels), "chosen: got torch.int64"),
+        (lambda: c.paste(S, S.image, S.labels >= 0), "sample: got Tensor, want Instances"),
+        (lambda: c.paste(S, S, S.labels >= 0, min_area=-1), "min_area: got -1"),
+        (lambda: c.paste(S, S, S.labels >= 0, softness=-1.0), "softness: got -1.0"),
+        (
+            lambda: c.scale_jitter(S, torch.Generator(), scale=(1.0, float("nan"))),
+            "want two positive factors",
+        ),
+        (lambda: c.scale_jitter(S, torch.Generator(), fill=float("nan")), "fill: got nan"),
+        (lambda: c.random_copy_paste(S, torch.Generator(), share=1.5), "share: got 1.5"),
+        (lambda: S.semantic(torch.zeros(4, 24).long()), "background: got"),
+        (lambda: S.semantic(0.5), "background: got 0.5"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

@@ -156,12 +156,15 @@ SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
     [
         (
             lambda: m.composite(**SCENE, offsets=MOVE[:, :1]),
-            r"offsets: got shape \(2, 1, 2\), want \(2, 2, 2\)",
+            r"offsets: got torch.float32 \(2, 1, 2\), want floating point \(2, 2, 2\)",
         ),
-        (lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"] * 2}, offsets=MOVE), r"outside \[0, 1\]"),
+        (
+            lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"] * 2}, offsets=MOVE),
+            r"alphas: got 0 to 2, want shares in \[0, 1\]",
+        ),
         (
             lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"][:, :, 0]}, offsets=MOVE),
-            "alphas: got shape",
+            "alphas: got torch.float32",
         ),
         (
             lambda: m.composite(**{**SCENE, "background": SCENE["background"][..., :30]}, offsets=MOVE),
@@ -176,7 +179,22 @@ SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
             r"the margin \[6.0, 6.0\]",
         ),
         (lambda: m.random_displacements(1, 1, torch.Generator(), factor=0.0), "factor: got 0.0"),
-        (lambda: m.motion_pair(**SCENE, displacement=MOVE + math.nan, factor=2.0), "not finite"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE + math.nan, factor=2.0), "want finite ones"),
+        (lambda: m.motion_flow(SCENE["alphas"] * math.nan, MOVE, MOVE[0]), "alphas: got nan"),
+        (lambda: m.motion_flow(SCENE["alphas"], MOVE[:, :1], MOVE[0]), r"displacement: got .*\(2, 1, 2\)"),
+        (
+            lambda: m.motion_flow(SCENE["alphas"], MOVE, MOVE[0, :1]),
+            r"background_displacement: got .*\(1, 2\)",
+        ),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE, factor=torch.ones(3)), r"factor: got .*\(3,\)"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE, factor=math.nan), "factor: got nan"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE[0], factor=1.0), r"displacement: got .*\(2, 2\)"),
+        (lambda: m.composite(**{**SCENE, "sprites": SCENE["sprites"][0]}, offsets=MOVE), "sprites: got"),
+        (lambda: m.composite(**SCENE, offsets=MOVE, background_offset=MOVE[0, 0]), "background_offset: got"),
+        (lambda: m.shift_layer(SCENE["background"], MOVE), "offset: got"),
+        (lambda: m.shift_layer(SCENE["background"][0], MOVE[0]), "for one image use"),
+        (lambda: m.random_displacements(-1, 1, torch.Generator(), factor=1.0), "n: got -1"),
+        (lambda: m.random_displacements(1, 1, torch.Generator(), factor=1.0, most=0.0), "most: got 0.0"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:
