@@ -249,6 +249,32 @@ def test_random_warps_stay_within_their_ranges() -> None:
     assert 5.5 < away[0] <= 6.01 and 3.6 < away[1] <= 4.01
 
 
+def test_random_warps_are_those_of_their_numbers() -> None:
+    """Five numbers for an affine warp, two a corner for a perspective: the claims hang on their order."""
+    u = 2 * torch.rand(3, 5, generator=torch.Generator().manual_seed(5)) - 1
+    made = g.random_affine(3, (20, 30), torch.Generator().manual_seed(5), degrees=40, translate=0.2, shear=8)
+    for i, (turn, shear, x, y, size) in enumerate(u.tolist()):
+        factor = math.exp(math.log(0.8) + (math.log(1.25) - math.log(0.8)) * (size + 1) / 2)
+        middle = (15.0, 10.0)
+        want = w.translation(0.2 * 30 * x, 0.2 * 20 * y) @ w.rotation(40 * turn, middle)
+        want = want @ w.shearing(8 * shear, 0.0, middle) @ w.scaling(factor, factor, middle)
+        torch.testing.assert_close(made[i], want[0], rtol=0, atol=1e-4)
+    u = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(5))
+    corners = torch.tensor([[0.0, 0], [30, 0], [30, 20], [0, 20]])
+    made = g.random_perspective(3, (20, 30), torch.Generator().manual_seed(5), distortion=0.4)
+    moved = w.transform_points(corners.expand(3, 4, 2), made)
+    sign = torch.tensor([[1.0, 1], [-1, 1], [-1, -1], [1, -1]])
+    want = corners + sign * 0.2 * torch.tensor([30.0, 20.0]) * u
+    torch.testing.assert_close(moved, want, rtol=0, atol=1e-3)
+
+
+def test_half_precision_flow_keeps_its_places() -> None:
+    flow = disks(1).flow
+    want = a.move_flow(flow, w.rotation(9.0, (28.0, 20.0)))
+    got = a.move_flow(flow.half(), w.rotation(9.0, (28.0, 20.0)))
+    assert got.dtype == torch.float16 and (got.float() - want).abs().max() < 5e-3
+
+
 IMAGE = torch.rand(1, 3, 6, 8)
 POINTS = torch.rand(1, 1, 2, 3)
 

@@ -148,6 +148,23 @@ def test_random_motions_respect_both_limits(factor: float) -> None:
     assert move.mean((0, 1)).abs().max() < 0.1 * limit
 
 
+def test_random_motions_are_the_drawn_length_at_the_drawn_angle() -> None:
+    """Two numbers for each sprite, length and angle: another order of draws would be another claim."""
+    move = m.random_displacements(50, 2, torch.Generator().manual_seed(0), factor=6.0)
+    u = torch.rand(50, 2, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(move.norm(dim=-1), 5 * u[..., 0])
+    angle = torch.atan2(move[..., 1], move[..., 0]) % (2 * math.pi)
+    torch.testing.assert_close(angle, 2 * math.pi * u[..., 1], rtol=0, atol=1e-4)
+    assert m.random_displacements(0, 2, torch.Generator(), factor=1.0).shape == (0, 2, 2)
+
+
+def test_every_direction_is_as_likely() -> None:
+    move = m.random_displacements(8000, 1, torch.Generator().manual_seed(1), factor=1.0)[:, 0]
+    angle = torch.atan2(move[:, 1], move[:, 0])
+    share = torch.histc(angle, bins=8, min=-math.pi, max=math.pi) / len(angle)
+    assert (share - 1 / 8).abs().max() < 5 * (1 / 8 * 7 / 8 / 8000) ** 0.5  # five standard errors
+
+
 SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
 
 
