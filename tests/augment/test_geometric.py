@@ -240,8 +240,15 @@ def test_random_warps_stay_within_their_ranges() -> None:
     middle = w.transform_points(torch.tensor([15.0, 10.0]).expand(500, 1, 2), made)[:, 0]
     away = (middle - torch.tensor([15.0, 10.0])).abs().amax(0)
     assert 5 < away[0] <= 6.001 and 3.3 < away[1] <= 4.001
-    again = g.random_affine(500, (20, 30), torch.Generator().manual_seed(0), degrees=0.0, translate=0.2,
-                            scale=(0.5, 2.0), shear=0.0)  # fmt: skip
+    again = g.random_affine(
+        500,
+        (20, 30),
+        torch.Generator().manual_seed(0),
+        degrees=0.0,
+        translate=0.2,
+        scale=(0.5, 2.0),
+        shear=0.0,
+    )
     assert torch.equal(made, again)
     square = torch.tensor([[0.0, 0], [30, 0], [30, 20], [0, 20]]).expand(500, 4, 2)
     moved = w.transform_points(square, g.random_perspective(500, (20, 30), generator, distortion=0.4))
