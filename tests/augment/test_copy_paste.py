@@ -129,7 +129,7 @@ def test_jitter_of_one_is_the_identity_or_the_mirror() -> None:
 
 
 def test_jitter_puts_the_picture_where_its_numbers_say() -> None:
-    """Four numbers for each: factor, place along x and y, mirror. A mask of all pixels shows where it went."""
+    """Four numbers for each: factor, place along x and y, mirror. A mask of all pixels shows its place."""
     n, height, width = 40, 60, 80
     masks = torch.ones(n, 1, height, width, dtype=torch.bool)
     batch = c.Instances(torch.rand(n, 1, height, width), masks, torch.zeros(n, 1, dtype=torch.int64))
