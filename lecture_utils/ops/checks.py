@@ -117,7 +117,7 @@ def check_tensor(
 
 
 def check_number(
-    value: float, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False
+    value: float | Tensor, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False
 ) -> float:
     """Return a finite number from `low` (with `above`: greater than it) to `high`, else raise ValueError.
 
@@ -131,7 +131,7 @@ def check_number(
         most = f"up to {high:g}" if high < math.inf else ""
         wanted = " and ".join(part for part in (least, most) if part)
         raise ValueError(f"{name}: got {shown}, want a finite number{' ' + wanted if wanted else ''}")
-    return value
+    return got
 
 
 def check_whole(value: int, name: str, least: int | None = 1) -> int:
@@ -144,7 +144,7 @@ def check_whole(value: int, name: str, least: int | None = 1) -> int:
     return int(value)
 
 
-def check_size(size: tuple[int, int], name: str = "size") -> tuple[int, int]:
+def check_size(size: Sequence[int], name: str = "size") -> tuple[int, int]:
     """Return (H, W) as two ints of 1 or more, else raise ValueError."""
     if not isinstance(size, Sequence) or isinstance(size, str) or len(size) != 2:
         raise ValueError(f"{name}: got {size!r}, want (H, W), two whole numbers of 1 or more")
