@@ -197,7 +197,7 @@ def check_tensor(
 
 
 def check_number(
-    value: float, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False
+    value: float | Tensor, name: str, low: float = -math.inf, high: float = math.inf, *, above: bool = False
 ) -> float:
     """Return a finite number from `low` (with `above`: greater than it) to `high`, else raise ValueError.
 
@@ -211,7 +211,7 @@ def check_number(
         most = f"up to {high:g}" if high < math.inf else ""
         wanted = " and ".join(part for part in (least, most) if part)
         raise ValueError(f"{name}: got {shown}, want a finite number{' ' + wanted if wanted else ''}")
-    return value
+    return got
 
 
 def check_whole(value: int, name: str, least: int | None = 1) -> int:

@@ -19,7 +19,7 @@ from lecture_utils.metrics.probes import linear_probe
 from lecture_utils.metrics.psnr import psnr
 from lecture_utils.nn.vit_start import grid_encoding
 from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
-from lecture_utils.selfsup.mae import MAE
+from lecture_utils.selfsup.mae import MAE, MAEWithMoments
 from lecture_utils.selfsup.small_vit import SIZE, features, small_vit
 from lecture_utils.training.loop import minibatches
 from lecture_utils.training.muon import MuonAndAdamW
@@ -29,9 +29,9 @@ PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 6000, 64, 2e-3
 WIDTH = 48  # of the decoder
 
 
-def build() -> MAE:
+def build() -> MAEWithMoments:
     """The auto-encoder, untrained: `small_vit`, and a decoder whose positions start as sines and cosines."""
-    model = MAE(small_vit(), width=WIDTH, heads=4, layers=2, moments=10.0)
+    model = MAEWithMoments(small_vit(), width=WIDTH, heads=4, layers=2, moments=10.0)
     with torch.no_grad():
         model.position[0, 1:] = 0.5 * grid_encoding(SIZE // model.patch, WIDTH)
     return model

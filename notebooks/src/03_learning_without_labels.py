@@ -211,6 +211,7 @@ plotting.show(figure, "The encoder's work falls with the share of hidden patches
 # %% tags=["show"]
 from lecture_utils.selfsup.mae import (
     MAE,
+    MAEWithMoments,
     masked_loss,
     normalise_patches,
     patchify,
@@ -765,7 +766,7 @@ predict("03.8")
 
 # %%
 # Not compared: the last digits of a training differ between processors.
-class Visible(MAE):
+class Visible(MAEWithMoments):
     """The same network; in training its mask is turned over."""
 
     def encode(self, x, *, generator=None):
@@ -774,7 +775,7 @@ class Visible(MAE):
 
 
 some, shown, rows = portraits(2000, seed=3).image, {}, []
-for name, kind in (("hidden", MAE), ("visible", Visible)):
+for name, kind in (("hidden", MAEWithMoments), ("visible", Visible)):
     torch.manual_seed(0)
     net = kind(small_vit(), width=48, layers=1, moments=10.0)
     history = fit(net, minibatches(some, some, batch_size=32, seed=0), loss=lambda net, x, _: net(x)[0],

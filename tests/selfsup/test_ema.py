@@ -56,3 +56,33 @@ def test_bad_input_is_told() -> None:
         EMA(nn.Linear(2, 2), momentum=1.5)
     with pytest.raises(ValueError, match="other tensors"):
         EMA(nn.Linear(2, 2)).update(nn.Conv2d(1, 1, 1, bias=False))
+    with pytest.raises(ValueError, match=r"these differ: \['bias', 'weight'\]"):
+        EMA(nn.Linear(2, 2)).update(nn.Linear(2, 1))  # its one row would be spread over two
+    with pytest.raises(ValueError, match="momentum nan"):
+        EMA(nn.Linear(2, 2)).update(nn.Linear(2, 2), float("nan"))
+    with pytest.raises(ValueError, match="got list, want"):
+        EMA([nn.Linear(2, 2)])  # type: ignore[arg-type]
+
+
+def test_tied_weights_move_once() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    ema = EMA(model, momentum=0.5)
+    before = ema.average[0].weight.clone()
+    with torch.no_grad():
+        model[0].weight.add_(1)
+        model[1].bias.add_(1)
+    ema.update(model)
+    torch.testing.assert_close(ema.average[0].weight, before + 0.5)
+    assert ema.average[0].weight is ema.average[1].weight
+
+
+def test_a_momentum_given_for_one_update_counts_for_that_update() -> None:
+    model = nn.Linear(2, 2)
+    ema = EMA(model, momentum=0.9)
+    before = ema.average.weight.clone()
+    with torch.no_grad():
+        model.weight.add_(1)
+    ema.update(model, 0.25)
+    torch.testing.assert_close(ema.average.weight, before + 0.75)
+    assert ema.momentum == 0.9
