@@ -14,7 +14,7 @@ LAYERS = ["image", "boxes", "panoptic", "depth", "normals", "keypoints"]
 def main() -> None:
     """Draw it, in 256 colours."""
     plotting.use_style()
-    scene = toyworld.sample_scenes(40, seed=7, split="val", objects=(3, 4))[29]
+    scene = toyworld.sample_scenes(40, seed=7, split="val", objects=toyworld.Objects(count=(3, 4)))[29]
     sample = toyworld.render(scene, size=384)
     figure = plotting.annotated_scene(sample, 0, LAYERS, class_names=toyworld.CLASSES, columns=3, size=3.0)
     OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -668,12 +668,14 @@ print(f"validation accuracy {found:.1%} after {history.steps} steps; chance is {
 card = zoo.card("shapes_resnet")
 size = sum(p.numel() for p in shapes_net.parameters())
 print(f"{card.steps:,} steps, {size:,} parameters, accuracy {card.metrics['test_accuracy']:.2%} on its card")
-as_trained, asked = {"split": "test", "objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}, {}
-tests = {"as in training": {}, "shapes in new colours": {"held_out": True},
-         "far away": {"distance": (6.0, 9.0)}}
-for name, change in tests.items():
-    sample = toyworld.render(toyworld.sample_scenes(500, **(as_trained | change)), 32,
-                             only=("image", "class_id"))
+from dataclasses import replace
+
+as_trained, asked = toyworld.ONE_OBJECT, {}
+tests = {"as in training": as_trained, "shapes in new colours": replace(as_trained, held_out=True),
+         "far away": replace(as_trained, distance=(6.0, 9.0))}
+for name, objects in tests.items():
+    scenes = toyworld.sample_scenes(500, split="test", objects=objects)
+    sample = toyworld.render(scenes, 32, only=("image", "class_id"))
     sure, said = predictions(shapes_net, sample.image).softmax(1).max(1)
     asked[name] = (sample.image, sample.class_id[:, 0], said, sure)
 rows = [(name, f"{(s == y).float().mean():.1%}", f"{p.mean():.1%}") for name, (_, y, s, p) in asked.items()]

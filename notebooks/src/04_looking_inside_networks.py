@@ -157,9 +157,8 @@ from lecture_utils.explain.retrieval import FeatureDatabase
 shapes_net = zoo.load("shapes_resnet")  # (B, 3, 32, 32) -> (B, 8)
 stored, labels = toyworld.classification(600, size=32, split="val")
 asked, asked_labels = toyworld.classification(200, size=32, split="test")
-setting = {"objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}  # that of `classification`
 ground, asked_ground = (  # (600,), (200,): water, sand or grass, near the camera
-    toyworld.sample_scenes(n, seed=0, split=split, **setting).ground[:, 0]
+    toyworld.sample_scenes(n, seed=0, split=split, objects=toyworld.ONE_OBJECT).ground[:, 0]
     for n, split in ((600, "val"), (200, "test"))
 )
 spaces = {"pixels": (stored.flatten(1), asked.flatten(1))}

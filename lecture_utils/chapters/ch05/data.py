@@ -63,16 +63,14 @@ def pictures(world: World, n: int, *, split: str, seed: int, light: str = "brigh
     -------
     pictures (n, C, S, S) in [0, 1]; labels (n,).
     """
-    if world.name == "toy":
+    if world.name == "toy":  # near and large
         scenes = toyworld.sample_scenes(
             n,
             seed=seed,
             split=split,
-            objects=1,
-            size=(0.46, 0.56),
-            distance=(2.2, 2.8),
-            brightness=EXPOSURE[light],
-        )  # near and large
+            light=toyworld.Light(brightness=EXPOSURE[light]),
+            objects=toyworld.Objects(count=1, size=(0.46, 0.56), distance=(2.2, 2.8)),
+        )
         sample = toyworld.render(scenes, TOY_SIZE, only=("image", "class_id"))
         return sample.image, sample.class_id[:, 0]
     images, labels = digits.load(size=DIGITS_SIZE, split=split)
@@ -85,7 +83,10 @@ def toy_scenes(n: int, *, split: str, seed: int) -> Instances:
     """Toy scenes of one to three objects of four classes, 32 × 32 pixels, with the visible pixels of each."""
     classes = toyworld.CLASSES[: SCENE_CLASSES["toy"]]
     scenes = toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=(1, 3), classes=classes, size=(0.36, 0.56), distance=(2.2, 4.2)
+        n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=(1, 3), classes=classes, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
     sample = toyworld.render(scenes, TOY_SIZE, only=("image", "class_id", "instance"))
     masks = sample.instance[:, None] == torch.arange(1, 4)[:, None, None]

@@ -58,8 +58,14 @@ def test_scenes_have_disjoint_masks_with_the_right_labels(world: ch05_data.World
 
 def test_toy_scenes_agree_with_the_semantic_map() -> None:
     batch = ch05_data.toy_scenes(20, split="val", seed=2)
-    again = toyworld.sample_scenes(20, seed=2, split="val", objects=(1, 3), classes=toyworld.CLASSES[:4],
-                                   size=(0.36, 0.56), distance=(2.2, 4.2))  # fmt: skip
+    again = toyworld.sample_scenes(
+        20,
+        seed=2,
+        split="val",
+        objects=toyworld.Objects(
+            count=(1, 3), classes=toyworld.CLASSES[:4], size=(0.36, 0.56), distance=(2.2, 4.2)
+        ),
+    )
     semantic = toyworld.render(again, 32, only=("semantic",)).semantic
     assert torch.equal(
         batch.semantic(), (semantic - 3).clamp_min(0)
@@ -154,7 +160,7 @@ def test_rules_ask_both_worlds() -> None:
 
 @pytest.mark.system("S05.6")
 def test_magnified_scenes_are_the_scene_at_alpha_times_the_displacement() -> None:
-    scenes = toyworld.sample_scenes(3, seed=0, objects=2)
+    scenes = toyworld.sample_scenes(3, seed=0, objects=toyworld.Objects(count=2))
     move = torch.tensor([0.3, -0.2]).expand(3, 2, 2)
     pair = ch05_data.magnified_scenes(scenes, move, factor=8.0, size=48)
     there = scenes.moved(centre=scenes.centre + 8 * move / 48)
@@ -170,7 +176,7 @@ def test_magnified_scenes_are_the_scene_at_alpha_times_the_displacement() -> Non
 
 @pytest.mark.system("S05.6")
 def test_flow_of_magnified_scenes_is_each_objects_own() -> None:
-    scenes = toyworld.sample_scenes(2, seed=1, objects=3)
+    scenes = toyworld.sample_scenes(2, seed=1, objects=toyworld.Objects(count=3))
     move = torch.arange(12.0).reshape(2, 3, 2) / 10 + 0.1
     pair = ch05_data.magnified_scenes(scenes, move, factor=2.0, size=40)
     instance = toyworld.render(scenes, 40, only=("instance",)).instance

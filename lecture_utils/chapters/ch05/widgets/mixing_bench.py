@@ -39,11 +39,14 @@ _TOUR = (
 @lru_cache(maxsize=1)
 def pair() -> tuple[Tensor, list[str]]:
     """Render two pictures of one object each: (2, 3, H, W) and the names of their classes."""
-    from lecture_utils.data.toyworld import CLASSES, render, sample_scenes
+    from lecture_utils.data.toyworld import CLASSES, Objects, render, sample_scenes
 
     parts = [
         sample_scenes(
-            1, seed=seed, split="val", objects=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8)
+            1,
+            seed=seed,
+            split="val",
+            objects=Objects(count=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8)),
         )
         for seed, name in ((3, "star"), (5, "ring"))
     ]
