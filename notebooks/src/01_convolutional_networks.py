@@ -449,7 +449,9 @@ present(field_widget.receptive_field())
 dense_weights = sum(p.numel() for p in network.classifier.parameters())
 dense_share = dense_weights / sum(p.numel() for p in network.parameters())
 title = f"AlexNet: 61.1 M parameters, {dense_share:.0%} of them in three dense layers"
-figure = plotting.architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
 plotting.show(figure,
               "AlexNet as blocks: five convolutions, three pools, 224 to 6 pixels, then three dense layers.")
 del network  # 244 MB
@@ -490,9 +492,10 @@ print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}, test accuracy 
 # %% tags=["system:S01.4"]
 from matplotlib.figure import Figure
 from lecture_utils.backbones.vgg import vgg16
+from lecture_utils.plotting.trace import layer_table
 
 with torch.device("meta"):  # 138 million parameters, not one byte
-    layers = plotting.layer_table(vgg16(), torch.zeros(1, 3, 224, 224))
+    layers = layer_table(vgg16(), torch.zeros(1, 3, 224, 224))
 layers = [row for row in layers if row["type"] in ("Conv2d", "Linear")]
 weights = np.array([r["parameters"] for r in layers])
 work = weights * [int(np.prod(r["output"][1:])) for r in layers]  # each weight works once at every place
@@ -603,7 +606,7 @@ shortcut = check("01.6", shortcut)
 # Depth goes up, and with ResNet the parameters go down: all dense layers but one are gone.
 
 # %%
-figure = plotting.architecture(shapes_net, images[:1], depth=3)
+figure = architecture(shapes_net, images[:1], depth=3)
 plotting.show(figure,
               "The residual network as blocks with arcs for shortcuts: 32 to 8 pixels, 16 to 64 channels.")
 from lecture_utils.backbones.resnet import resnet50
@@ -611,7 +614,7 @@ from lecture_utils.backbones.resnet import resnet50
 history_rows = []
 for make, year, error in ((alexnet, "2012", "15.3 %"), (vgg16, "2014", "7.3 %"), (resnet50, "2015", "3.6 %")):
     with torch.device("meta"):
-        table = plotting.layer_table(make(), torch.zeros(1, 3, 224, 224))
+        table = layer_table(make(), torch.zeros(1, 3, 224, 224))
     worked = [r for r in table if r["type"] in ("Conv2d", "Linear")]
     work = sum(r["parameters"] * int(np.prod(r["output"][1:])) for r in worked)
     millions, billions = round(table[-1]["parameters"] / 1e6, 1), round(work / 1e9, 1)

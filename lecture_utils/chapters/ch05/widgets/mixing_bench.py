@@ -8,7 +8,8 @@ from torch import Tensor
 
 from lecture_utils.augment.cutmix import cut_boxes, cutmix
 from lecture_utils.augment.mixup import mixup
-from lecture_utils.plotting.images import bare, boxes, to_image
+from lecture_utils.plotting.annotations import boxes
+from lecture_utils.plotting.images import bare, to_image
 from lecture_utils.plotting.style import INK, PALETTE
 from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
