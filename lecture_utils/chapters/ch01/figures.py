@@ -168,7 +168,7 @@ def field_chain(layers: Sequence[tuple[str, int, int]], title: str = "") -> Figu
 
 
 def residual_block() -> Figure:
-    """Draw a plain and a residual block side by side: the same two convolutions, with and without a way round."""
+    """Draw a plain and a residual block side by side: the same two layers, with and without a way round."""
     fig, ax = page(8, 3.2)
     for x, shortcut in ((1.7, False), (5.5, True)):
         name = (
