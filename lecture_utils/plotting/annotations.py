@@ -172,7 +172,7 @@ def draw_panoptic(
         own = ids == k
         outline(ax, own, "white", 2.6)
         outline(ax, own, INK, 1.1)
-        name = "" if names is None else f"{names[np.bincount(classes[own].clip(0)).argmax()]} "
+        name = "" if names is None else f"{names[int(np.bincount(classes[own].clip(0)).argmax())]} "
         _write_inside(ax, own, f"{name}{k}")
 
 
@@ -234,7 +234,7 @@ def _shared(a: Extent, b: Extent) -> float:
 
 def _letter(ax: Axes) -> tuple[float, float]:
     """Width of a letter and height of a label, in the panel's own units."""
-    figure = ax.get_figure()
+    figure = ax.get_figure(root=True)
     inches = np.array(figure.get_size_inches()) * ax.get_position().size if figure is not None else (2.0, 2.0)
     across = abs(np.diff(ax.get_xlim())[0]) / max(inches[0], 1e-6)
     down = abs(np.diff(ax.get_ylim())[0]) / max(inches[1], 1e-6)

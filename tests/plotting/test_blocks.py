@@ -12,7 +12,7 @@ def test_a_page_is_measured_in_inches() -> None:
 
 
 def test_boxes_arrows_and_additions() -> None:
-    fig, ax = page(4, 2)
+    ax = page(4, 2)[1]
     box(ax, (1, 1), "conv", "#0072B2", width=1.0, height=0.4)
     arrow(ax, (2, 1), (3, 1))
     way_round(ax, (1, 1.8), (1, 0.2), 3.5)

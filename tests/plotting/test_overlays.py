@@ -25,10 +25,11 @@ def test_heat_is_hottest_where_the_map_is_largest_and_none_below_zero() -> None:
 
 
 @pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
-def test_more_heat_is_always_a_warmer_colour(ground: float) -> None:
+def test_more_heat_is_lighter_and_warm_on_every_ground(ground: float) -> None:
     drawn = heat_overlay(torch.full((3, 1, 16), ground), torch.linspace(0, 1, 16)[None])[0]
+    assert (np.diff(luma(drawn))[6:] > 0).all()
     warmth = drawn[:, 0] - drawn[:, 2]  # red less blue
-    assert (np.diff(warmth)[4:-1] > 0).all() and warmth[-1] > 0.15 and abs(warmth[0]) < 1e-6
+    assert (warmth[6:] > 0.05).all() and abs(warmth[0]) < 1e-6
 
 
 def test_the_picture_stays_in_sight_where_no_heat_is() -> None:

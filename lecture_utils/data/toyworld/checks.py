@@ -23,7 +23,7 @@ def check_integer(label: str, given: Any, least: int, most: int, unit: str = "")
 
 def check_number(label: str, given: Any, least: float, most: float) -> None:
     """Raise ValueError unless `given` is a number within [least, most]."""
-    if not isinstance(given, Real) or isinstance(given, bool) or not least <= given <= most:
+    if not isinstance(given, Real) or isinstance(given, bool) or not least <= float(given) <= most:
         raise ValueError(f"{label}: got {given!r}, want a number within [{least}, {most}]")
 
 
@@ -44,7 +44,7 @@ def check_request(n: Any, seed: Any, split: Any) -> None:
 
 def count_range(label: str, given: Any) -> tuple[int, int]:
     """Read how many objects a scene has, a number or a range, as the least and the most."""
-    pair = (given, given) if isinstance(given, Integral) else given
+    pair: Any = (given, given) if isinstance(given, Integral) else given
     wrong = isinstance(given, bool) or not isinstance(pair, Sequence) or len(pair) != 2
     if wrong or not all(isinstance(c, Integral) for c in pair) or not 0 <= pair[0] <= pair[1] <= MAX_OBJECTS:
         wanted = f"a whole number or a range (low, high) within 0..{MAX_OBJECTS}"
