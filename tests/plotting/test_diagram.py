@@ -98,7 +98,7 @@ def test_folding_keeps_the_shape_of_the_block_before():
 def test_bad_inputs_are_named(x):
     with pytest.raises(ValueError, match="batch axis"):
         architecture(mlp(), x)
-    with pytest.raises(ValueError, match="depth wants 1 or more, got 0"):
+    with pytest.raises(ValueError, match="depth: got 0, want 1 or more"):
         architecture(mlp(), torch.rand(2, 48), depth=0)
 
 
