@@ -32,11 +32,15 @@ def build() -> Generator:
 
 def scenes(n: int, *, seed: int, split: str = "train") -> toyworld.Scenes:
     """Scenes of the generator's narrowed world."""
-    return toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=(0, 2), size=(0.42, 0.56), distance=(2.1, 3.4),
-        classes=("ball", "square", "triangle"), materials=("plain",), brightness=(0.9, 1.1),
-        warmth=(-0.3, 0.3),
-    )  # fmt: skip
+    light = toyworld.Light(brightness=(0.9, 1.1), warmth=(-0.3, 0.3))
+    objects = toyworld.Objects(
+        count=(0, 2),
+        classes=("ball", "square", "triangle"),
+        materials=("plain",),
+        size=(0.42, 0.56),
+        distance=(2.1, 3.4),
+    )
+    return toyworld.sample_scenes(n, seed=seed, split=split, light=light, objects=objects)
 
 
 def pictures(n: int, *, seed: int, split: str = "train") -> Tensor:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from lecture_utils.plotting.display import palette_png
+
 if TYPE_CHECKING:
     from .widget import Widget
 
@@ -122,12 +124,10 @@ def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[byte
         size = (max(int(width * scale), 1), max(int(height * scale), 1))
         small = image if scale == 1.0 else image.resize(size, Image.Resampling.LANCZOS)
         for colours in (48, 20):
-            buffer = io.BytesIO()
-            few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            few.save(buffer, format="PNG", compress_level=9)
-            if buffer.tell() <= limit:
-                return buffer.getvalue(), *size
-    return buffer.getvalue(), *size
+            data = palette_png(np.asarray(small), colours)
+            if len(data) <= limit:
+                return data, *size
+    return data, *size
 
 
 def _uri(mime: str, data: bytes) -> str:

@@ -88,7 +88,7 @@ start("00")
 # its picture, and the answer to every question about it.
 
 # %% tags=["slide"]
-scene = toyworld.sample_scenes(19, seed=0, split="val", objects=4)[18]
+scene = toyworld.sample_scenes(19, seed=0, split="val", objects=toyworld.Objects(count=4))[18]
 known = toyworld.render(scene, size=192)
 fig = plotting.annotated_scene(known, 0, ["image", "boxes", "panoptic", "depth"], size=1.85,
                                class_names=toyworld.CLASSES, suptitle="One scene, and answers that are exact")
@@ -825,7 +825,8 @@ def coarse_to_fine(scenes, target, theta, plan=((6, 6), (3, 5), (1, 4), (0, 6)),
     return theta, (draw(scenes, theta, k, size=target.shape[-1]) - target).square().mean((1, 2, 3)).sqrt()
 
 
-tests = toyworld.sample_scenes(12, seed=0, split="test", objects=1, materials=["plain"])
+plain = toyworld.Objects(count=1, materials=["plain"])
+tests = toyworld.sample_scenes(12, seed=0, split="test", objects=plain)
 targets, grey = draw(tests, read(tests)), torch.tensor([[0.5, 0.65, 0.12, 0.0, 0.5, 0.5, 0.5]]).repeat(12, 1)
 sharp, sharp_error = coarse_to_fine(tests, targets, grey, plan=((0, 21),))
 found, error = coarse_to_fine(tests, targets, grey)
@@ -883,7 +884,8 @@ print(f"scale: pictures differ by {(draw(twice, read(tests)) - targets).abs().ma
 # %% tags=["slide"]
 degrees, lines = torch.linspace(0, 360, 181), {}
 for name in ("heart", "square", "star", "ball"):
-    one = toyworld.sample_scenes(1, seed=3, split="val", objects=1, materials=["plain"], classes=[name])
+    kind = toyworld.Objects(count=1, materials=["plain"], classes=[name])
+    one = toyworld.sample_scenes(1, seed=3, split="val", objects=kind)
     theta = read(one).repeat(181, 1)
     theta[:, :3] = torch.tensor([0.5, 0.6, 0.2])
     theta[:, 3] += torch.deg2rad(degrees)

@@ -449,7 +449,9 @@ present(field_widget.receptive_field())
 dense_weights = sum(p.numel() for p in network.classifier.parameters())
 dense_share = dense_weights / sum(p.numel() for p in network.parameters())
 title = f"AlexNet: 61.1 M parameters, {dense_share:.0%} of them in three dense layers"
-figure = plotting.architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(network, F.interpolate(images[:1], (224, 224)), depth=2, title=title)
 plotting.show(figure,
               "AlexNet as blocks: five convolutions, three pools, 224 to 6 pixels, then three dense layers.")
 del network  # 244 MB
@@ -490,9 +492,10 @@ print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}, test accuracy 
 # %% tags=["system:S01.4"]
 from matplotlib.figure import Figure
 from lecture_utils.backbones.vgg import vgg16
+from lecture_utils.plotting.trace import layer_table
 
 with torch.device("meta"):  # 138 million parameters, not one byte
-    layers = plotting.layer_table(vgg16(), torch.zeros(1, 3, 224, 224))
+    layers = layer_table(vgg16(), torch.zeros(1, 3, 224, 224))
 layers = [row for row in layers if row["type"] in ("Conv2d", "Linear")]
 weights = np.array([r["parameters"] for r in layers])
 work = weights * [int(np.prod(r["output"][1:])) for r in layers]  # each weight works once at every place
@@ -603,7 +606,7 @@ shortcut = check("01.6", shortcut)
 # Depth goes up, and with ResNet the parameters go down: all dense layers but one are gone.
 
 # %%
-figure = plotting.architecture(shapes_net, images[:1], depth=3)
+figure = architecture(shapes_net, images[:1], depth=3)
 plotting.show(figure,
               "The residual network as blocks with arcs for shortcuts: 32 to 8 pixels, 16 to 64 channels.")
 from lecture_utils.backbones.resnet import resnet50
@@ -611,7 +614,7 @@ from lecture_utils.backbones.resnet import resnet50
 history_rows = []
 for make, year, error in ((alexnet, "2012", "15.3 %"), (vgg16, "2014", "7.3 %"), (resnet50, "2015", "3.6 %")):
     with torch.device("meta"):
-        table = plotting.layer_table(make(), torch.zeros(1, 3, 224, 224))
+        table = layer_table(make(), torch.zeros(1, 3, 224, 224))
     worked = [r for r in table if r["type"] in ("Conv2d", "Linear")]
     work = sum(r["parameters"] * int(np.prod(r["output"][1:])) for r in worked)
     millions, billions = round(table[-1]["parameters"] / 1e6, 1), round(work / 1e9, 1)
@@ -668,12 +671,14 @@ print(f"validation accuracy {found:.1%} after {history.steps} steps; chance is {
 card = zoo.card("shapes_resnet")
 size = sum(p.numel() for p in shapes_net.parameters())
 print(f"{card.steps:,} steps, {size:,} parameters, accuracy {card.metrics['test_accuracy']:.2%} on its card")
-as_trained, asked = {"split": "test", "objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}, {}
-tests = {"as in training": {}, "shapes in new colours": {"held_out": True},
-         "far away": {"distance": (6.0, 9.0)}}
-for name, change in tests.items():
-    sample = toyworld.render(toyworld.sample_scenes(500, **(as_trained | change)), 32,
-                             only=("image", "class_id"))
+from dataclasses import replace
+
+as_trained, asked = toyworld.ONE_OBJECT, {}
+tests = {"as in training": as_trained, "shapes in new colours": replace(as_trained, held_out=True),
+         "far away": replace(as_trained, distance=(6.0, 9.0))}
+for name, objects in tests.items():
+    scenes = toyworld.sample_scenes(500, split="test", objects=objects)
+    sample = toyworld.render(scenes, 32, only=("image", "class_id"))
     sure, said = predictions(shapes_net, sample.image).softmax(1).max(1)
     asked[name] = (sample.image, sample.class_id[:, 0], said, sure)
 rows = [(name, f"{(s == y).float().mean():.1%}", f"{p.mean():.1%}") for name, (_, y, s, p) in asked.items()]

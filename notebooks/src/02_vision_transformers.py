@@ -54,7 +54,7 @@ from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
-from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram, lit
+from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
 start("02")
@@ -63,7 +63,7 @@ start("02")
 # ## Result first
 #
 # A vision transformer with no convolution in it but the one that cuts the picture into 64 patches of 4 × 4 pixels. It names the object, and it can be asked *where it looked*: below each picture, the patches
-# from which the answer was collected in the last layer are lit, all heads together. Nobody ever showed it where the object is.
+# from which the answer was collected in the last layer are hot, all heads together. Nobody ever showed it where the object is.
 
 # %%
 vit = zoo.load("shapes_vit")
@@ -71,9 +71,10 @@ images, labels = toyworld.classification(2000, size=32, split="test")  # (2000, 
 sure, said = predictions(vit, images[:6]).softmax(1).max(1)
 looked = vit.attention_maps(images[:6])[-1, :, :, 0, 1:].mean(1)  # last layer, class token: (6, 64)
 titles = [f"{toyworld.CLASSES[k]} {p:.0%}" for k, p in zip(said, sure, strict=True)] + [" "] * 6
-figure = plotting.image_grid(torch.cat([images[:6], lit(images[:6], looked)]), titles, columns=6, size=1.3,
+looks = [plotting.heat_overlay(x, w) for x, w in zip(images[:6], looked.reshape(6, 8, 8), strict=True)]
+figure = plotting.image_grid([*images[:6], *looks], titles, columns=6, size=1.5,
                              suptitle="What it says, and where its last layer looked")
-plotting.show(figure, "Six small pictures with the answers; below, lit where the class token attends.")
+plotting.show(figure, "Six small pictures with the answers; below, hot where the class token attends.")
 
 # %% [markdown] tags=["slide"]
 # ## 1 · Why recurrent nets forget
@@ -517,7 +518,9 @@ plotting.show(figure, "A 9 by 9 matrix of numbers 0 to 24, equal along diagonals
 # both give torchvision's outputs to four decimals (`tests/backbones/test_vit.py`, `tests/backbones/test_swin.py`).
 
 # %%
-figure = plotting.architecture(vit, images[:1])
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(vit, images[:1])
 plotting.show(figure, "The small ViT as a row of blocks: patches, four equal encoder layers, norm and head.")
 from lecture_utils.backbones.swin import swin_t
 from lecture_utils.backbones.vit import vit_b16

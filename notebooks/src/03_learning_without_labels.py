@@ -61,7 +61,7 @@ start("03")
 
 # %%
 from lecture_utils.data.portraits import portraits
-from lecture_utils.chapters.ch03.figures import dino_branches, hide_patches, mae_steps, picture_rows, spotlight
+from lecture_utils.chapters.ch03.figures import dino_branches, hide_patches, mae_steps, picture_rows
 from lecture_utils.selfsup.small_vit import class_attention, features, small_vit
 
 mae = zoo.load("shapes_mae")
@@ -390,7 +390,9 @@ plotting.show(figure, "Gradient norm against temperature: nearly level with the 
 # The masked auto-encoder, drawn from its own forward pass. Follow the first of the two numbers under each block: 64 patches are embedded, 17 tokens pass through the encoder, 65 through the decoder. The last two blocks both read the decoder's output. Then the same encoder in three roles, counted.
 
 # %%
-figure = plotting.architecture(mae, images[:1], depth=1)
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(mae, images[:1], depth=1)
 plotting.show(figure, "The masked auto-encoder as blocks: 17 tokens pass the encoder, 65 the decoder.")
 
 # %%
@@ -555,8 +557,8 @@ ious = intersection_over_union(head_masks(attention, 48)[:, 0], outlines)  # pat
 order = ious.argsort(descending=True).tolist()
 rows = {f"best:\n> {ious[order[6]]:.2f}": order[:6], f"worst:\n< {ious[order[-7]]:.2f}": order[-6:]}
 title = f"DINO's attention: the best and the worst of 600 (mean IoU {ious.mean():.2f})"
-plotting.show(charts.lit_pictures(images, attention.reshape(-1, 8, 8), outlines, rows, title),
-              "Twelve scenes lit by DINO's attention, with the object's true outline.")
+plotting.show(charts.looked_at(images, attention.reshape(-1, 8, 8), outlines, rows, title),
+              "Twelve scenes, hot where DINO attends, with the object's true outline.")
 
 # %%
 present(dino_attention.dino_attention())
@@ -662,13 +664,14 @@ rows = {}
 for name, net in {"DINO": dino, "supervised": supervised, "MAE": mae.encoder}.items():
     looks = class_attention(net, images)  # (600, 4, 64)
     best = head_ious(looks[300:], outlines[300:]).argmax()  # chosen on other scenes than those shown
-    rows[f"{name},\nhead {best + 1}"] = list(map(spotlight, images[:5], looks[:5, best].reshape(5, 8, 8)))
+    hot = map(plotting.heat_overlay, images[:5], looks[:5, best].reshape(5, 8, 8))
+    rows[f"{name},\nhead {best + 1}"] = list(hot)
 figure = picture_rows(rows, suptitle="Where the class token's best head looks")
 mean_ious = {name: head_ious(class_attention(net, images).mean(1, keepdim=True), outlines).item()
              for name, net in (("DINO", dino), ("supervised", supervised), ("MAE", mae.encoder))}
 print("IoU of the mean of the heads:", ", ".join(f"{name} {iou:.2f}" for name, iou in mean_ious.items()))
 plotting.show(figure,
-              "Five scenes lit where the class tokens of DINO, the supervised network and the MAE attend.")
+              "Five scenes, hot where the class tokens of DINO, the supervised network and the MAE attend.")
 
 # %% [markdown]
 # **How to read it.** It holds for the best head, which is how the paper measures it: DINO's best head covers more of the object than the supervised network's. (On the first, busier pictures it was the other way round; see the note.) That is not the same as looking at more of the object. The printed line takes the mean of the four heads: all three networks score higher, and the order turns. The supervised network's heads seem to share the object among them; one of DINO's has more of it to itself. A claim about attention is a claim about *which* attention. And the longest bar is one that the claim does not mention: the MAE's, on whose class token the loss makes no direct demand.
@@ -827,7 +830,7 @@ print(f"{history.seconds:.0f} s:", shapes_dino.evaluate(long.teacher[0].cpu().ev
 # ## 16 · With real weights
 #
 # In practice you take networks that somebody trained on millions of photographs: MAE as its authors released it (He et al. 2022), and DINOv2, DINO's successor (Oquab et al. 2024), both through the library `transformers`. Our MAE gives that library's predictions for the same weights (`tests/test_hub_transformers.py`), so the tool has no part that you have not seen.
-# With the weights on your machine the cell shows the cat lit by DINOv2's attention, and both photographs filled in. Judge for yourself how well a network outlines a cat that was never told what a cat is.
+# With the weights on your machine the cell shows the cat under the heat of DINOv2's attention, and both photographs filled in. Judge for yourself how well a network outlines a cat that was never told what a cat is.
 
 # %% tags=["nbval-ignore-output"]
 # Not compared: it depends on whether the weights are on this machine.
@@ -840,9 +843,9 @@ if painter is not None:
     rows = {"seen": list(map(hide_patches, photos, mask)), "filled in": filled}
     plotting.show(picture_rows(rows, size=2.5), "Two photographs with 75 % hidden, and filled in.")
 if looker is not None:
-    pictures = [spotlight(x, w) for x, w in zip(photos, looker.attention(photos).mean(1), strict=True)]
+    pictures = list(map(plotting.heat_overlay, photos, looker.attention(photos).mean(1)))
     plotting.show(picture_rows({"DINOv2\nlooks at": pictures}, size=2.5),
-                  "Two photographs lit where DINOv2 attends.")
+                  "Two photographs, hot where DINOv2 attends.")
 
 # %% [markdown] tags=["slide"]
 # ## 17 · Summary in five sentences

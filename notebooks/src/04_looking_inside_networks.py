@@ -72,10 +72,10 @@ sample = toyworld.render(scenes, 48, only=("image", "class_id", "visibility", "i
 images = sample.image  # (300, 3, 48, 48)
 chance = predictions(scene_net, images).sigmoid()  # (300, 8)
 best = chance.argsort(1, descending=True)  # (300, 8) classes, the surest first
-pictures, titles = [draw.few(x) for x in images[:4]], [""] * 4
+pictures, titles = [plotting.few(x) for x in images[:4]], [""] * 4
 for rank in (0, 1):
     maps = upsample(grad_cam(scene_net, images[:4], best[:4, rank], layer="stages"), 48)  # (4, 48, 48)
-    pictures += [draw.heat(x, m) for x, m in zip(images[:4], maps, strict=True)]
+    pictures += [plotting.heat_overlay(x, m) for x, m in zip(images[:4], maps, strict=True)]
     titles += [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}" for i, k in enumerate(best[:4, rank].tolist())]
 figure = plotting.image_grid(pictures, titles, 4, 1.15, "It was never told where, and it knows where")
 plotting.show(figure, "Four scenes, and under each two heat maps: one for each class that the network names.")
@@ -100,11 +100,11 @@ cases = [(int(i) // 8, int(i) % 8) for i in worst]
 of_class = sample.class_id[:, :, None] == torch.arange(8)  # (300, objects, 8)
 seen = (of_class * sample.visibility[:, :, None]).amax(1)  # (300, 8): how much of each class is in sight
 titles = [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}\n{seen[i, k]:.0%} in sight" for i, k in cases]
-pictures = [draw.few(images[i]) for i, _ in cases]
+pictures = [plotting.few(images[i]) for i, _ in cases]
 figure = plotting.image_grid(pictures, titles, 5, 1.2, "Its five most confident mistakes: why?")
 for ax, (i, k) in zip(figure.axes, cases, strict=True):
     numbers = of_class[i, :, k].nonzero() + 1  # (n, 1): the class's objects, as `instance` counts them
-    draw.outline(ax, (sample.instance[i] == numbers[..., None]).any(0), "#FFFFFF")
+    plotting.outline(ax, (sample.instance[i] == numbers[..., None]).any(0), "#FFFFFF")
 plotting.show(figure, "Five scenes; the class in question is outlined, with its probability.")
 
 # %% [markdown]
@@ -157,9 +157,8 @@ from lecture_utils.explain.retrieval import FeatureDatabase
 shapes_net = zoo.load("shapes_resnet")  # (B, 3, 32, 32) -> (B, 8)
 stored, labels = toyworld.classification(600, size=32, split="val")
 asked, asked_labels = toyworld.classification(200, size=32, split="test")
-setting = {"objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}  # that of `classification`
 ground, asked_ground = (  # (600,), (200,): water, sand or grass, near the camera
-    toyworld.sample_scenes(n, seed=0, split=split, **setting).ground[:, 0]
+    toyworld.sample_scenes(n, seed=0, split=split, objects=toyworld.ONE_OBJECT).ground[:, 0]
     for n, split in ((600, "val"), (200, "test"))
 )
 spaces = {"pixels": (stored.flatten(1), asked.flatten(1))}
@@ -381,7 +380,7 @@ pictures, titles = [], []
 for unit, concept, iou in leaders:
     peak = scene_maps[:, unit].amax((1, 2)).topk(2).indices  # the two scenes that excite it most
     fires = unit_masks(scene_maps[peak], trained.thresholds, 48)[:, unit]  # (2, 48, 48)
-    pictures += [draw.spotlight(images[i], m) for i, m in zip(peak, fires, strict=True)]
+    pictures += [plotting.dim_outside(images[i], m) for i, m in zip(peak, fires, strict=True)]
     titles += [f"unit {unit}:\n{concept}", f"IoU\n{iou:.2f}"]
 title = "The best units of three concepts, bright where they fire"
 figure = plotting.image_grid(pictures, titles, 6, 0.96, title)
@@ -412,7 +411,7 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
 title = "What the network would most like to call by each name"
-figure = plotting.image_grid([draw.few(x) for x in dream.image], titles, 8, 0.84, title)
+figure = plotting.image_grid([plotting.few(x) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
 predict("04.5")
 
@@ -433,7 +432,7 @@ share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64,
 order = share.abs().sum((1, 2)).argsort(descending=True)
 sums = {n: share[order[:n]].sum(0) for n in (1, 4, 16, 32, 64)}  # each (12, 12)
 limit = sums[64].abs().max().item()  # the strongest colour, in all panels
-pictures = [draw.few(images[i]), *(plotting.signed_image(total, limit) for total in sums.values())]
+pictures = [plotting.few(images[i]), *(plotting.signed_image(total, limit) for total in sums.values())]
 titles = ["scene", f"{scene_net.head.weight[k, order[0]]:+.2f} $A_{{{order[0]}}}$",
           *(f"the first {n}" for n in (4, 16, 32)), "all 64: CAM"]
 title = f"CAM for “{toyworld.CLASSES[k]}”: weighted maps, added up one after the other"
@@ -515,9 +514,10 @@ questions = {
     "how much\nobject?": (segmenter, first, "up_middle", lambda out: out[:, 4].mean((1, 2))),
     "how much\nsky?": (segmenter, first, "up_middle", lambda out: out[:, 0].mean((1, 2))),
 }
-pictures = [draw.few(x[0])]
+pictures = [plotting.few(x[0])]
 for net, z, layer, score in questions.values():
-    pictures.append(draw.heat(z[0], upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]))
+    cam = upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]
+    pictures.append(plotting.heat_overlay(z[0], cam))
 title = "Grad-CAM explains any number that a network computes"
 figure = plotting.image_grid(pictures, ["the scene", *questions], 5, 1.2, title)
 plotting.show(figure, "A scene and four heat maps: two contrasts between classes, and two for a segmenter.")
@@ -535,7 +535,8 @@ x, k = images[1:2], best[1:2, 0]
 methods = {"input gradient": saliency(input_gradient(scene_net, x, k)),
            "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
            "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48)}  # each (1, 48, 48)
-pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0], float(m.quantile(0.98))) for m in methods.values())]
+heats = [plotting.heat_overlay(x[0], m[0], float(m.quantile(0.98))) for m in methods.values()]
+pictures = [plotting.few(x[0]), *heats]
 figure = plotting.image_grid(pictures, [toyworld.CLASSES[k[0]], *methods], 4, 1.44, "Fine noise, or a blob")
 plotting.show(figure, "A scene, two speckled maps of pixel gradients, and Grad-CAM, a blob; 2 % saturate.")
 
@@ -572,7 +573,7 @@ print("your function agrees:", torch.allclose(attention_rollout(attention[:, 0])
 pictures, titles = [], []
 for i in range(2):
     maps = torch.stack([*heads[i], rollout_map(attention, grid=(8, 8))[i]])  # (heads + 1, 8, 8)
-    pictures += [draw.few(asked[i]), *(draw.heat(asked[i], m) for m in upsample(maps, 32))]
+    pictures += [plotting.few(asked[i]), *(plotting.heat_overlay(asked[i], m) for m in upsample(maps, 32))]
     titles += [toyworld.CLASSES[asked_labels[i]], *(f"head {h + 1}" for h in range(len(heads[i]))), "rollout"]
 title = "Heads of the last layer, and the rollout of all layers"
 figure = plotting.image_grid(pictures, titles, 2 + heads.shape[1], 0.96, title)
@@ -618,7 +619,7 @@ region = torch.zeros(maps.shape[-2:], dtype=torch.bool)
 region[5:7, 3:5] = True
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:6])
-pictures = [draw.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
+pictures = [plotting.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
 figure = plotting.image_grid(pictures, None, 6, 0.84, "Below, the object units forced on in one patch")
 plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one patch.")
 
@@ -638,7 +639,9 @@ plotting.show(figure, "Six generated scenes, and the same with the object units 
 # | attention rollout | a transformer | no | 1 forward pass |
 
 # %%
-figure = plotting.architecture(scene_net, images[:1], depth=2)
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(scene_net, images[:1], depth=2)
 plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, and eight logits.")
 
 # %% [markdown] tags=["slide"]
@@ -712,7 +715,7 @@ x = stamped(test_x, seven)[seven][:6]
 pictures = list(x)
 for net, _ in nets.values():
     maps = upsample(grad_cam(net, x, 7, layer="features"), 16)  # (6, 16, 16)
-    pictures += [draw.heat(i, m) for i, m in zip(x, maps, strict=True)]
+    pictures += [plotting.heat_overlay(i, m) for i, m in zip(x, maps, strict=True)]
 figure = plotting.image_grid(pictures, None, 6, 0.9, "Stamped sevens: the cheat looks at the stamp")
 plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the corner, and the strokes.")
 
@@ -784,11 +787,11 @@ print(f"{len(missed)} of {len(hit)} miss; {missed.count('ring')} of these were a
 print(f"{astray} of the {len(missed)} point at the other object, {len(missed) - astray} at neither")
 rows = [*(hit == 1).nonzero()[:2, 0], *(hit == 0).nonzero()[:5, 0]]
 titles = [f"{toyworld.CLASSES[asked_for[r]]} {sure[r]:.0%}" for r in rows]
-pictures = [draw.heat(two.images[r // 2], flat[r]) for r in rows]
+pictures = [plotting.heat_overlay(two.images[r // 2], flat[r]) for r in rows]
 title = "The first two hits and the first five misses: class asked for, its probability"
 figure = plotting.image_grid(pictures, titles, 7, 0.96, title)
 for ax, r in zip(figure.axes, rows, strict=True):
-    draw.outline(ax, masks[r], "#56B4E9")
+    plotting.outline(ax, masks[r], "#56B4E9")
 plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object that was asked for.")
 
 # %% [markdown]
@@ -896,7 +899,8 @@ show_table(rows, ["map", "energy on the named object", "on the other", "pointing
 pictures, titles = [], []
 for r in energy_in_mask(signed.abs(), other).topk(2).indices:
     x = two.images[r // 2]
-    pictures += [draw.heat(x, flat[r]), draw.heat(x, signed[r].abs()), draw.signed_heat(x, signed[r])]
+    pictures += [plotting.heat_overlay(x, flat[r]), plotting.heat_overlay(x, signed[r].abs())]
+    pictures.append(plotting.signed_overlay(x, signed[r]))
     titles += [f"{toyworld.CLASSES[asked_for[r]]}:\nReLU", "magnitude", "signed"]
 title = "Without the ReLU, what speaks against the class lights up too"
 figure = plotting.image_grid(pictures, titles, 6, 1.05, title)
@@ -925,7 +929,7 @@ columns = ["pictures", "least probability of the class", "another network's, mea
 show_table(rows, columns)
 titles = [toyworld.CLASSES[c] for c in chosen]
 title = "No regulariser, and just as sure"
-figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
+figure = plotting.image_grid([plotting.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
 plotting.show(figure, "Four class visualisations that look like noise to the eye.")
 
 # %% [markdown]
@@ -949,7 +953,7 @@ if practitioner is not None:
     sees = nn.Sequential(scale, practitioner.model).eval()  # photographs in [0, 1] -> 1,000 logits
     logits = predictions(sees, torch.stack(photos))
     maps = upsample(grad_cam(sees, torch.stack(photos), logits.argmax(1), layer="1.layer4"), 224)
-    pictures = [draw.heat(p, m) for p, m in zip(photos, maps, strict=True)]
+    pictures = [plotting.heat_overlay(p, m) for p, m in zip(photos, maps, strict=True)]
     titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
     figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where ResNet-50 finds its evidence")
     plotting.show(figure, "Four photographs with Grad-CAM for ResNet-50's best answer.")
@@ -967,7 +971,7 @@ from lecture_utils.hub import transformers as hub_transformers
 attender = hub_transformers.dinov2()
 if attender is not None:
     maps = upsample(attender.attention(torch.stack(photos)).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
-    pictures = [draw.heat(photos[i // 6], m) for i, m in enumerate(maps)]
+    pictures = [plotting.heat_overlay(photos[i // 6], m) for i, m in enumerate(maps)]
     figure = plotting.image_grid(pictures, None, 6, 1.2, "Where DINOv2's class token looks, by head")
     plotting.show(figure, "Four photographs, each with the attention of six heads.")
 

@@ -67,8 +67,8 @@ from lecture_utils.augment.geometric import Annotated, random_affine, warp
 from lecture_utils.augment.photometric import random_photometric
 from lecture_utils.chapters.ch05.figures import annotated_grid, draw_flow, flow_grid, light_clouds, light_curves
 
-three = {"split": "val", "objects": 3, "size": (0.4, 0.54), "distance": (2.4, 4.2)}
-scenes = toyworld.sample_scenes(1, seed=19, **three)
+three = toyworld.Objects(count=3, size=(0.4, 0.54), distance=(2.4, 4.2))
+scenes = toyworld.sample_scenes(1, seed=19, split="val", objects=three)
 shot = toyworld.render(scenes, 64)  # one picture, with all that is known about it
 masks = shot.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (1, 3, 64, 64)
 noon, versions = Annotated(shot.image, masks, shot.boxes, shot.keypoints), []
@@ -94,10 +94,11 @@ plotting.show(figure, "A scene with three annotated objects, and five warped and
 predict("05.1")
 
 # %%
-as_trained = {"split": "test", "objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}
+as_trained = toyworld.ONE_OBJECT
 levels, days = (0.05, 0.1, 0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.6), {}
 for level in levels:
-    dim = toyworld.sample_scenes(250, **as_trained, brightness=(level, level))
+    light = toyworld.Light(brightness=(level, level))
+    dim = toyworld.sample_scenes(250, split="test", light=light, objects=as_trained)
     sample = toyworld.render(dim, 32, only=("image", "class_id"))
     days[level] = sample.image, sample.class_id[:, 0]  # (250, 3, 32, 32), (250,)
 noon_net = zoo.load("shapes_resnet")
@@ -394,8 +395,9 @@ show_table(rows, ["digit", *answers], caption="Commonest answer, and its share")
 
 sixes = asked_x[asked_y == 6][:4]
 turned = sixes.flip((2, 3))
-options = {"classes": ["ball", "heart"], "colours": ["red"], "size": (0.5, 0.54), "distance": (2.2, 2.6)}
-red = toyworld.sample_scenes(2, seed=8, objects=1, **options)
+near = {"size": (0.5, 0.54), "distance": (2.2, 2.6)}
+reds = toyworld.Objects(count=1, classes=["ball", "heart"], colours=["red"], **near)
+red = toyworld.sample_scenes(2, seed=8, objects=reds)
 tomato = toyworld.render(red, 48, only=("image",)).image
 pictures = [*sixes, *tomato, *turned, *hue(tomato, 0.3)]
 names = ["6"] * 4 + ["label: red"] * 2 + [f"a {k}?" for k in nearest_label(turned)] + ["still “red”?"] * 2
@@ -519,7 +521,7 @@ from lecture_utils.augment.copy_paste import Instances, gaussian_blur
 
 # show: lecture_utils.augment.copy_paste.paste
 
-both = toyworld.Scenes.cat([toyworld.sample_scenes(1, seed=k, **three) for k in (18, 31)])
+both = toyworld.Scenes.cat([toyworld.sample_scenes(1, seed=k, split="val", objects=three) for k in (18, 31)])
 both = toyworld.render(both, 64, only=("image", "instance", "class_id"))
 seen = both.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (2, 3, 64, 64)
 one, two = (Instances(both.image[k : k + 1], seen[k : k + 1], both.class_id[k : k + 1]) for k in (0, 1))
@@ -569,7 +571,8 @@ print("the target is the frame at 15 times the displacement:", torch.equal(far, 
 from lecture_utils.augment.copy_paste import random_copy_paste
 
 lots = torch.Generator().manual_seed(11)
-drawn = toyworld.sample_scenes(4, seed=5, objects=2, size=(0.4, 0.54), distance=(2.2, 4.0))
+pairs = toyworld.Objects(count=2, size=(0.4, 0.54), distance=(2.2, 4.0))
+drawn = toyworld.sample_scenes(4, seed=5, objects=pairs)
 raw = toyworld.render(drawn, 64, only=("image", "instance", "class_id"))
 raw_masks = raw.instance[:, None] == torch.arange(1, 3)[:, None, None]  # (4, 2, 64, 64)
 start = Instances(raw.image, raw_masks, raw.class_id)
@@ -625,7 +628,8 @@ def hard_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y)
 
 
-dim = toyworld.sample_scenes(150, **(as_trained | {"split": "val"}), brightness=(0.1, 0.1))
+dark = toyworld.Light(brightness=(0.1, 0.1))
+dim = toyworld.sample_scenes(150, split="val", light=dark, objects=as_trained)
 val = toyworld.render(dim, 32, only=("image", "class_id"))
 nets, seen, steps = {}, {}, runtime.pick(quick=64, full=400)
 for name, augment in (("more of noon", None), ("noon, darkened", dusk_from_noon)):
@@ -774,7 +778,7 @@ predict("05.6")
 # %% tags=["nbval-ignore-output"]
 # Not compared: the last digits of a training differ between processors.
 def located(n: int, split: str) -> tuple[Tensor, Tensor]:
-    scene = toyworld.sample_scenes(n, **(as_trained | {"split": split}))
+    scene = toyworld.sample_scenes(n, split=split, objects=as_trained)
     sample = toyworld.render(scene, 32, only=("image", "boxes"))
     return sample.image, sample.boxes[:, 0]  # (n, 3, 32, 32), (n, 4)
 

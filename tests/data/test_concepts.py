@@ -10,7 +10,7 @@ pytestmark = pytest.mark.system("S04.3")
 
 
 def sample(size: int = 24) -> toyworld.Sample:
-    scenes = toyworld.sample_scenes(6, seed=3, split="train", objects=(0, 4))
+    scenes = toyworld.sample_scenes(6, seed=3, split="train", objects=toyworld.Objects(count=(0, 4)))
     return toyworld.render(scenes, size, only=FIELDS)
 
 

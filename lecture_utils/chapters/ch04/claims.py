@@ -65,7 +65,10 @@ def untrained(model: nn.Module, images: Tensor, seed: int) -> nn.Module:
 def objects(n: int, *, seed: int, split: str, held_out: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
     """Pictures of one object (n, 3, 32, 32), as in `toyworld.classification`, and three facts on each."""
     scenes = toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=1, held_out=held_out, size=(0.36, 0.56), distance=(2.2, 4.2)
+        n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=1, held_out=held_out, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
     sample = toyworld.render(scenes, 32, None, only=("image", "class_id", "colour_id", "material_id"))
     ids = {"class": sample.class_id, "colour": sample.colour_id, "material": sample.material_id}

@@ -54,7 +54,7 @@ def frames_of(page: str) -> list[dict]:
     ("changes", "message"),
     [
         ({"title": " – "}, "title with a letter"),
-        ({"alt": ""}, "alt must be a sentence"),
+        ({"alt": ""}, "want a sentence"),
         ({"frames": 5}, "6 to 10 frames, got 5"),
         ({"frames": 11}, "6 to 10 frames, got 11"),
         ({"tour": [("", {})] * 6}, "caption"),

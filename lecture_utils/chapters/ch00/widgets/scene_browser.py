@@ -92,9 +92,9 @@ def scene_browser() -> Widget:
 @lru_cache(maxsize=1)
 def rendered() -> "Sample":
     """Render all scenes once, with every annotation."""
-    from lecture_utils.data.toyworld import render, sample_scenes
+    from lecture_utils.data.toyworld import Objects, render, sample_scenes
 
-    return render(sample_scenes(SCENES, seed=0, split="val", objects=(3, 4)), SIZE)
+    return render(sample_scenes(SCENES, seed=0, split="val", objects=Objects(count=(3, 4))), SIZE)
 
 
 def two_panels(side: float, caption: str) -> tuple[Figure, list[Axes]]:

@@ -41,11 +41,15 @@ def captions(scenes: Scenes, visibility: Tensor) -> list[str]:
 
     Parameters
     ----------
-    scenes : N scenes. visibility : (N, K) share of each object that is visible.
+    scenes : Scenes
+        N of them.
+    visibility : Tensor (N, K)
+        Share of each object that is visible.
 
     Returns
     -------
-    list of N sentences; objects of which less than a quarter is visible are not mentioned.
+    list of N str
+        Objects of which less than a quarter is visible are not mentioned.
     """
     scenes = scenes.to("cpu")
     named = (scenes.present & (visibility.cpu() >= SEEN)).tolist()

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lecture_utils.data.toyworld import texture
 from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, SKY_DEPTH_M, STUFF
 from lecture_utils.data.toyworld.scene import Scenes, cos_sin
+from lecture_utils.data.toyworld.surfaces import texture
 
 _TILE_M = 2.8  # metres a texture tile covers
 # sRGB: near and far colour of each kind of ground, and the contrast of its texture.
@@ -76,9 +76,8 @@ def _rows(scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
     sky_share = ((horizon - y) * size + 0.5).clamp(0, 1)  # (N, S), one pixel of softness
     kind = scenes.ground.flip(1) - 1  # (N, 2): far, near
     palette = _GROUND.to(device)[kind].square()  # (N, 2, near/far, 3)
-    away = (
-        (1.0 - (y - horizon) / (1.0 - horizon)).clamp(0, 1).square()[:, None, :, None]
-    )  # (N, 1, S, 1): 1 at the horizon
+    # (N, 1, S, 1): 1 at the horizon
+    away = (1.0 - (y - horizon) / (1.0 - horizon)).clamp(0, 1).square()[:, None, :, None]
     ground = palette[:, :, :1] * (1 - away) + palette[:, :, 1:] * away
     lit = scenes.brightness * (0.80 + 0.22 * -scenes.light[:, 1])
     ground = ground * (scenes.tint * sun_colour(scenes) * lit[:, None])[:, None, None]
@@ -87,9 +86,8 @@ def _rows(scenes: Scenes, size: int) -> tuple[Tensor, Tensor]:
     first = place.long() % len(_SKY)
     skies = _SKY.to(device).square()
     t = (place - place.floor()).clamp(0, 1)
-    mixed = torch.lerp(
-        skies[first], skies[(first + 1) % len(_SKY)], (t * t * (3 - 2 * t))[:, None, None]
-    )  # (N, 2, 3)
+    smooth = (t * t * (3 - 2 * t))[:, None, None]
+    mixed = torch.lerp(skies[first], skies[(first + 1) % len(_SKY)], smooth)  # (N, 2, 3)
     up = (1.0 - y / horizon).clamp(0, 1)[:, :, None]  # (N, S, 1): 1 at the top
     sky = torch.lerp(mixed[:, 1:], mixed[:, :1], up) * scenes.brightness[:, None, None]
     white = torch.lerp(sky, scenes.brightness[:, None, None] * 0.97, 0.88)
@@ -131,9 +129,8 @@ def _texture(scenes: Scenes, size: int, near: Tensor) -> Tensor:
 def paint(scenes: Scenes, size: int) -> Tensor:
     """The picture without objects, (N, S, S, 3) linear light."""
     y = pixel_centres(size, scenes.key.device)
-    share = ((y[None, :, None] - shoreline(scenes, size)[:, None, :]) * size + 0.5).clamp(
-        0, 1
-    )  # 1: near ground
+    below = y[None, :, None] - shoreline(scenes, size)[:, None, :]
+    share = (below * size + 0.5).clamp(0, 1)  # 1: near ground
     texel = _texture(scenes, size, share >= 0.5)[..., None]
     colour, contrast = _rows(scenes, size)
     share = share[..., None]

@@ -71,13 +71,20 @@ def outline(
 
     Parameters
     ----------
-    x, y : (P,) float. name : a key of `shapes.POLYGONS`, or "heart".
-    stepped_in : leave points on the outline as they are.
+    x, y : Tensor (P,)
+    name : str
+        A key of `shapes.POLYGONS`, or "heart".
+    stepped_in : bool
+        Leave points on the outline as they are.
 
     Returns
     -------
-    distance (P,), negative inside; inner (P,), smooth, positive inside, minus the distance outside; its
-    gradient (P,), (P,).
+    distance : Tensor (P,)
+        Negative inside.
+    inner : Tensor (P,)
+        Smooth, positive inside, minus the distance outside.
+    gradient_x, gradient_y : Tensor (P,)
+        Of `inner`.
     """
     dx, dy, inside = _to_heart(x, y) if name == "heart" else _to_polygon(x, y, name)
     square = (dx * dx + dy * dy).clamp_min(1e-8)  # (P, E)
@@ -131,13 +138,18 @@ def solid(x: Tensor, y: Tensor, class_id: int) -> tuple[Tensor, Tensor, Tensor, 
 
     Parameters
     ----------
-    x, y : (P,) float. class_id : index into `CLASSES`.
+    x, y : Tensor (P,)
+    class_id : int
+        Index into `CLASSES`.
 
     Returns
     -------
-    distance (P,), negative inside; height (P,) towards the viewer, 0 at the rim; unit normal (P,), (P,), (P,)
-    with z away from the viewer
-    (so a face that looks at the viewer has z = -1).
+    distance : Tensor (P,)
+        Negative inside.
+    height : Tensor (P,)
+        Towards the viewer, 0 at the rim.
+    normal_x, normal_y, normal_z : Tensor (P,)
+        Of unit length; z points away from the viewer, so a face that looks at the viewer has z = -1.
     """
     name = CLASSES[class_id]
     if name in CORNERED:

@@ -104,14 +104,20 @@ def pattern(
 
     Parameters
     ----------
-    x, y : (P,) in the shape's own frame. material : (P,) index into MATERIALS. angle_cos, angle_sin, period,
-        phase : (P,).
-    texel : (P,) width of a pixel in shape units; flanks are never sharper, and a pattern too fine for the
-        pixels fades to its mean.
+    x, y : Tensor (P,)
+        In the shape's own frame.
+    material : Tensor (P,)
+        Index into MATERIALS.
+    angle_cos, angle_sin, period, phase : Tensor (P,)
+        Of the pattern; the period in shape units.
+    texel : Tensor (P,)
+        Width of a pixel in shape units; flanks are never sharper, and a pattern too fine for the pixels fades
+        to its mean.
 
     Returns
     -------
-    (P,) in [0, 1].
+    Tensor (P,)
+        In [0, 1].
     """
     u = (x * angle_cos + y * angle_sin) / period + phase
     v = (y * angle_cos - x * angle_sin) / period + phase
