@@ -11,8 +11,9 @@ from typing import Any
 
 from lecture_utils.exercises import answers, fallback, guard
 from lecture_utils.exercises.examine import Verdict, examine
-from lecture_utils.exercises.exercise import Exercise, Lab, order
+from lecture_utils.exercises.exercise import Exercise, Lab, Mistake, order
 from lecture_utils.exercises.hints import known_mistake
+from lecture_utils.exercises.place import Place
 from lecture_utils.exercises.progress import Entry, record
 from lecture_utils.kernel.panel import Panel
 from lecture_utils.provenance.modules import chapter_modules
@@ -74,35 +75,55 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
         If there is no such exercise.
     """
     exercise = find(id)
+    place = Place(seconds)
+    try:
+        return _check(exercise, answer, seconds, place)
+    except BaseException:
+        place.clear()
+        raise
+
+
+def _check(exercise: Exercise, answer: Any, seconds: float, place: Place) -> Any:
     found = examine(exercise, answer, seconds=seconds)
     name = f"{exercise.name}, {exercise.title}"
     if found.state == "untouched":
-        Panel("open", f"{name}: yours to write ({exercise.effort}).").say(
-            "Until then the notebook uses the course's version."
-        ).show()
+        panel = Panel("open", f"{name}: yours to write ({exercise.effort}).")
+        place.show(panel.say("Until then the notebook uses the course's version."))
         return fallback.hand_out(exercise.id, exercise.reference)
     if found.state == "right" and fallback.is_ours(exercise.id, answer, exercise.reference):
-        Panel("open", f"{name}: this is the course's own version, not yet yours.").say(
-            "check returned it in place of an answer that did not pass, and the name now stands for it. "
-            "Run the cell with your own answer again, and then this check."
-        ).show()
+        panel = Panel("open", f"{name}: this is the course's own version, not yet yours.")
+        place.show(
+            panel.say(
+                "check returned it in place of an answer that did not pass, and the name now stands for it. "
+                "Run the cell with your own answer again, and then this check."
+            )
+        )
         return answer
     known = known_mistake(exercise, answer, found)
     general = found.reason == "value" and known is None
-    entry = record(
-        exercise.id, done=found.state == "right", fingerprint=_fingerprint(answer, found), hint=general
-    )
-    if found.state == "right":
-        panel = Panel("good", f"{name}: right!")
-        count = f"{found.passed} inputs, all as they should be. " if exercise.cases else ""
-        reached = f"It reaches {found.got} (wanted: {found.want}). " if exercise.measure else ""
-        panel.say(f"{count}{reached}The notebook goes on with your version.")
-        _printed(panel, found).show()
-        return answer
+    done = found.state == "right"
+    entry = record(exercise.id, done=done, fingerprint=_fingerprint(answer, found), hint=general)
+    panel = _right(name, exercise, found) if done else _wrong(name, exercise, found, known, entry, general)
+    if found.printed.strip():
+        panel.fold("What your code printed", found.printed.rstrip("\n"))
+    place.show(panel)
+    return answer if done else fallback.hand_out(exercise.id, exercise.reference)
+
+
+def _right(name: str, exercise: Exercise, found: Verdict) -> Panel:
+    count = f"{found.passed} inputs, all as they should be. " if exercise.cases else ""
+    reached = f"It reaches {found.got} (wanted: {found.want}). " if exercise.measure else ""
+    return Panel("good", f"{name}: right!").say(f"{count}{reached}The notebook goes on with your version.")
+
+
+def _wrong(
+    name: str, exercise: Exercise, found: Verdict, known: Mistake | None, entry: Entry, general: bool
+) -> Panel:
+    """The smallest input that fails, what was wanted and what came, and then one hint."""
     panel = Panel("bad", f"{name}: not yet")
     if found.passed:
-        panel.say(f"Right on the first {found.passed} inputs, but not on this one."
-                  if found.passed > 1 else "Right on the first input, but not on this one.")  # fmt: skip
+        so_far = "input" if found.passed == 1 else f"{found.passed} inputs"
+        panel.say(f"Right on the first {so_far}, but not on this one.")
     for label, text in (("Input:", found.case), ("Expected:", found.want), ("Got:", found.got)):
         if text:
             panel.code(label, text)
@@ -110,9 +131,7 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
     if known is not None:
         panel.stress("Hint:", known.hint)
     _general_hints(panel, exercise, entry, newest=general)
-    panel.say(_what_next(exercise, entry, found, general), faint=True)
-    _printed(panel, found).show()
-    return fallback.hand_out(exercise.id, exercise.reference)
+    return panel.say(_what_next(exercise, entry, found, general), faint=True)
 
 
 def _general_hints(panel: Panel, exercise: Exercise, entry: Entry, *, newest: bool) -> None:
@@ -140,9 +159,3 @@ def _fingerprint(answer: Any, found: Verdict) -> str:
     """Identify an answer; one that cannot even be shown is known by what was said of it."""
     asked = guard.call_safely(lambda: answers.fingerprint(answer), seconds=10.0, seed=0, file=None)
     return asked.result or answers.digest(found.problem)
-
-
-def _printed(panel: Panel, found: Verdict) -> Panel:
-    return (
-        panel.fold("What your code printed", found.printed.rstrip("\n")) if found.printed.strip() else panel
-    )
