@@ -70,16 +70,16 @@ def _degrees(width: int, view: float) -> float:
 
 
 @mistake(
-    "You halved the width, but not the angle. The triangle from the pinhole to the middle and to the edge"
-    " of the picture holds half of both."
+    "You halved the width, but not the angle. The triangle from the pinhole to the middle and to the edge "
+    "of the picture holds half of both."
 )
 def _whole_angle(width: int, view: float) -> float:
     return (width / 2) / math.tan(math.radians(view))
 
 
 @mistake(
-    "You halved the angle, but not the width. The triangle from the pinhole to the middle and to the edge"
-    " of the picture holds half of both."
+    "You halved the angle, but not the width. The triangle from the pinhole to the middle and to the edge "
+    "of the picture holds half of both."
 )
 def _whole_width(width: int, view: float) -> float:
     return width / math.tan(math.radians(view) / 2)
@@ -118,16 +118,16 @@ def _only_modulo(f: float, rate: float) -> float:
 
 
 @mistake(
-    "You folded once. That is enough for f up to the rate, but a faster wave, such as 27 at a rate of 10,"
-    " needs to be folded again and again."
+    "You folded once. That is enough for f up to the rate, but a faster wave, such as 27 at a rate of 10, "
+    "needs to be folded again and again."
 )
 def _one_fold(f: float, rate: float) -> float:
     return f if f <= rate / 2 else abs(rate - f)
 
 
 @mistake(
-    "You cut the frequency off at rate / 2. A wave that is too fast does not stop there: it comes back as"
-    " a slower one."
+    "You cut the frequency off at rate / 2. A wave that is too fast does not stop there: it comes back as "
+    "a slower one."
 )
 def _clipped(f: float, rate: float) -> float:
     return min(f, rate / 2)
@@ -139,6 +139,13 @@ def _clipped(f: float, rate: float) -> float:
 )
 def _modulo_nyquist(f: float, rate: float) -> float:
     return f % (rate / 2)
+
+
+@mistake(
+    "You mirror every wave. One that is slower than rate / 2 is sampled often enough, and is seen as it is."
+)
+def _always_mirrored(f: float, rate: float) -> float:
+    return abs(rate - f)
 
 
 def _alias_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
@@ -183,16 +190,16 @@ def _never_white(x: Tensor, bits: int) -> Tensor:
 
 
 @mistake(
-    "You used bits as the number of steps. With 2 bits one can write 4 different numbers: how many levels"
-    " have k bits?"
+    "You used bits as the number of steps. With 2 bits one can write 4 different numbers: how many levels "
+    "have k bits?"
 )
 def _levels_not_bits(x: Tensor, bits: int) -> Tensor:
     return torch.round(x * bits) / bits
 
 
 @mistake(
-    "Your values pass through 8-bit integers and come out slightly too large: 0 is no longer 0. Stay with"
-    " floating-point numbers from 0 to 1."
+    "Your values pass through 8-bit integers and come out slightly too large: 0 is no longer 0. Stay with "
+    "floating-point numbers from 0 to 1."
 )
 def _eight_bit_overflow(x: Tensor, bits: int) -> Tensor:
     levels = torch.round(x * (2**bits - 1)).to(torch.uint8)
@@ -237,8 +244,8 @@ def _modulo_only(a: float, b: float) -> float:
 
 
 @mistake(
-    "The remainder by 180 makes opposite hues equal: 0° and 180° would be the same colour. A full turn is"
-    " 360°."
+    "The remainder by 180 makes opposite hues equal: 0° and 180° would be the same colour. A full turn is "
+    "360°."
 )
 def _modulo_half(a: float, b: float) -> float:
     return abs(a - b) % 180
@@ -314,8 +321,8 @@ def _same_box(got: Any, want: Any) -> bool:
 
 
 @mistake(
-    "The numbers are right, but they come as a tuple of Python integers. Put them into one tensor of four"
-    " floats."
+    "The numbers are right, but they come as a tuple of Python integers. Put them into one tensor of four "
+    "floats."
 )
 def _box_tuple(mask: Tensor) -> tuple[int, ...]:
     return tuple(int(v) for v in mask_to_box(mask))
@@ -330,10 +337,10 @@ EXERCISES = [
         difficulty=1,
         minutes=5,
         hints=(
-            "The image has shape (C, H, W): the indices are channel, row, column, in this order. "
-            "Which of x and y counts rows?",
-            "The pixel in row 1, column 0 covers all points with 0 ≤ x < 1 and 1 ≤ y < 2. "
-            "So y = 1.7 lies in row 1, not 2.",
+            "The image has shape (C, H, W): the indices are channel, row, column, in this order. Which of "
+            "x and y counts rows?",
+            "The pixel in row 1, column 0 covers all points with 0 ≤ x < 1 and 1 ≤ y < 2. So y = 1.7 lies "
+            "in row 1, not 2.",
             "row = floor(y), column = floor(x), and then image[:, row, column].",
         ),
         mistakes=(_swapped, _rounded, _channels_last, _upside_down),
@@ -346,8 +353,8 @@ EXERCISES = [
         difficulty=1,
         minutes=6,
         hints=(
-            "Draw the triangle: the pinhole, the centre of the picture, the picture's edge. How wide is it, "
-            "and what is its angle at the pinhole?",
+            "Draw the triangle: the pinhole, the centre of the picture, the picture's edge. How wide is "
+            "it, and what is its angle at the pinhole?",
             "The triangle holds half the picture and half the angle: tan(view / 2) = (width / 2) / focal. "
             "And math.tan wants radians.",
             "focal = (width / 2) / math.tan(math.radians(view) / 2).",
@@ -362,13 +369,13 @@ EXERCISES = [
         difficulty=2,
         minutes=8,
         hints=(
-            "Waves of frequency f, f + rate, f + 2·rate, … give the same samples. "
-            "Which of them lies from 0 to rate?",
-            "After f % rate, a frequency above rate / 2 is still too fast to be seen: "
-            "f and rate − f give the same samples too.",
+            "Waves of frequency f, f + rate, f + 2·rate, … give the same samples. Which of them lies from "
+            "0 to rate?",
+            "After f % rate, a frequency above rate / 2 is still too fast to be seen: f and rate − f give "
+            "the same samples too.",
             "f = f % rate, and then the smaller of f and rate − f.",
         ),
-        mistakes=(_only_modulo, _one_fold, _clipped, _modulo_nyquist),
+        mistakes=(_only_modulo, _one_fold, _clipped, _modulo_nyquist, _always_mirrored),
     ),
     Exercise(
         id="00.4",
@@ -379,8 +386,8 @@ EXERCISES = [
         minutes=6,
         hints=(
             "k bits name 2**k levels. The lowest is 0 and the highest is 1. How many steps lie between them?",
-            "With 2**k − 1 steps, x · steps is a position on a ruler whose marks are whole numbers. "
-            "Take the nearest mark, not the one below.",
+            "With 2**k − 1 steps, x · steps is a position on a ruler whose marks are whole numbers. Take "
+            "the nearest mark, not the one below.",
             "steps = 2**bits - 1, and then torch.round(x * steps) / steps.",
         ),
         mistakes=(_truncated, _one_level_too_many, _never_white, _levels_not_bits, _eight_bit_overflow),
@@ -408,10 +415,10 @@ EXERCISES = [
         difficulty=2,
         minutes=10,
         hints=(
-            "torch.where(mask) gives the rows and the columns of the true pixels. "
-            "Boxes are written x before y.",
-            "A box that holds only column 3 reaches from x = 3 to x = 4, because a pixel has a width. "
-            "And an empty mask has no smallest row: answer zeros.",
+            "torch.where(mask) gives the rows and the columns of the true pixels. Boxes are written x "
+            "before y.",
+            "A box that holds only column 3 reaches from x = 3 to x = 4, because a pixel has a width. And "
+            "an empty mask has no smallest row: answer zeros.",
             "(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), or torch.zeros(4) if none.",
         ),
         mistakes=(_box_swapped, _box_short, _box_width_height, _box_empty_crashes, _box_tuple),

@@ -42,8 +42,8 @@ def _images_and_kernels(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "You turned the kernel round before you laid it on the image. That is a true convolution; cross-"
-    "correlation uses the kernel as it is written."
+    "You turned the kernel round before you laid it on the image. That is a true convolution; "
+    "cross-correlation uses the kernel as it is written."
 )
 def _flipped(image: Tensor, kernel: Tensor) -> Tensor:
     return cross_correlate(image, kernel.flip(0, 1))
@@ -142,8 +142,8 @@ def _windows(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "Down a column you change the channel fastest. In weight.reshape(-1) the channel changes slowest: all"
-    " pixels of channel 0 come first."
+    "Down a column you change the channel fastest. In weight.reshape(-1) the channel changes slowest: all "
+    "pixels of channel 0 come first."
 )
 def _channels_last(x: Tensor, k: int) -> Tensor:
     length = (x.shape[1] - k + 1) * (x.shape[2] - k + 1)
@@ -151,8 +151,8 @@ def _channels_last(x: Tensor, k: int) -> Tensor:
 
 
 @mistake(
-    "Each column of yours is right, but their order is not. Windows come in reading order: along a row of"
-    " the image first, then the next row."
+    "Each column of yours is right, but their order is not. Windows come in reading order: along a row of "
+    "the image first, then the next row."
 )
 def _column_by_column(x: Tensor, k: int) -> Tensor:
     rows, columns = x.shape[1] - k + 1, x.shape[2] - k + 1
@@ -188,8 +188,8 @@ def _chains(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "You left the strides out. After a layer of stride 2, one step in its map is two pixels in the input,"
-    " so later kernels reach further."
+    "You left the strides out. After a layer of stride 2, one step in its map is two pixels in the input, "
+    "so later kernels reach further."
 )
 def _stride_ignored(layers: Layers) -> int:
     return 1 + sum(kernel - 1 for kernel, _ in layers)
@@ -208,8 +208,8 @@ def _own_stride_counted(layers: Layers) -> int:
 
 
 @mistake(
-    "You remember the stride of the one layer before. But strides pile up: after two layers of stride 2 a"
-    " step is four pixels, not two."
+    "You remember the stride of the one layer before. But strides pile up: after two layers of stride 2 a "
+    "step is four pixels, not two."
 )
 def _only_last_stride(layers: Layers) -> int:
     size, before = 1, 1
@@ -248,8 +248,8 @@ def _batches(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "Your y and the mean are right. The running variance is meant to describe other samples, so what goes into"
-    " it is divided by n - 1, not by n."
+    "Your y and the mean are right. The running variance is meant to describe other samples, so what goes "
+    "into it is divided by n - 1, not by n."
 )
 def _biased_running(x: Tensor, mean: Tensor, var: Tensor, training: bool, momentum: float = 0.1) -> Any:
     y, new_mean, new_var = batch_norm(x, mean, var, training, momentum)
@@ -305,6 +305,7 @@ def shortcut(x: Tensor, channels: int, stride: int) -> Tensor:
 
 def _feature_maps(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.arange(4.0).reshape(1, 1, 2, 2), 2, 2
+    yield torch.arange(2.0).reshape(1, 1, 1, 2), 3, 1
     for shape, channels, stride in [
         ((2, 3, 4, 4), 3, 1),
         ((2, 2, 4, 6), 4, 2),
@@ -344,6 +345,14 @@ def _not_subsampled(x: Tensor, channels: int, stride: int) -> Tensor:
     return shortcut(x, channels, 1)
 
 
+@mistake(
+    "You put zeros on both sides of the channels. The old channels come first, and all the zeros after them."
+)
+def _zeros_on_both_sides(x: Tensor, channels: int, stride: int) -> Tensor:
+    before = (channels - x.shape[1]) // 2
+    return shortcut(x, channels, stride).roll(before, dims=1)
+
+
 EXERCISES = [
     Exercise(
         "01.1",
@@ -353,8 +362,8 @@ EXERCISES = [
         difficulty=1,
         minutes=8,
         hints=(
-            "The output has one value for each place where the whole kernel fits: H - h + 1 rows, W - w "
-            "+ 1 columns.",
+            "The output has one value for each place where the whole kernel fits: H - h + 1 rows, W - w + "
+            "1 columns.",
             "At place (i, j) the kernel's top left tap lies on image[i, j]: multiply tap by pixel, add up.",
             "Deep-learning libraries do not flip the kernel: out[i, j] = sum of image[i + u, j + v] * "
             "kernel[u, v].",
@@ -388,8 +397,8 @@ EXERCISES = [
             "One column for each window, so the result is (C·k·k, L); L = (H - k + 1)(W - k + 1).",
             "Down a column the order must be that of weight.reshape(-1): channel first, then row, then "
             "column.",
-            "Across the columns windows come in reading order: left to right, then the next line. "
-            "x[:, i:i+k, j:j+k].reshape(-1) is one column.",
+            "Across the columns windows come in reading order: left to right, then the next line. x[:, "
+            "i:i+k, j:j+k].reshape(-1) is one column.",
         ),
         mistakes=(_channels_last, _column_by_column, _window_a_row, _window_transposed),
     ),
@@ -401,8 +410,8 @@ EXERCISES = [
         difficulty=2,
         minutes=8,
         hints=(
-            "Start from one pixel. A layer of kernel k adds k - 1 steps, but how long is a step, in "
-            "input pixels?",
+            "Start from one pixel. A layer of kernel k adds k - 1 steps, but how long is a step, in input "
+            "pixels?",
             "Keep two numbers: the size so far, and the jump, the distance in the input between "
             "neighbours in the map.",
             "A layer's own stride changes the jump only for the layers after it: first grow the size, "
@@ -420,11 +429,9 @@ EXERCISES = [
         hints=(
             "One mean and one variance for each channel, over all images and all positions: axes (0, 2, 3).",
             "Training: normalise with this batch's mean and its variance divided by n. Testing: with the "
-            "running ones, "
-            "which then stay as they are.",
-            "running = (1 - momentum) * running + momentum * batch, and the variance that goes into it "
-            "is divided by "
-            "n - 1 (PyTorch's convention).",
+            "running ones, which then stay as they are.",
+            "running = (1 - momentum) * running + momentum * batch, and the variance that goes into it is "
+            "divided by n - 1 (PyTorch's convention).",
         ),
         mistakes=(_biased_running, _unbiased_inside, _momentum_reversed, _always_training, _each_pixel_apart),
     ),
@@ -440,6 +447,6 @@ EXERCISES = [
             "In space, keep every stride-th row and column: x[:, :, ::stride, ::stride].",
             "In channels, append zeros. F.pad lists axes from the last to the first: (W, W, H, H, C, C).",
         ),
-        mistakes=(_averaged, _repeated, _padded_in_width, _not_subsampled),
+        mistakes=(_averaged, _repeated, _padded_in_width, _not_subsampled, _zeros_on_both_sides),
     ),
 ]

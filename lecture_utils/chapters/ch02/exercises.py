@@ -36,6 +36,10 @@ def _queries(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         torch.tensor([[1.0], [0.0]]),
         torch.ones(1, 2).bool(),
     )
+    # d = 4, so the root is 2 and the scores are 1 and 0; then the second key is hidden.
+    numbers = torch.tensor([[2.0, 0, 0, 0]]), torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0]])
+    for seen in ([True, True], [True, False]):
+        yield *numbers, torch.tensor([[1.0], [0.0]]), torch.tensor([seen])
     for n, m, d, width in ((2, 2, 4, 2), (3, 5, 4, 2), (4, 4, 9, 3)):
         tensors = 2 * _normal(rng, n, d), _normal(rng, m, d), _normal(rng, m, width)
         yield *tensors, torch.ones(n, m, dtype=torch.bool)
@@ -80,8 +84,8 @@ def _mask_reversed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> T
 
 
 @mistake(
-    "You set weights to zero after the softmax, so the ones that are left no longer sum to 1. What must a"
-    " score be, so that the softmax itself gives it no weight?"
+    "You set weights to zero after the softmax, so the ones that are left no longer sum to 1. What must a "
+    "score be, so that the softmax itself gives it no weight?"
 )
 def _masked_after_softmax(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     return ((query @ key.T / math.sqrt(query.shape[1])).softmax(dim=1) * mask) @ value
@@ -200,8 +204,8 @@ def _down_the_columns(x: Tensor, p: int) -> Tensor:
 
 
 @mistake(
-    "Inside each patch you change the channel fastest. A conv weight is flattened channel by channel: all"
-    " pixels of channel 0 first."
+    "Inside each patch you change the channel fastest. A conv weight is flattened channel by channel: all "
+    "pixels of channel 0 first."
 )
 def _channels_last(x: Tensor, p: int) -> Tensor:
     return rearrange(x, "c (h p) (w q) -> (h w) (p q c)", p=p, q=p)
@@ -252,9 +256,8 @@ def _three_projections(tokens: int, dim: int, window: int = 0) -> int:
 # --- 02.6 shift mask -------------------------------------------------------------------------------
 def row_mask(length: int, window: int, shift: int) -> Tensor:
     """Who may look at whom in a row of tokens rolled left by `shift`: (windows, window, window) boolean."""
-    came_round = (
-        torch.arange(length) >= length - shift
-    )  # tokens that the roll took from the front to the back
+    # tokens that the roll took from the front to the back
+    came_round = torch.arange(length) >= length - shift
     label = came_round.reshape(-1, window)  # (windows, window)
     return label[:, :, None] == label[:, None, :]
 
@@ -264,8 +267,8 @@ def _rows(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "In your mask everybody may look at everybody. After the roll, the last window holds tokens from both"
-    " ends of the row, which were never neighbours."
+    "In your mask everybody may look at everybody. After the roll, the last window holds tokens from both "
+    "ends of the row, which were never neighbours."
 )
 def _no_mask(length: int, window: int, shift: int) -> Tensor:
     return torch.ones(length // window, window, window, dtype=torch.bool)
@@ -302,8 +305,8 @@ EXERCISES = [
         minutes=10,
         hints=(
             "Three steps: scores (N, M) from all pairs of query and key; weights; a mixture of the values.",
-            "Divide the scores by the square root of the width d. Where the mask is False put -inf, before "
-            "the softmax.",
+            "Divide the scores by the square root of the width d. Where the mask is False put -inf, "
+            "before the softmax.",
             "Each query's weights sum to 1: softmax over the keys, the last axis. Then weights @ value.",
         ),
         mistakes=(_unscaled, _scaled_by_width, _softmax_over_queries, _mask_reversed, _masked_after_softmax),

@@ -91,8 +91,8 @@ def _noises(rng: np.random.Generator) -> Iterable[Case]:
 
 
 @mistake(
-    "Your third result says which patch stands at each place. `restore` answers the opposite question: at"
-    " which place does patch i stand?"
+    "Your third result says which patch stands at each place. `restore` answers the opposite question: at "
+    "which place does patch i stand?"
 )
 def _order_for_restore(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
     order = noise.argsort(dim=1)
@@ -125,10 +125,8 @@ def _sorted_across_the_batch(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, 
 # --- 03.3 the masked auto-encoder's loss -----------------------------------------------------------
 def mae_loss(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error to each patch's normalised pixels, over the hidden patches only."""
-    mean, var = (
-        patches.mean(-1, keepdim=True),
-        patches.var(-1, keepdim=True),
-    )  # (B, N, 1): of each patch alone
+    # of each patch alone, (B, N, 1)
+    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
     target = (patches - mean) / (var + 1e-6).sqrt()
     error = (prediction - target).square().mean(-1)  # (B, N)
     return error[mask].mean()
@@ -149,8 +147,8 @@ def _over_all_patches(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tens
 
 
 @mistake(
-    "You averaged over the visible patches. The mask is True where a patch is hidden, and those are to be"
-    " predicted."
+    "You averaged over the visible patches. The mask is True where a patch is hidden, and those are to be "
+    "predicted."
 )
 def _over_visible_patches(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return mae_loss(prediction, patches, ~mask)
@@ -217,8 +215,8 @@ def loss_and_gradients(
 
 
 @mistake(
-    "The loss is right, but a gradient flows back into the teacher. Only the student learns by this loss:"
-    " cut the teacher's logits off."
+    "The loss is right, but a gradient flows back into the teacher. Only the student learns by this loss: "
+    "cut the teacher's logits off."
 )
 def _no_stop_gradient(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     wanted = ((teacher - centre) / 0.04).softmax(dim=-1)
@@ -286,8 +284,8 @@ def _without_the_square(
 
 
 @mistake(
-    "You took the divergence from the student to the teacher. In KL(p ‖ q) the weights p are those of the"
-    " teacher."
+    "You took the divergence from the student to the teacher. In KL(p ‖ q) the weights p are those of the "
+    "teacher."
 )
 def _reversed(student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float) -> Tensor:
     divergence = distillation(teacher, student, target, temperature, 1.0)
@@ -366,8 +364,8 @@ def _farthest(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: in
 
 
 @mistake(
-    "Each of your neighbours has one vote. Here a near one has more to say than a far one: its vote has a"
-    " weight."
+    "Each of your neighbours has one vote. Here a near one has more to say than a far one: its vote has a "
+    "weight."
 )
 def _unweighted(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     rows = (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).topk(k, dim=1).indices
@@ -380,8 +378,8 @@ def _nearest_only(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes
 
 
 @mistake(
-    "Your answer is the number of a row in the bank. Asked for is a class: what does `labels` say of that"
-    " row?"
+    "Your answer is the number of a row in the bank. Asked for is a class: what does `labels` say of that "
+    "row?"
 )
 def _row_for_label(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     return (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).argmax(1)
@@ -399,8 +397,8 @@ EXERCISES = [
             "The slow model keeps the share `momentum` of itself; how much of the fast one comes in?",
             "momentum 1 never moves, momentum 0 copies: momentum * slow + (1 - momentum) * fast, for each "
             "name.",
-            "Whole numbers, such as batch norm's count of batches, have no average: where "
-            "`not slow[name].is_floating_point()`, take the fast model's.",
+            "Whole numbers, such as batch norm's count of batches, have no average: where `not "
+            "slow[name].is_floating_point()`, take the fast model's.",
         ),
         mistakes=(_swapped, _counter_averaged, _counter_kept, _added),
     ),
@@ -413,11 +411,9 @@ EXERCISES = [
         minutes=10,
         hints=(
             "Sort each image's noise (dim=1): argsort says which patch comes first in the shuffled list. "
-            "The first "
-            "`keep` of them are the visible ones.",
+            "The first `keep` of them are the visible ones.",
             "`restore` answers the opposite question: at which place of the shuffled list does patch i "
-            "stand? It is "
-            "the inverse permutation, and the argsort of a permutation is its inverse.",
+            "stand? It is the inverse permutation, and the argsort of a permutation is its inverse.",
             "Patch i is hidden if its place in the shuffled list is `keep` or later: restore >= keep.",
         ),
         mistakes=(_order_for_restore, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
@@ -431,13 +427,11 @@ EXERCISES = [
         minutes=10,
         hints=(
             "The target is each patch minus its own mean, divided by its own standard deviation: "
-            "statistics over "
-            "the last axis, with keepdim=True.",
+            "statistics over the last axis, with keepdim=True.",
             "patches.var(-1, keepdim=True) is PyTorch's variance (divided by n - 1); add 1e-6 before the "
             "root.",
             "Average the squared error over a patch's numbers, (B, N), and then over the hidden patches "
-            "alone: "
-            "error[mask].mean().",
+            "alone: error[mask].mean().",
         ),
         mistakes=(
             _over_all_patches,
@@ -456,11 +450,9 @@ EXERCISES = [
         minutes=12,
         hints=(
             "What the teacher wants is softmax((teacher - centre) / teacher_t), over the last axis. The "
-            "student is "
-            "not centred.",
+            "student is not centred.",
             "Cross-entropy: minus the sum over prototypes of wanted * log_softmax(student / student_t), "
-            "then the "
-            "mean over the batch.",
+            "then the mean over the batch.",
             "The teacher gets no gradient. Say so where you use its logits: teacher.detach().",
         ),
         mistakes=(
@@ -482,12 +474,10 @@ EXERCISES = [
         minutes=12,
         hints=(
             "Both sets of logits are divided by T before the softmax. KL(p ‖ q) = sum of p (log p - log "
-            "q), with p "
-            "the teacher's; sum over classes, mean over the batch.",
+            "q), with p the teacher's; sum over classes, mean over the batch.",
             "The soft part is multiplied by T², so that its gradient does not shrink as T grows.",
             "The hard part is the ordinary cross-entropy of the student's own logits, at temperature 1, "
-            "with weight "
-            "1 - soft.",
+            "with weight 1 - soft.",
         ),
         mistakes=(
             _without_the_square,
@@ -510,8 +500,8 @@ EXERCISES = [
             "similarity.topk(k, dim=1) gives the k largest similarities of each query, and their rows in "
             "the bank.",
             "Each neighbour votes for its label with weight exp(similarity / 0.07). "
-            "F.one_hot(labels[rows], classes) "
-            "is (Q, k, K): weight it, sum over the neighbours, take the largest.",
+            "F.one_hot(labels[rows], classes) is (Q, k, K): weight it, sum over the neighbours, take the "
+            "largest.",
         ),
         mistakes=(_lengths_kept, _farthest, _unweighted, _nearest_only, _row_for_label),
     ),

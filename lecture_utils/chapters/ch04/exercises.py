@@ -36,24 +36,24 @@ def _databases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "Long rows win in your list: an inner product grows with a vector's length. Only the direction should"
-    " count."
+    "Long rows win in your list: an inner product grows with a vector's length. Only the direction should "
+    "count."
 )
 def _inner_product(database: Tensor, query: Tensor, k: int) -> Tensor:
     return (database @ query).topk(k).indices
 
 
 @mistake(
-    "You compared by distance, so a row in the right direction but of another length falls back. Only the"
-    " direction should count."
+    "You compared by distance, so a row in the right direction but of another length falls back. Only the "
+    "direction should count."
 )
 def _euclidean(database: Tensor, query: Tensor, k: int) -> Tensor:
     return (database - query).norm(dim=1).topk(k, largest=False).indices
 
 
 @mistake(
-    "Your list begins with the rows that are least alike. A large cosine means that two vectors point the"
-    " same way."
+    "Your list begins with the rows that are least alike. A large cosine means that two vectors point the "
+    "same way."
 )
 def _least_alike(database: Tensor, query: Tensor, k: int) -> Tensor:
     return (F.normalize(database, dim=1) @ query).topk(k, largest=False).indices
@@ -99,8 +99,16 @@ def _close(got: Any, want: Tensor) -> bool:
 
 
 @mistake(
-    "You matched the entropy in place of the perplexity. Perplexity is the exponential of the entropy (2 "
-    "to its power, if you measure it in bits; e, if in nats)."
+    "You searched until the entropy itself is as large as the perplexity. Perplexity is the exponential "
+    "of the entropy: the effective number of neighbours."
+)
+def _entropy_for_perplexity(squared: Tensor, perplexity: float) -> Tensor:
+    return neighbour_probabilities(squared, float(np.exp(min(perplexity, 20))))
+
+
+@mistake(
+    "You searched until the entropy in bits is as large as the perplexity. The perplexity is 2 to the "
+    "power of that entropy (or e, if you measure it in nats): the effective number of neighbours."
 )
 def _perplexity_is_entropy(squared: Tensor, perplexity: float) -> Tensor:
     return neighbour_probabilities(squared, 2.0 ** min(perplexity, 4))
@@ -161,8 +169,8 @@ def _maps_and_concepts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "You took an IoU for each picture and averaged. Count the pixels of all pictures together, and divide"
-    " once."
+    "You took an IoU for each picture and averaged. Count the pixels of all pictures together, and divide "
+    "once."
 )
 def _mean_over_pictures(maps: Tensor, threshold: float, concept: Tensor) -> float:
     return float(np.mean([unit_iou(m[None], threshold, c[None]) for m, c in zip(maps, concept, strict=True)]))
@@ -230,8 +238,8 @@ def _wrong_axis(maps: Tensor, weight: Tensor, k: int) -> Tensor:
 
 
 @mistake(
-    "You showed the one channel with the largest weight. All channels add to the class's score, each with"
-    " its own weight."
+    "You showed the one channel with the largest weight. All channels add to the class's score, each with "
+    "its own weight."
 )
 def _strongest_channel(maps: Tensor, weight: Tensor, k: int) -> Tensor:
     return maps[weight[k].argmax()]
@@ -246,8 +254,8 @@ def _pooled_first(maps: Tensor, weight: Tensor, k: int) -> Tensor:
 
 
 @mistake(
-    "You used the size of the weights without their sign. A negative weight means that its channel speaks"
-    " against the class."
+    "You used the size of the weights without their sign. A negative weight means that its channel speaks "
+    "against the class."
 )
 def _magnitudes(maps: Tensor, weight: Tensor, k: int) -> Tensor:
     return class_activation_map(maps, weight.abs(), k)
@@ -331,8 +339,8 @@ def _last_layer_first(attention: Tensor) -> Tensor:
 
 
 @mistake(
-    "You used the attention alone. Half of what leaves a block went around it by the shortcut, where each"
-    " token reads itself."
+    "You used the attention alone. Half of what leaves a block went around it by the shortcut, where each "
+    "token reads itself."
 )
 def _no_shortcut(attention: Tensor) -> Tensor:
     total = torch.eye(attention.shape[-1])
@@ -400,6 +408,7 @@ EXERCISES = [
             "after that, go to the middle. 50 rounds are plenty; in float64 nothing underflows.",
         ),
         mistakes=(
+            _entropy_for_perplexity,
             _perplexity_is_entropy,
             _searched_the_wrong_way,
             _one_width_for_all,
@@ -417,8 +426,8 @@ EXERCISES = [
         minutes=10,
         hints=(
             "Three steps: bring the map to the image's size, threshold it, compare two masks.",
-            "Enlarge first, then threshold: F.interpolate(maps[:, None], size, mode='bilinear'). The other "
-            "way round the mask has stairs.",
+            "Enlarge first, then threshold: F.interpolate(maps[:, None], size, mode='bilinear'). The "
+            "other way round the mask has stairs.",
             "One intersection and one union over the pixels of *all* pictures, also of those without the "
             "concept: there every firing pixel counts against the unit. An empty union gives 0.",
         ),
@@ -432,8 +441,8 @@ EXERCISES = [
         difficulty=1,
         minutes=5,
         hints=(
-            "The head adds up channels with weights: logit = Σ_c weight[k, c] · mean(maps[c]) + bias. Take "
-            "the mean out of the sum.",
+            "The head adds up channels with weights: logit = Σ_c weight[k, c] · mean(maps[c]) + bias. "
+            "Take the mean out of the sum.",
             "One number weight[k, c] for each channel, times that channel's whole map, summed over channels.",
             "torch.einsum('c,chw->hw', weight[k], maps). No ReLU: a CAM also says where the evidence is "
             "against the class.",
@@ -448,8 +457,8 @@ EXERCISES = [
         difficulty=1,
         minutes=6,
         hints=(
-            "CAM takes a channel's weight from the head. Grad-CAM asks the gradient for it: one number for "
-            "each channel, so average the gradient over the places.",
+            "CAM takes a channel's weight from the head. Grad-CAM asks the gradient for it: one number "
+            "for each channel, so average the gradient over the places.",
             "Then as before: weight times map, summed over the channels.",
             "The ReLU comes last, on the sum. Put on the weights or on the single maps it would keep "
             "channels from cancelling.",
@@ -465,8 +474,8 @@ EXERCISES = [
         minutes=10,
         hints=(
             "Average the heads of a layer first: (T, T), rows sum to 1.",
-            "Half of what leaves a block came around it by the shortcut: 0.5 · attention + 0.5 · identity. "
-            "Its rows still sum to 1.",
+            "Half of what leaves a block came around it by the shortcut: 0.5 · attention + 0.5 · "
+            "identity. Its rows still sum to 1.",
             "Row i of a layer says where token i read from, so a later layer multiplies from the left: "
             "total = layer @ total.",
         ),

@@ -74,8 +74,8 @@ def _weights_swapped(image: Tensor, x: float, y: float) -> float:
 
 
 @mistake(
-    "Outside the picture you repeat the border's pixels. Here everything outside counts as 0, also as one"
-    " of the four."
+    "Outside the picture you repeat the border's pixels. Here everything outside counts as 0, also as one "
+    "of the four."
 )
 def _border_repeated(image: Tensor, x: float, y: float) -> float:
     height, width = image.shape
@@ -125,8 +125,8 @@ def _factors_inverted_order_kept(
 
 
 @mistake(
-    "You turned and scaled about the corner (0, 0). Before that the centre of the picture has to be moved"
-    " there, and back afterwards."
+    "You turned and scaled about the corner (0, 0). Before that the centre of the picture has to be moved "
+    "there, and back afterwards."
 )
 def _about_the_corner(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(degrees, scale, shift, 0, 0)
@@ -158,8 +158,8 @@ def _shifted_first(degrees: float, scale: float, shift: Pair, height: int, width
 
 
 @mistake(
-    "Your centre is half a pixel off. Pixel j covers j to j + 1, so a picture W wide reaches from 0 to W,"
-    " and its middle is W / 2."
+    "Your centre is half a pixel off. Pixel j covers j to j + 1, so a picture W wide reaches from 0 to W, "
+    "and its middle is W / 2."
 )
 def _half_a_pixel_off(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(degrees, scale, shift, height - 1, width - 1)
@@ -415,8 +415,8 @@ def _boxes_as_before(masks: Tensor, pasted: Tensor) -> Any:
 
 
 @mistake(
-    "You kept an object of which no pixel is left. What has vanished is no object any more: drop its mask"
-    " and its box."
+    "You kept an object of which no pixel is left. What has vanished is no object any more: drop its mask "
+    "and its box."
 )
 def _vanished_kept(masks: Tensor, pasted: Tensor) -> Any:
     boxes = after_paste(masks, pasted)[1]
@@ -451,12 +451,13 @@ EXERCISES = [
         difficulty=2,
         minutes=10,
         hints=(
-            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around "
-            "the point?",
-            "With left = floor(x - 0.5) and right = x - 0.5 - left, the left column has weight 1 - right and "
-            "the next one weight right. Rows work in the same way; a pixel's weight is the product of both.",
-            "image[i, j] is row, then column. Pixels outside count as 0: test 0 <= i < H, since image[-1] is "
-            "the last row and no error.",
+            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around the "
+            "point?",
+            "With left = floor(x - 0.5) and right = x - 0.5 - left, the left column has weight 1 - right "
+            "and the next one weight right. Rows work in the same way; a pixel's weight is the product of "
+            "both.",
+            "image[i, j] is row, then column. Pixels outside count as 0: test 0 <= i < H, since image[-1] "
+            "is the last row and no error.",
         ),
         mistakes=(
             _centres_at_whole_numbers,
@@ -474,13 +475,12 @@ EXERCISES = [
         difficulty=3,
         minutes=15,
         hints=(
-            "First write the way there, input to output: move the centre (W/2, H/2) to the origin, turn and "
-            "grow, move back, shift.",
-            "In A @ B @ p it is B that acts first. So the first step stands at the right: "
-            "back_and_shift @ turn_and_grow @ to_centre.",
-            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the "
-            "other way round: "
-            "return torch.linalg.inv of the product.",
+            "First write the way there, input to output: move the centre (W/2, H/2) to the origin, turn "
+            "and grow, move back, shift.",
+            "In A @ B @ p it is B that acts first. So the first step stands at the right: back_and_shift "
+            "@ turn_and_grow @ to_centre.",
+            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the other way "
+            "round: return torch.linalg.inv of the product.",
         ),
         mistakes=(
             _forward_returned,
@@ -501,9 +501,8 @@ EXERCISES = [
         minutes=12,
         hints=(
             "Turn a rectangle by 45°: which of its corners is now the leftmost? Two corners do not tell.",
-            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take "
-            "the least and "
-            "the largest x and y.",
+            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take the "
+            "least and the largest x and y.",
             "Cut the result to 0..width and 0..height: an annotation ends where the image ends.",
         ),
         mistakes=(_two_corners, _not_cut, _ends_not_sorted, _not_divided, _matrix_of_the_image),
@@ -518,12 +517,10 @@ EXERCISES = [
         hints=(
             "The target is no longer one class but a distribution: lam on the first label, 1 - lam on the "
             "second.",
-            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); "
-            "then the mean "
-            "over the batch.",
-            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. "
-            "Where both labels "
-            "agree, t has a single 1.",
+            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); then "
+            "the mean over the batch.",
+            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. Where "
+            "both labels agree, t has a single 1.",
         ),
         mistakes=(
             _larger_share_only,
@@ -543,11 +540,10 @@ EXERCISES = [
         minutes=10,
         hints=(
             "A box with a share 1 - lam of the area has sides of sqrt(1 - lam) times the image's sides.",
-            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels "
-            "later; then cut it "
-            "at 0 and at the image's side.",
-            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / "
-            "(height * width).",
+            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels later; "
+            "then cut it at 0 and at the image's side.",
+            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / (height * "
+            "width).",
         ),
         mistakes=(
             _lam_as_drawn,
@@ -567,10 +563,10 @@ EXERCISES = [
         minutes=15,
         hints=(
             "The pasted object is in front: a pixel of an old mask stays only where `pasted` is False.",
-            "Put the pasted mask last, drop every mask that has no pixel left, and only then look "
-            "for the boxes.",
-            "A box is around what is seen now: first and last column and row with a pixel, and since pixel i "
-            "covers i to i + 1, the right and lower ends are last + 1.",
+            "Put the pasted mask last, drop every mask that has no pixel left, and only then look for the "
+            "boxes.",
+            "A box is around what is seen now: first and last column and row with a pixel, and since "
+            "pixel i covers i to i + 1, the right and lower ends are last + 1.",
         ),
         mistakes=(_masks_as_before, _boxes_as_before, _vanished_kept, _pixel_short, _newcomer_behind),
     ),

@@ -243,9 +243,9 @@ def test_a_kernel_killed_in_training_is_told_of_once(tmp_path: Path) -> None:
         first.close()
     second = Notebook(tmp_path)
     try:
-        told = second.run("from lecture_utils import runtime\nruntime.start('01')").text
+        told = second.run("from lecture_utils.kernel.start import start\nstart('01')").text
         assert "ended in the middle of training (a long run, at step" in told and "of 1000000000" in told
         assert "nothing of yours is lost" in told
-        assert "ended in the middle" not in second.run("runtime.start('01')").text
+        assert "ended in the middle" not in second.run("start('01')").text
     finally:
         second.close()
