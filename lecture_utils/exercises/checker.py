@@ -131,7 +131,9 @@ def _wrong(
     if known is not None:
         panel.stress("Hint:", known.hint)
     _general_hints(panel, exercise, entry, newest=general)
-    return panel.say(_what_next(exercise, entry, found, general), faint=True)
+    return panel.say(
+        _what_next(exercise, entry, general, free=found.reason != "value" and known is None), faint=True
+    )
 
 
 def _general_hints(panel: Panel, exercise: Exercise, entry: Entry, *, newest: bool) -> None:
@@ -143,12 +145,12 @@ def _general_hints(panel: Panel, exercise: Exercise, entry: Entry, *, newest: bo
         panel.fold("Earlier hints", "\n".join(f"{i}. {hint}" for i, hint in enumerate(earlier, start=1)))
 
 
-def _what_next(exercise: Exercise, entry: Entry, found: Verdict, general: bool) -> str:
+def _what_next(exercise: Exercise, entry: Entry, general: bool, *, free: bool) -> str:
     more = ""
     if general:
         last = int(entry.get("hints", 0)) >= len(exercise.hints)
         more = "That was the last hint. " if last else "A changed answer gets the next hint. "
-    elif found.reason != "value":
+    elif free:
         more = "This takes no hint: mend it and run the cell again. "
     return (
         more + "The solution stands folded below the cell. Until then the notebook uses the course's version."

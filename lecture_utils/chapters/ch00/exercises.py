@@ -1,4 +1,4 @@
-"""Chapter 00's exercises: references, cases, hints, and the mistakes that a check must catch.
+"""Chapter 00's exercises: references, cases, hints, and the usual mistakes, each with its own hint.
 
 Shape letters: C channels, H rows, W columns.
 """

@@ -1,8 +1,8 @@
-"""Chapter 01: the checked exercises and the prediction questions about convolutional networks.
+"""Chapter 01: the checked exercises about convolutional networks.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject. Shapes: B
-batch, C channels, H and W height and width, L number of window positions.
+general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: B batch, C
+channels, H and W height and width, L number of window positions.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""Chapter 02: the checked exercises and the prediction questions about attention and vision transformers.
+"""Chapter 02: the checked exercises about attention and vision transformers.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject. Shapes: B
-batch, N queries or tokens, M keys, D model width, d head width, C channels, H and W height and width.
+general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: B batch, N
+queries or tokens, M keys, D model width, d head width, C channels, H and W height and width.
 """
 
 import math

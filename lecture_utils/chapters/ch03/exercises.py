@@ -1,8 +1,8 @@
-"""Chapter 03: the checked exercises and the prediction questions about learning without labels.
+"""Chapter 03: the checked exercises about learning without labels.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject. Shapes: B
-batch, N patches, P numbers in a patch, K prototypes or classes, D width of a feature.
+general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: B batch, N
+patches, P numbers in a patch, K prototypes or classes, D width of a feature.
 """
 
 from collections.abc import Callable, Iterable

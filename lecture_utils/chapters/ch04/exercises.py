@@ -1,8 +1,8 @@
-"""Chapter 04: the checked exercises and the prediction questions about looking inside networks.
+"""Chapter 04: the checked exercises about looking inside networks.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject. Shapes: N
-rows of a database or images, D features, C channels, K classes, h×w a map, H×W the image, T tokens, L layers.
+general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: N rows of a
+database or images, D features, C channels, K classes, h×w a map, H×W the image, T tokens, L layers.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
-"""Chapter 05: the checked exercises and the prediction questions about data augmentation.
+"""Chapter 05: the checked exercises about data augmentation.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject.
-Coordinates: pixel (row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5,
-y = i + 0.5. Shapes: B batch, C classes, K objects, H and W height and width.
+general hints that say more each time, and the usual mistakes, each with its own hint. Coordinates: pixel
+(row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5, y = i + 0.5. Shapes: B
+batch, C classes, K objects, H and W height and width.
 """
 
 import math

@@ -131,6 +131,20 @@ def test_a_hint_speaks_of_the_mistake_and_takes_none_of_the_general_ones(
     assert progress.entries()["98.1"]["attempts"] == 3
 
 
+def test_a_known_mistake_of_another_kind_has_its_hint_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(x: Tensor, times: int) -> Any:
+        return (x * times).tolist()
+
+    mistake = Mistake(listed, "A list is no tensor yet.")
+    exercise = Exercise("98.1", "t", doubled, cases, HINTS, (*MISTAKES, mistake), **EFFORT)
+    monkeypatch.setattr(checker, "exercises", lambda chapter="": [exercise])
+    check("98.1", lambda x, times: [[float(v) * times for v in r] if r.ndim else float(r) * times for r in x])
+    text = said(capsys)
+    assert "A list is no tensor yet." in text and "no hint" not in text
+
+
 def test_a_mistake_written_in_other_words_is_known_by_what_it_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
