@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lecture_utils import runtime
-from lecture_utils.kernel.panel import escape, publish
+from lecture_utils.kernel.panel import escape, framed, publish
 from lecture_utils.provenance.modules import chapter_folders
 
 Question = dict[str, Any]
@@ -141,9 +141,7 @@ def static_html(id: str, asked: list[Question]) -> str:
             f'<details style="margin-top:4px"><summary style="cursor:pointer">Answer</summary>'
             f"{'<br>'.join(escape(line) for line in answer_lines(question))}</details>"
         )
-    style = "border-left:4px solid #CC79A7;padding:6px 12px;margin:6px 0;line-height:1.5;"
-    style += "color:var(--jp-content-font-color1,inherit)"
-    return f'<div role="group" aria-label="Prediction {escape(id)}" style="{style}">{"".join(parts)}</div>'
+    return framed("".join(parts), "#CC79A7", role="group", label=f"Prediction {id}")
 
 
 def plain_text(id: str, asked: list[Question]) -> str:

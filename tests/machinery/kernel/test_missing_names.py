@@ -12,8 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
-from lecture_utils import runtime
-from lecture_utils.kernel import missing_names
+from lecture_utils.kernel import missing_names, start
 
 CELLS = [
     ("markdown", "# 01 Title"),
@@ -45,7 +44,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     monkeypatch.chdir(tmp_path)
     config = Config({"HistoryManager": {"enabled": False}})
     ip = InteractiveShell.instance(colors="nocolor", config=config)
-    runtime.load_ipython_extension(ip)
+    start.load_ipython_extension(ip)
     yield ip
     InteractiveShell.clear_instance()
 
@@ -135,7 +134,7 @@ def test_running_a_middle_cell_first_in_a_real_kernel(tmp_path: Path) -> None:
     book = nbformat.read(path, as_version=4)
     client = NotebookClient(book, timeout=60, kernel_name="python3")
     with client.setup_kernel(cwd=str(tmp_path)):
-        load = nbformat.v4.new_code_cell("%load_ext lecture_utils.runtime")
+        load = nbformat.v4.new_code_cell("%load_ext lecture_utils.kernel.start")
         book.cells.append(load)
         client.execute_cell(load, len(book.cells) - 1)
         with pytest.raises(CellExecutionError) as failed:
