@@ -1,6 +1,6 @@
 # Two commands do everything: `make lab` to learn, `make test` to check. All of substance is in tools/*.py.
 
-PYTHON ?= $(shell for p in python3 python; do if $$p -c "" >/dev/null 2>&1; then echo $$p; break; fi; done)
+PYTHON ?= $(shell for p in python3 python; do if $$p -c "import sys; sys.exit(sys.version_info < (3, 6))" >/dev/null 2>&1; then echo $$p; break; fi; done)
 COURSE = $(if $(PYTHON),$(PYTHON) tools/install.py,$(error The course needs Python 3.11 or newer: get it from python.org or your package manager))
 
 .PHONY: help lab test test-oldest notebooks claims weights tables bench doctor lock clean

@@ -23,8 +23,10 @@ def namespace() -> dict:
     from lecture_utils.augment import photometric
     from lecture_utils.augment.warp import rotation, warp_image
     from lecture_utils.data import photographs
+    from lecture_utils.kernel.tables import show_table
 
     names = {"torch": torch, "plotting": plotting, "photometric": photometric, "photographs": photographs}
+    names["show_table"] = show_table
     return {**names, "brightness": photometric.brightness, "rotation": rotation, "warp_image": warp_image}
 
 
