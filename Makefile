@@ -3,13 +3,16 @@
 PYTHON ?= $(shell for p in python3 python; do if $$p -c "import sys; sys.exit(sys.version_info < (3, 6))" >/dev/null 2>&1; then echo $$p; break; fi; done)
 COURSE = $(if $(PYTHON),$(PYTHON) tools/install.py,$(error The course needs Python 3.11 or newer: get it from python.org or your package manager))
 
-.PHONY: help lab test test-oldest notebooks claims weights tables bench doctor lock clean
+.PHONY: help lab update slides page record test test-oldest notebooks claims weights tables bench doctor lock clean
 
 help:
 	@echo "make lab                    open the course in JupyterLab    ARGS=\"--no-browser --port 8899\""
+	@echo "make update                 the newest version; a notebook that you changed is kept beside the new one"
+	@echo "make slides                 decks of all chapters, or of one CH=01 (and make page: one HTML page)"
 	@echo "make test                   check everything                 ONLY=lint,types,contracts,unit,drift,gate,notebooks,tables,browser"
 	@echo "make doctor                 what this machine has, and what to do about what it lacks"
 	@echo "make notebooks              build all chapters, or one       CH=01"
+	@echo "make record                 keep the results of long cells   CH=01 (on a GPU, else on the CPU)"
 	@echo "make claims                 run all claims, or one           ID=C01.1"
 	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet"
 	@echo "make tables                 redraw the generated tables of docs/ and README.md"
@@ -20,6 +23,15 @@ help:
 
 lab:
 	@$(COURSE) lab --open $(ARGS)
+
+update:
+	@$(if $(PYTHON),$(PYTHON),$(COURSE)) tools/update.py
+
+slides page:
+	@$(COURSE) lab tools/export.py $@ $(CH)
+
+record:
+	@$(COURSE) dev tools/record.py $(CH)
 
 test:
 	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY))

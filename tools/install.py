@@ -23,6 +23,11 @@ UV = "uv==0.13.8"
 EXTRAS = {"lab": ".", "dev": ".[dev]"}
 START = "notebooks/00_start_here.ipynb"
 PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed")
+SERVER = {  # the file browser shows chapters, not what they are made of
+    "ContentsManager": {
+        "hide_globs": ["__pycache__", "*.pyc", "*.pyo", ".DS_Store", "*~", "src", "conftest.py"]
+    }
+}
 JUPYTERLAB = {  # no pop-up and no look-up on the network when JupyterLab starts
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
@@ -178,6 +183,7 @@ class Venv:
             os.path.join("share", "jupyter", "lab", "settings", "overrides.json"),
             json.dumps(JUPYTERLAB, indent=2),
         )
+        self.write(os.path.join("etc", "jupyter", "jupyter_server_config.json"), json.dumps(SERVER, indent=2))
         self.write(".installed-" + mode, json.dumps(self.wanted()))
         os.unlink(self.marker)
 
@@ -269,7 +275,10 @@ def main(argv):
         return 0
     if command[0] == "--open":
         first = [START] if os.path.exists(os.path.join(ROOT, START)) else []
-        command = ["-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT, *first, *command[1:]]
+        # Pictures beside the chapters need the whole course as root; the file browser opens on the chapters.
+        folders = ["--ServerApp.root_dir=" + ROOT]
+        folders += ["--ServerApp.preferred_dir=" + os.path.join(ROOT, "notebooks")] if first else []
+        command = ["-m", "jupyterlab", *folders, *first, *command[1:]]
     os.environ["VIRTUAL_ENV"] = venv.path
     os.environ["PATH"] = venv.scripts + os.pathsep + os.environ.get("PATH", "")
     os.chdir(ROOT)
