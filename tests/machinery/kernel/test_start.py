@@ -75,3 +75,26 @@ def test_a_training_whose_process_is_a_zombie_is_told_of(
         time.sleep(0.01)
     assert "Net, at step 3 of 9" in (watch.unfinished() or "")
     child.wait()
+
+
+def test_a_kernel_leaves_its_version_out_of_a_notebook_s_metadata() -> None:
+    """JupyterLab writes the kernel's language into a notebook as it opens: it must be the built one's."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive(
+            "%load_ext lecture_utils.kernel.start", timeout=120, output_hook=lambda _: None
+        )
+        info = client.kernel_info(reply=True, timeout=60)["content"]["language_info"]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    assert info == {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    }

@@ -233,9 +233,7 @@ HOLD = (
 def holder(home: Path, then: str) -> subprocess.Popen[str]:
     """Start another installation that holds the lock."""
     code = HOLD.format(tools=str(ROOT / "tools"), home=str(home), then=then)
-    process = subprocess.Popen(
-        [REAL, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([REAL, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 
@@ -348,3 +346,18 @@ def test_kernels_of_the_environment_get_the_course_s_settings(tmp_path: Path) ->
     (tmp_path / ".venv").mkdir()
     venv.configure()
     assert (tmp_path / ".venv" / "etc" / "ipython" / "ipython_config.py").read_text() == "c = 1\n"
+
+
+@shell
+def test_the_file_browser_shows_chapters_alone(home: Path) -> None:
+    venv = install.ensure("lab", str(home))
+    settings = json.loads((Path(venv.path) / "etc" / "jupyter" / "jupyter_server_config.json").read_text())
+    from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+    books = home / "notebooks"
+    (books / "src").mkdir(parents=True)
+    for name in ("01_a.ipynb", "conftest.py", "01_a.mine-2026-11-28.ipynb", "src/01_a.py"):
+        (books / name).write_text("{}")
+    manager = AsyncLargeFileManager(root_dir=str(books), **settings["ContentsManager"])
+    shown = [path.name for path in sorted(books.iterdir()) if manager.should_list(path.name)]
+    assert shown == ["01_a.ipynb", "01_a.mine-2026-11-28.ipynb"]

@@ -37,8 +37,10 @@ def test_every_control_at_its_ends_and_middle(widget):
 def test_live_controls_change_the_picture_in_place(widget):
     live = Live(widget)
     for name, control in widget.controls.items():
+        live.controls[name].value = control.value  # there every control has its effect
+    for name, control in widget.controls.items():
         before = live.image.value
-        start = widget.first[name]
+        start = control.value
         other = next(v for v in control.probes() if not np.array_equal(v, start))
         live.controls[name].value = other
         assert live.image.value != before and not live.message.value, name
