@@ -27,8 +27,11 @@ lab:
 update:
 	@$(if $(PYTHON),$(PYTHON),$(COURSE)) tools/update.py
 
-slides page:
-	@$(COURSE) lab tools/export.py $@ $(CH)
+slides:
+	@$(COURSE) lab tools/export.py slides $(CH)
+
+page:
+	@$(COURSE) lab tools/export.py page $(CH)
 
 record:
 	@$(COURSE) dev tools/record.py $(CH)
