@@ -13,6 +13,14 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def main() -> None:
+    """An interactive course on modern computer vision."""
+    from lecture_utils.kernel.terminal import forgive
+
+    forgive()
+
+
 def fail(error: Exception) -> NoReturn:
     """Say what is wrong in its own words, without a traceback."""
     typer.echo(str(error), err=True)

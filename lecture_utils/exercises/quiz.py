@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from lecture_utils import runtime
 from lecture_utils.exercises.questions import Question, questions
-from lecture_utils.kernel.panel import escape, publish
+from lecture_utils.kernel.panel import escape, framed, publish
 
 # Feedback says in words what its colour says, on a light ground in every theme, and screen readers are told.
 _STYLE = """<style>
@@ -142,14 +142,12 @@ def static_html(id: str, asked: Question) -> str:
     # The letters are text: a page's style may turn a list's own letters into numbers.
     listed = "".join(f"<div><b>{letter}.</b> {markdown(text)}</div>" for letter, text in _options(asked))
     listed = f'<div style="margin:4px 0 4px 1.5em">{listed}</div>' if listed else ""
-    style = "border-left:4px solid #CC79A7;padding:6px 12px;margin:6px 0;line-height:1.5;"
-    style += "color:var(--jp-content-font-color1,inherit)"
-    return (
-        f'<div role="group" aria-label="Prediction {escape(id)}" style="{style}">'
+    page = (
         f"<div><b>? Predict {escape(id)}:</b> {markdown(asked['question'])}</div>{code}{listed}"
         f'<details style="margin-top:4px"><summary style="cursor:pointer">Answer</summary>'
-        f"{'<br>'.join(map(markdown, answer_lines(asked)))}</details></div>"
+        f"{'<br>'.join(map(markdown, answer_lines(asked)))}</details>"
     )
+    return framed(page, "#CC79A7", role="group", label=f"Prediction {id}")
 
 
 def plain_text(id: str, asked: Question) -> str:

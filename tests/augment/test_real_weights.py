@@ -23,8 +23,10 @@ def namespace() -> dict:
     from lecture_utils.augment import photometric
     from lecture_utils.augment.warp import rotation, warp_image
     from lecture_utils.data import photographs
+    from lecture_utils.kernel.tables import show_table
 
     names = {"torch": torch, "plotting": plotting, "photometric": photometric, "photographs": photographs}
+    names["show_table"] = show_table
     return {**names, "brightness": photometric.brightness, "rotation": rotation, "warp_image": warp_image}
 
 
@@ -33,6 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache in torch's own layout, and no leave to download."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("COURSE_DOWNLOAD", raising=False)
+    monkeypatch.setattr("lecture_utils.hub.cache.digits_of", lambda name: "")  # a file of ours
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     return tmp_path / "hub" / "checkpoints"
 

@@ -111,19 +111,19 @@ def test_interrupted_steps_are_not_passed(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_cells_that_were_not_computed_are_listed(tmp_path: Path) -> None:
+    def shown(text: str, **course: bool) -> dict[str, Any]:
+        return {"data": {"text/plain": [text]}, "metadata": {"course": course} if course else {}}
+
     cells = [
-        {
-            "execution_count": 3,
-            "outputs": [{"data": {"text/plain": ["Nothing is recorded yet for big. More."]}}],
-        },
-        {"execution_count": 4, "outputs": [{"text": ["a\n", "Recorded on H on D, not computed now."]}]},
-        {"execution_count": 5, "outputs": [{"text": ["accuracy 0.9"]}]},
+        {"execution_count": 3, "outputs": [shown("Nothing is recorded yet. More.", computed=False)]},
+        {"execution_count": 4, "outputs": [shown("a"), shown("Recorded on H on D.", computed=False)]},
+        {"execution_count": 5, "outputs": [{"text": ["accuracy 0.9, not computed now"]}, shown("b")]},
         {"source": ["text"]},
     ]
     (tmp_path / "07_x.ipynb").write_text(json.dumps({"cells": cells}))
     assert check.not_computed(tmp_path) == [
-        "07_x, cell [3]: Nothing is recorded yet for big.",
-        "07_x, cell [4]: Recorded on H on D, not computed now.",
+        "07_x, cell [3]: Nothing is recorded yet.",
+        "07_x, cell [4]: Recorded on H on D.",
     ]
 
 

@@ -23,10 +23,11 @@ MINI = '''
     import matplotlib.pyplot as plt
     import numpy as np
 
-    from lecture_utils import plotting, runtime
+    from lecture_utils import plotting
+    from lecture_utils.kernel.start import start
     from lecture_utils.exercises.checker import check
 
-    runtime.start("90")
+    start("90")
 
     # %% [markdown]
     # ## Show

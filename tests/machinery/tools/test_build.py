@@ -1,7 +1,5 @@
 """Building notebooks: directives, ids, execution, byte-stable rebuild, drift, failures."""
 
-import base64
-import io
 import json
 import re
 from pathlib import Path
@@ -9,10 +7,7 @@ from typing import Any
 
 import nbformat
 import notebook_source
-import numpy as np
-import pictures
 import pytest
-from PIL import Image
 
 Mini = Any  # the class in conftest.py
 
@@ -201,44 +196,3 @@ def test_a_directive_that_names_nothing_is_an_error_with_advice(
 
 def test_an_unknown_chapter_lists_what_there_is(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
     assert mini.build("17") == 2 and "there is: 90_mini" in capsys.readouterr().err
-
-
-def _png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
-def _pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
-
-
-def test_pictures_get_smaller_and_stay_the_same_to_the_eye() -> None:
-    rng = np.random.default_rng(0)
-    yy, xx = np.mgrid[:200, :300]
-    smooth = np.stack([xx * 0.8, yy, xx * 0.3 + yy * 0.2], -1).clip(0, 255).astype(np.uint8)
-    for image in (smooth, rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)):
-        small = pictures.smaller(_png(image))
-        error = np.mean((_pixels(small) - image) ** 2)
-        assert error == 0 or 10 * np.log10(255**2 / error) >= pictures.HARMLESS_DB
-        assert len(small) <= len(_png(image)) and pictures.smaller(small) == pictures.smaller(small)
-    few = (rng.integers(0, 4, (200, 300, 1)) * [60, 20, 9]).astype(np.uint8)
-    assert np.array_equal(_pixels(pictures.smaller(_png(few))), few)
-
-
-def test_picture_metadata_go_and_what_is_no_png_stays() -> None:
-    from PIL.PngImagePlugin import PngInfo
-
-    info, file = PngInfo(), io.BytesIO()
-    info.add_text("Software", "something 1.2")
-    Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(file, "PNG", pnginfo=info)
-    assert b"Software" not in pictures.smaller(file.getvalue())
-    assert pictures.smaller(b"no picture") == b"no picture"
-    transparent = io.BytesIO()
-    Image.new("RGBA", (4, 4), (1, 2, 3, 4)).save(transparent, "PNG")
-    assert Image.open(io.BytesIO(pictures.smaller(transparent.getvalue()))).mode == "RGBA"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
-    book.cells[0].outputs = [nbformat.v4.new_output("display_data", data)]
-    pictures.tidy(book)
-    assert base64.b64decode(book.cells[0].outputs[0].data["image/png"]) == pictures.smaller(file.getvalue())

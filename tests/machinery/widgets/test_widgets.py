@@ -1,17 +1,22 @@
 """The widgets: every callback at the ends and the middle of every control, live and static."""
 
+import base64
+import io
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
+from lecture_utils.plotting.style import styled
 from lecture_utils.widgets.controls import Matrix
 from lecture_utils.widgets.discover import discover
 from lecture_utils.widgets.live import Live
-from lecture_utils.widgets.static import BUNDLE_BYTES
+from lecture_utils.widgets.static import BUNDLE_BYTES, FRAME_WIDTH
 from lecture_utils.widgets.static import bundle as static_bundle
+from lecture_utils.widgets.widget import same
 
 WIDGETS = discover()
 
@@ -32,6 +37,8 @@ def test_every_control_at_its_ends_and_middle(widget):
 def test_live_controls_change_the_picture_in_place(widget):
     live = Live(widget)
     for name, control in widget.controls.items():
+        live.controls[name].value = control.value  # there every control has its effect
+    for name, control in widget.controls.items():
         before = live.image.value
         start = control.value
         other = next(v for v in control.probes() if not np.array_equal(v, start))
@@ -41,15 +48,34 @@ def test_live_controls_change_the_picture_in_place(widget):
         assert live.image.value == before, name  # pure: the same setting, the same bytes
 
 
-def test_the_static_bundle_keeps_its_size(widget):
+def test_the_first_frame_is_the_live_default_and_no_trivial_one(widget):
+    assert widget.trivial is not None, "name the setting that shows nothing yet"
+    live = Live(widget)
+    assert same({name: view.value for name, view in live.controls.items()}, widget.first)
+    first, plain = widget.picture(**widget.first), widget.picture(**widget.trivial)
+    assert (first != plain).any(-1).mean() > 0.02  # of its pixels
+
+
+def test_the_static_bundle_keeps_its_size_and_its_png_twice_the_pixels(widget):
     data, metadata = static_bundle(widget)
     assert sum(map(len, data.values())) <= BUNDLE_BYTES
     assert widget.tour[0][0] in metadata["image/png"]["alt"]
+    width = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).width
+    assert width >= 1.4 * metadata["image/png"]["width"]
+
+
+def test_panels_are_wide_enough(widget):
+    """At least 150 pixels of what a reader sees, for every panel with a picture."""
+    with styled():
+        figure = widget.compute(**widget.first)
+    shown = min(1.0, FRAME_WIDTH / (figure.get_figwidth() * figure.dpi))
+    for ax in figure.axes:
+        if ax.images:
+            assert ax.get_position().width * figure.get_figwidth() * figure.dpi * shown >= 150
 
 
 def test_titles_make_different_ids():
     assert len({widget.slug for widget in WIDGETS.values()}) == len(WIDGETS)
-
 
 
 def test_the_kernel_painter_shows_the_convolution_of_the_photograph():

@@ -66,7 +66,6 @@ def look(scene: int = 1, head: str = MEAN, mass: int = 60, network: str = "DINO,
     Figure
         With the overlap (IoU) of the patches with the object's exact pixels.
     """
-    from lecture_utils.chapters.ch03.widgets.dino_attention import HEADS, LEARNED, MEAN, OUTLINE, looked_at
     from lecture_utils.metrics.attention_iou import head_masks, intersection_over_union
     from lecture_utils.plotting.images import to_image
     from lecture_utils.plotting.overlays import heat_overlay
@@ -118,6 +117,7 @@ def dino_attention() -> Widget:
              {"scene": 2, "network": "supervised", "head": BEST["supervised"]}),
             ("A third scene: DINO's best head.", {"scene": 4, "head": BEST["DINO"]}),
         ],
+        trivial={"network": "untrained"},
         alt="A small scene, the same scene hot where the class token looks, and the patches with most of its "
         "attention against the object's outline.",
     )  # fmt: skip

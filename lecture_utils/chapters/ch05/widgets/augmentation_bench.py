@@ -108,5 +108,6 @@ def augmentation_bench() -> Widget:
             "light": Slider(0.1, 2.0, 0.05, 1.0, label="brightness"),
         },
         tour=[(caption, values) for values, caption in _TOUR],
+        trivial={},
         alt="A toy scene before and after a warp, with masks, boxes and keypoints drawn on both.",
     )

@@ -119,5 +119,6 @@ def mixing_bench() -> Widget:
             "y": Slider(0.0, 1.0, 0.05, 0.5, label="patch centre, y"),
         },
         tour=[(caption, values) for values, caption in _TOUR],
+        trivial={"lam": 1.0},
         alt="Two pictures, their mixture by mixup or CutMix, and bars for what the mixed label says.",
     )
