@@ -26,11 +26,12 @@ from typing import Any
 from lecture_utils.provenance.modules import Module, definition, docstring, dotted
 
 Key = tuple[str, str]  # module, qualified name
-#: They decide, keep, show and watch; they compute no figure. The last is where `kernel.watch` lay before.
+#: They decide, keep, show and watch; they compute no figure. What `zoo` hands out the ledger holds to by its
+#: SHA-256 and the network's own code. The last is where `kernel.watch` lay before.
 IGNORED = (
     "lecture_utils.experiments.rules", "lecture_utils.experiments.record",
     "lecture_utils.experiments.ledger", "lecture_utils.experiments.card",
-    "lecture_utils.kernel", "lecture_utils.training.watch",
+    "lecture_utils.zoo", "lecture_utils.kernel", "lecture_utils.training.watch",
 )  # fmt: skip
 NO_NAMES = ("isinstance", "issubclass", "fields", "cast")  # a class handed to these is not filled by them
 
