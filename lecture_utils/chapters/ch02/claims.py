@@ -9,7 +9,6 @@ Shapes: N images, B batch, T tokens, C channels, H and W height and width, D mod
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +24,8 @@ from lecture_utils.experiments.rules import Rule, claim
 from lecture_utils.nn.attention import MultiHeadAttention
 from lecture_utils.nn.positions import sinusoidal_encoding
 from lecture_utils.nn.transformer import EncoderLayer
+from lecture_utils.training.kit import Figures, size
 
-Figures = dict[str, Any]
 
 
 # --- C02.1 -----------------------------------------------------------------------------------------
@@ -193,7 +192,7 @@ def c02_4_cost(seed: int, budget: str) -> Figures:
     """Log-log slopes of processor time and of counted multiply-adds against 1,024 to 9,216 tokens."""
     torch.manual_seed(seed)
     whole, windowed = MultiHeadAttention(32, 2).eval(), WindowAttention(32, 2, 8).eval()
-    sides = SIDES if budget == "full" else SIDES[:3]
+    sides = size(budget, quick=SIDES[:3], full=SIDES)
     tokens = [side**2 for side in sides]
     macs: dict[str, list[int]] = {"global": [], "window": []}
     times: dict[str, list[float]] = {"global": [], "window": []}
