@@ -82,7 +82,9 @@ def weights(
     if engine not in ENGINES:
         raise typer.BadParameter(f"engine: got {engine!r}, want {' or '.join(ENGINES)}.")
     chosen = names or zoo.recipes()
-    typer.echo(f"{', '.join(chosen)}: training from {'its recipe' if len(chosen) == 1 else 'their recipes'} …")
+    typer.echo(
+        f"{', '.join(chosen)}: training from {'its recipe' if len(chosen) == 1 else 'their recipes'} …"
+    )
     try:
         for made in spread(zoo.made, [(name, seed) for name in chosen], jobs=jobs, engine=engine):
             card = zoo.keep(made)

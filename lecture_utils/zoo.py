@@ -91,8 +91,8 @@ def card(name: str) -> Card:
             ) from None
         if not _folder().exists():
             raise WeightsError(
-                f"There are no weights {name!r}: this installation has no {_shown(_folder())}. Clone the course "
-                "and install it from there: `pip install -e .`"
+                f"There are no weights {name!r}: this installation has no {_shown(_folder())}. Clone the "
+                "course and install it from there: `pip install -e .`"
             ) from None
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
         hint = (
@@ -150,7 +150,9 @@ def load(name: str) -> "nn.Module":
         state = parse(_verified(name, known))
     except SafetensorError as error:
         file = _shown(_folder() / f"{name}.safetensors")
-        raise WeightsError(f"{file} is what its card describes, but damaged ({error}). {_remedy(name)}") from error
+        raise WeightsError(
+            f"{file} is what its card describes, but damaged ({error}). {_remedy(name)}"
+        ) from error
     model: nn.Module = _recipe(known.recipe).build()
     try:
         model.load_state_dict(state)
@@ -226,7 +228,13 @@ def save(
 
 
 def _packed(
-    name: str, model: "nn.Module", *, seconds: float, metrics: dict[str, float], device: str = "", **known: Any
+    name: str,
+    model: "nn.Module",
+    *,
+    seconds: float,
+    metrics: dict[str, float],
+    device: str = "",
+    **known: Any,
 ) -> tuple[Card, bytes]:
     """Make a card and the bytes of the weight file."""
     import torch

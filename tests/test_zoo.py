@@ -190,7 +190,8 @@ def test_missing_card(weights: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"sha256": None}, {"metrics": None}, {"metrics": {"mean": "much"}}, {"seed": "0"}, {"recipe": 3}]
+    "fields",
+    [{"sha256": None}, {"metrics": None}, {"metrics": {"mean": "much"}}, {"seed": "0"}, {"recipe": 3}],
 )
 def test_cards_with_a_wrong_field(fields: dict[str, Any], weights: Path) -> None:
     save()
@@ -212,7 +213,7 @@ def test_cards_with_an_odd_recipe(recipe: str, weights: Path) -> None:
 @pytest.mark.parametrize("name", [None, 3, "", "../weights/small", "small.json", "a/b"])
 def test_names_that_are_none(name: Any, weights: Path) -> None:
     save()
-    with pytest.raises(zoo.WeightsError, match="weights: got .*want a name"):
+    with pytest.raises(zoo.WeightsError, match=r"weights: got .*want a name"):
         zoo.load(name)
 
 

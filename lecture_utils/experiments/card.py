@@ -64,8 +64,8 @@ def _details(record: ledger.Record, names: Mapping[str, str]) -> Panel:
     )
     if seal := record.confirmed:
         panel.say(
-            f"Confirmed {seal.get('date')} on {seal.get('device')}, torch {seal.get('torch')}: one seed of the "
-            f"present code gives the figures of {seal.get('by')}.",
+            f"Confirmed {seal.get('date')} on {seal.get('device')}, torch {seal.get('torch')}: one seed "
+            f"of the present code gives the figures of {seal.get('by')}.",
             faint=True,
         )
     return panel

@@ -1,7 +1,7 @@
 """Confirm a record under changed code: one seed is run again, and every figure has to come out the same.
 
-Trained networks give slightly other figures on another processor (up to a hundredth was seen), although the code
-is the same. So a record that was made elsewhere is confirmed *against a revision*: both codes run here.
+Trained networks give slightly other figures on another processor (up to a hundredth was seen), although the
+code is the same. So a record that was made elsewhere is confirmed *against a revision*: both codes run here.
 """
 
 import dataclasses
@@ -63,7 +63,9 @@ def confirm(id: str, against: str = "") -> Record:
     """
     record, experiment = ledger.load(id), ledger.find(id)
     if experiment.claim.timed:  # type: ignore[attr-defined]
-        raise ClaimError(f"{id} measures time, which no second run repeats: run it whole, `make claims ID={id}`.")
+        raise ClaimError(
+            f"{id} measures time, which no second run repeats: run it whole, `make claims ID={id}`."
+        )
     if changed := ledger.changed_beside_code(record, experiment):
         raise ClaimError(f"{id}: its {changed} changed, not only code: run it whole, `make claims ID={id}`.")
     code = ledger.code(experiment)
@@ -80,8 +82,8 @@ def confirm(id: str, against: str = "") -> Record:
     if found := list(differences(before, now)):
         more = f" (and {len(found) - 3} more)" if len(found) > 3 else ""
         hint = "" if against else (
-            " If the record was made on another processor, compare the code on this one: CONFIRM=REVISION with "
-            "the revision that made it."
+            " If the record was made on another processor, compare the code on this one: CONFIRM=REVISION "
+            "with the revision that made it."
         )  # fmt: skip
         raise ClaimError(
             f"{id} is not confirmed: seed 0 differs from {revision} in {'; '.join(found[:3])}{more}.{hint}"
@@ -145,7 +147,9 @@ def run_there(id: str, budget: str, revision: str) -> tuple[dict[str, Any], str,
         try:
             env = dict(os.environ, PYTHONPATH=str(tree), OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
             command = [sys.executable, "-c", THERE, id, budget, folder]
-            done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, encoding="utf-8")
+            done = subprocess.run(
+                command, cwd=tree, env=env, capture_output=True, text=True, encoding="utf-8"
+            )
         finally:
             shutil.rmtree(tree, ignore_errors=True)
             _git("worktree", "prune")

@@ -257,8 +257,8 @@ def stale(record: Record) -> str | None:
         return f"{record.id}: its {changed} changed after it was measured: run `make claims ID={record.id}`."
     if present not in (record.source_hash, (record.confirmed or {}).get("hash")):
         return (
-            f"{record.id}: its code changed after it was measured: run `make claims ID={record.id}`, or, where "
-            f"no figure should have changed, let one seed confirm it: `make claims ID={record.id} CONFIRM=1`."
+            f"{record.id}: its code changed after it was measured: run `make claims ID={record.id}`, or, "
+            f"where no figure should have changed, let one seed confirm it: `make claims ID={record.id} CONFIRM=1`."
         )
     return None
 

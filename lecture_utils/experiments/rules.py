@@ -45,7 +45,7 @@ class Rule:
         if bounded == (self.equals is not None):
             raise ValueError(f"Rule({self.figure!r}): got {self!r}, want either above/below or equals.")
         if self.tolerance < 0 or (bounded and self.tolerance):
-            raise ValueError(f"Rule({self.figure!r}): got {self!r}, want a tolerance of 0 or more, and with equals.")
+            raise ValueError(f"Rule({self.figure!r}): got {self!r}, want tolerance >= 0, and with equals.")
 
 
 @dataclass(frozen=True)

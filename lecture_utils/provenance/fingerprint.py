@@ -6,8 +6,8 @@ neither layout nor the Python version, and by these rules.
 - Reached is what an object names, and what that names, through the whole package.
 - Definitions go by their qualified names, not by module: a file that is moved or renamed changes nothing.
   Imported names go by where they come from, so an alias changes nothing, and another library does.
-- Left out are comments, docstrings, annotations and imports; what an exception, a warning, `assert` or `print`
-  says; texts given to a ``check_…`` function; and the modules in `IGNORED`, which record and show.
+- Left out are comments, docstrings, annotations and imports; what an exception, a warning, `assert` or
+  `print` says; texts given to a ``check_…`` function; and the modules in `IGNORED`, which record and show.
 - Of a class count its bases and decorators, its dunder methods, those that override a base's, what stands in
   its body by plain assignment; and of its other methods those that reached code names: as an attribute, a
   keyword or a text. Of a dataclass, fields likewise: named, or filled by position somewhere (all of them
@@ -322,7 +322,7 @@ class _Logic(ast.NodeTransformer):
         if name.endswith(("Error", "Exception", "Warning")) or name in ("print", "warn"):
             node.args, node.keywords = [], []
         elif name == "cast" and len(node.args) == 2:
-            return self.visit(node.args[1])  # type: ignore[no-any-return]
+            return self.visit(node.args[1])
         elif name.startswith("check_"):
             node.args = [a for a in node.args if not _is_text(a)]
             node.keywords = [k for k in node.keywords if not _is_text(k.value)]
@@ -330,9 +330,7 @@ class _Logic(ast.NodeTransformer):
 
 
 def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.JoinedStr) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _name_of(node: ast.AST) -> str:

@@ -137,8 +137,8 @@ class Module:
             if key is not None and key[0].partition(".")[0] in (PACKAGE, self.name):
                 return key, "".join(f".{part}" for part in parts[count:])
         base, imported = self.imports.get(parts[0], ("", parts[0]))
-        if base.partition(".")[0] == PACKAGE:  # a module of the package: by its own name, wherever it lies
-            base, imported = "", imported or base.rpartition(".")[2]
+        if base.partition(".")[0] == PACKAGE:  # a module of the package, which may be renamed
+            base, imported = "", "module"
         return None, ".".join(part for part in (base, imported, *parts[1:]) if part)
 
 

@@ -71,6 +71,12 @@ def train_cycle(
         pct_start=warm_up,
         cycle_momentum=cycle_momentum,
     )
-    return fit(
-        model, batches, loss=loss, optimizer=optimizer, steps=steps, schedule=schedule, progress=False
-    )
+    return fit(model, batches, loss=loss, optimizer=optimizer, steps=steps, schedule=schedule, progress=False)
+
+
+def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each picture (B, C, H, W) with probability one half; bytes become floats in [0, 1]."""
+    if not images.is_floating_point():
+        images = images.float() / 255
+    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(flip, images.flip(-1), images)

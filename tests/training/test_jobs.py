@@ -23,7 +23,7 @@ def test_an_error_in_a_process_is_that_of_its_function() -> None:
 
 @pytest.mark.parametrize("wrong", [{"jobs": 0}, {"jobs": 1.5}, {"jobs": True}, {"engine": "mpi"}])
 def test_bad_settings(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="got .*want"):
+    with pytest.raises(ValueError, match=r"got .*want"):
         spread(divmod, [], **wrong)  # type: ignore[arg-type]
 
 

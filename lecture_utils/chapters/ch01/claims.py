@@ -27,7 +27,6 @@ from lecture_utils.training.loop import accuracy, fit, minibatches
 from lecture_utils.training.losses import cross_entropy
 
 
-
 def parameters(model: nn.Module) -> int:
     """Number of learned values."""
     return sum(p.numel() for p in model.parameters())

@@ -26,8 +26,6 @@ from lecture_utils.nn.positions import sinusoidal_encoding
 from lecture_utils.nn.transformer import EncoderLayer
 from lecture_utils.training.kit import Figures, size
 
-
-
 # --- C02.1 -----------------------------------------------------------------------------------------
 STEPS_BACK = 100
 
@@ -186,6 +184,7 @@ def slope(x: list[int], y: list[float]) -> float:
         Rule("macs_slope_window", above=0.9, below=1.1),
     ),
     seeds=3,
+    timed=True,
     note="One attention layer of width 32 with 2 heads, windows of 8 × 8, one thread, processor time.",
 )
 def c02_4_cost(seed: int, budget: str) -> Figures:

@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import digits, toyworld

@@ -9,24 +9,21 @@ from itertools import product
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lecture_utils import zoo
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.data.portraits import Portraits, portraits
-from lecture_utils.metrics.attention_iou import head_ious
 from lecture_utils.metrics.probes import knn_accuracy, linear_probe
 from lecture_utils.selfsup.mae import MAE
 from lecture_utils.selfsup.small_vit import (
     POOLS,
     SIZE,
     PooledClassifier,
-    class_attention,
     features,
     small_vit,
 )
-from lecture_utils.training.kit import TUNING_SEED, Data, train_cycle
+from lecture_utils.training.kit import TUNING_SEED, Data, mirrored, train_cycle
 from lecture_utils.training.kit import best_setting as best_of
 from lecture_utils.training.loop import accuracy, minibatches
 from lecture_utils.training.losses import cross_entropy
@@ -59,12 +56,6 @@ def drawn(n: int, split: str, seed: int) -> Portraits:
 def labelled(n: int, split: str, seed: int) -> Data:
     """`drawn`, without the outlines."""
     return drawn(n, split, seed)[:2]
-
-
-def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each picture (B, C, H, W) with probability one half."""
-    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    return torch.where(flip, images.flip(-1), images)
 
 
 def encoder_seconds(ratios: tuple[float, ...], *, repeats: int, batch: int, seed: int) -> dict[float, float]:
@@ -120,9 +111,3 @@ def frozen(arm: str, data: list[Portraits]) -> dict[str, float]:
         knn.append(neighbours(train, val, test))
         linear.append(linear_probe(train, val, test))
     return {"knn": max(knn)[1], "linear": max(linear)[1]}
-
-
-def best_head_iou(vit: ViT, val: Portraits, test: Portraits) -> float:
-    """Test IoU of the head that is best on validation; 60 % of the attention's mass is kept."""
-    ious = [head_ious(class_attention(vit, some.image), some.outline) for some in (val, test)]
-    return ious[1][int(ious[0].argmax())].item()

@@ -44,7 +44,6 @@ from lecture_utils.recipes import shapes_multilabel, shapes_segmenter
 from lecture_utils.training.kit import TUNING_SEED, Figures, size
 
 
-
 def untrained(model: nn.Module, images: Tensor, seed: int) -> nn.Module:
     """The same architecture with random weights, its batch norms' statistics taken from pictures."""
     torch.manual_seed(seed)

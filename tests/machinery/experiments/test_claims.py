@@ -1,4 +1,4 @@
-"""Every claim in the code has a record that follows from its own figures; one that is stale is said to be so."""
+"""Every claim in the code has a record that follows from its own figures; a stale one is said to be so."""
 
 import os
 import warnings
@@ -64,7 +64,9 @@ def test_records_belong_to_the_code() -> None:
 
 
 @pytest.mark.parametrize("nightly", ["", "1"])
-def test_a_stale_record_warns_by_day_and_fails_by_night(monkeypatch: pytest.MonkeyPatch, nightly: str) -> None:
+def test_a_stale_record_warns_by_day_and_fails_by_night(
+    monkeypatch: pytest.MonkeyPatch, nightly: str
+) -> None:
     monkeypatch.setenv("COURSE_NIGHTLY", nightly)
     monkeypatch.setattr(ledger, "records", lambda: ["C97.1"])
     monkeypatch.setattr(ledger, "stale", lambda record: f"{record}: its code changed")

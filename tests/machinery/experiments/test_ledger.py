@@ -232,7 +232,9 @@ def test_an_edit_of_a_function_that_the_experiment_calls_makes_it_stale(chapter:
     made = ledger.run("C97.1")
     (chapter / "code" / "ch97" / "claims.py").write_text(CODE.replace("0.1 * seed", "0.2 * seed"))
     assert "code changed" in str(ledger.stale(made))
-    (chapter / "code" / "ch97" / "claims.py").write_text(CODE.replace("def effect_of", "# A comment.\ndef effect_of"))
+    (chapter / "code" / "ch97" / "claims.py").write_text(
+        CODE.replace("def effect_of", "# A comment.\ndef effect_of")
+    )
     assert ledger.stale(made) is None
 
 
@@ -346,7 +348,9 @@ def test_a_boundary_is_measured_kept_and_shown(chapter: Path) -> None:
     edge = CODE.replace("seeds=3)", 'seeds=3, boundary=Boundary("pictures", (10, 20), by_number))').replace(
         "import Rule", "import Boundary, Rule"
     )
-    edge = edge.replace("@claim(", "def by_number(seed, budget, at):\n    return {'gap': at + seed}\n\n@claim(", 1)
+    edge = edge.replace(
+        "@claim(", "def by_number(seed, budget, at):\n    return {'gap': at + seed}\n\n@claim(", 1
+    )
     (chapter / "code" / "ch97" / "claims.py").write_text(edge)
     made = ledger.run("C97.1")
     assert ledger.load("C97.1") == made and ledger.stale(made) is None
