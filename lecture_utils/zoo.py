@@ -223,7 +223,13 @@ def save(
     WeightsError
         If a weight or metric is not finite or too large for float16, or the files cannot be written.
     """
-    known = {"seed": seed, "steps": steps, "seconds": seconds, "metrics": metrics, "tolerance": tolerance}
+    known: Any = {
+        "seed": seed,
+        "steps": steps,
+        "seconds": seconds,
+        "metrics": metrics,
+        "tolerance": tolerance,
+    }
     return keep(_packed(name, model, recipe=recipe or name, device=device, **known))
 
 
@@ -309,7 +315,7 @@ def made(name: str, seed: int = 0) -> tuple[Card, bytes]:
     rounded = recipe.build()
     rounded.load_state_dict(_stored(name, model))
     metrics = recipe.evaluate(rounded.eval())
-    times = {"steps": int(info["steps"]), "seconds": float(info["seconds"])}
+    times: Any = {"steps": int(info["steps"]), "seconds": float(info["seconds"])}
     return _packed(name, model, recipe=name, seed=seed, metrics=metrics, tolerance=0.01, **times)
 
 

@@ -74,7 +74,7 @@ def _on_ray(function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], jobs: 
         ray.init(log_to_driver=False)
     elif own:
         ray.init(num_cpus=jobs, include_dashboard=False, log_to_driver=False)
-    remote = ray.remote(num_cpus=1, max_retries=0)(alone)
+    remote: Any = ray.remote(num_cpus=1, max_retries=0)(alone)
     runs = [remote.remote(function, task) for task in tasks]
     try:
         for run in runs:

@@ -42,6 +42,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
         list(spread(divmod, [(7, 2)], engine="ray"))
 
 
+@pytest.mark.slow
 def test_a_record_is_the_same_from_a_ray_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
     monkeypatch.setattr(runtime, "ASSETS", tmp_path)

@@ -89,7 +89,7 @@ def score(
 def tuned_rate(name: str, world: str, n: int, steps: int) -> float:
     """The candidate rate with the best validation accuracy after half the steps, on a seed not measured."""
     how = {"steps": steps // 2, "seed": TUNING_SEED}
-    return best_setting(RATES, lambda rate: score(name, world, n, rate, split="val", **how)[0])  # type: ignore[arg-type]
+    return best_setting(RATES, lambda rate: score(name, world, n, rate, split="val", **how)[0])
 
 
 @claim(
