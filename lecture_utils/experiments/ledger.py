@@ -258,7 +258,7 @@ def stale(record: Record) -> str | None:
     if present not in (record.source_hash, (record.confirmed or {}).get("hash")):
         return (
             f"{record.id}: its code changed after it was measured: run `make claims ID={record.id}`, or, "
-            f"where no figure should have changed, let a seed confirm it: `make claims ID={record.id} CONFIRM=1`."
+            f"where no figure should change, confirm it: `make claims ID={record.id} CONFIRM=1`."
         )
     return None
 
