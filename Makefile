@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3 python; do if $$p -c "import sys; sys.exit(sys.version_info < (3, 6))" >/dev/null 2>&1; then echo $$p; break; fi; done)
 COURSE = $(if $(PYTHON),$(PYTHON) tools/install.py,$(error The course needs Python 3.11 or newer: get it from python.org or your package manager))
 
+SPREAD = $(if $(JOBS),--jobs $(JOBS)) $(if $(ENGINE),--engine $(ENGINE))
+
 .PHONY: help lab update slides page record quick test test-oldest notebooks claims weights tables bench doctor lock clean
 
 help:
@@ -14,8 +16,8 @@ help:
 	@echo "make doctor                 what this machine has, and what to do about what it lacks"
 	@echo "make notebooks              build all chapters, or one       CH=01"
 	@echo "make record                 keep the results of long cells   CH=01 (on a GPU, else on the CPU)"
-	@echo "make claims                 run all claims, or one           ID=C01.1"
-	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet"
+	@echo "make claims                 run all claims, or one           ID=C01.1 JOBS=2 ENGINE=ray CONFIRM=1 or CONFIRM=REVISION"
+	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet JOBS=2 ENGINE=ray"
 	@echo "make tables                 redraw the generated tables of docs/ and README.md"
 	@echo "make bench                  speed and size, into docs/bench.md"
 	@echo "make test-oldest            unit tests on the oldest packages that pyproject.toml allows"
@@ -50,10 +52,11 @@ notebooks:
 	@$(COURSE) dev tools/build.py $(CH)
 
 claims:
-	@$(COURSE) lab -m lecture_utils claims $(ID)
+	@$(COURSE) lab -m lecture_utils claims $(ID) $(SPREAD) \
+	  $(if $(CONFIRM),--confirm $(if $(filter-out 1,$(CONFIRM)),--against $(CONFIRM)))
 
 weights:
-	@$(COURSE) lab -m lecture_utils weights $(NAME)
+	@$(COURSE) lab -m lecture_utils weights $(NAME) $(SPREAD)
 
 tables:
 	@$(COURSE) dev tools/tables.py

@@ -57,7 +57,8 @@ def test_all_weights_together_are_small_and_nothing_else_lies_there() -> None:
 def test_every_recipe_has_its_weights() -> None:
     package = importlib.import_module("lecture_utils.recipes")
     folder = Path(next(iter(package.__path__)))
-    recipes = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+    recipes = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    assert set(zoo.recipes()) == recipes
     assert recipes == {zoo.card(name).recipe for name in SHIPPED}
 
 
@@ -186,6 +187,51 @@ def test_missing_card(weights: Path) -> None:
         zoo.WeightsError, match=r"small\.json is missing, so its weights cannot be checked.*git checkout"
     ):
         zoo.load("small")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"sha256": None}, {"metrics": None}, {"metrics": {"mean": "much"}}, {"seed": "0"}, {"recipe": 3}],
+)
+def test_cards_with_a_wrong_field(fields: dict[str, Any], weights: Path) -> None:
+    save()
+    path = weights / "small.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    with pytest.raises(zoo.WeightsError, match=r"small\.json is damaged.*git checkout"):
+        zoo.load("small")
+
+
+@pytest.mark.parametrize("recipe", ["../../evil", "__init__", "os.path", ""])
+def test_cards_with_an_odd_recipe(recipe: str, weights: Path) -> None:
+    save()
+    path = weights / "small.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"recipe": recipe}))
+    with pytest.raises(zoo.WeightsError, match="recipe: got"):
+        zoo.load("small")
+
+
+@pytest.mark.parametrize("name", [None, 3, "", "../weights/small", "small.json", "a/b"])
+def test_names_that_are_none(name: Any, weights: Path) -> None:
+    save()
+    with pytest.raises(zoo.WeightsError, match=r"weights: got .*want a name"):
+        zoo.load(name)
+
+
+def test_damaged_weights_that_fit_their_card(weights: Path) -> None:
+    save()
+    (weights / "small.safetensors").write_bytes(b"no tensors")
+    path = weights / "small.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"sha256": hashlib.sha256(b"no tensors").hexdigest()})
+    )
+    with pytest.raises(zoo.WeightsError, match=r"small\.safetensors is what its card describes, but damaged"):
+        zoo.load("small")
+
+
+def test_an_installation_without_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "ASSETS", weights / "elsewhere")
+    with pytest.raises(zoo.WeightsError, match=r"Clone the course.*pip install -e \."):
+        zoo.load("shapes_resnet")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"name": "small"}', '{"unknown": 1}'])

@@ -127,12 +127,14 @@ def claims_page(records: list[ledger.Record], statements: list[Any]) -> str:
         verdict = ledger.verdict(record)
         shown = verdict if verdict == "holds" else f"*{verdict}*"
         where = f"{record.device}, budget {record.budget}"
-        rows.append([record.id, record.statement, shown, ledger.effect_text(record), where])
+        rows.append([record.id, record.statement, shown, ledger.effect_text(record, item.names), where])
     page += table(["id", "Claim", "Verdict", "Effect", "Measured on"], rows)
     for item in statements:
         record = measured.get(item.id)
-        rules = "; and ".join(ledger.rule_text(rule) for rule in item.rules)
+        rules = "; and ".join(ledger.rule_text(rule, item.names) for rule in item.rules)
         page += f"\n**{item.id}** {item.paper}. It holds when {rules}."
+        if record and record.boundary:
+            page += f" Boundary: {ledger.boundary_text(record, item.names)}."
         page += f" {record.note}\n" if record and record.note else "\n"
     return page
 

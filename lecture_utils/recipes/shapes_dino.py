@@ -15,7 +15,6 @@ the ground and the colour. Pilots of three CPU minutes on other pictures chose w
 or not, K of 64 or 256, temperatures of 0.02 to 0.04, and a share of grey of 0.5 to 1.
 """
 
-import math
 import time
 from collections.abc import Callable
 
@@ -23,31 +22,33 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.data.portraits import portraits
-from lecture_utils.metrics.attention_iou import head_ious
 from lecture_utils.metrics.probes import knn_accuracy, linear_probe
-from lecture_utils.recipes.shapes_mae import batches
+from lecture_utils.recipes._shared import (
+    COLOURS,
+    CROP_BATCH,
+    CROP_STEPS,
+    DECAY,
+    GLOBAL,
+    GLOBAL_SCALE,
+    PEAK_RATE,
+    TURN,
+    batches,
+    foreground_iou,
+)
+from lecture_utils.recipes._shared import as_floats as views
 from lecture_utils.selfsup.dino import DINO
-from lecture_utils.selfsup.small_vit import WIDTH, class_attention, features, small_vit
+from lecture_utils.selfsup.small_vit import WIDTH, features, small_vit
 from lecture_utils.selfsup.views import multi_crop
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
-STEPS, BATCH, PEAK_RATE, DECAY = 11_000, 32, 2e-3, 0.04
-GLOBAL, LOCAL, LOCAL_VIEWS = 36, 18, 2
-GLOBAL_SCALE, LOCAL_SCALE = (0.4, 1.0), (0.2, 0.5)
-TURN = 90.0
+LOCAL, LOCAL_VIEWS, LOCAL_SCALE = 18, 2, (0.2, 0.5)
 MOMENTUM, PROTOTYPES, FROZEN, TEMPERATURE = 0.99, 64, 0.05, 0.03
-COLOURS = {"strength": 0.4, "hue": math.pi, "grey": 0.8, "blurred": 0.0, "solarised": 0.0}
 
 
 def build() -> nn.Module:
     """The encoder, untrained: (B, 3, 48, 48) in [0, 1] → the class token (B, 64)."""
     return small_vit()
-
-
-def views(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Bytes (B, 3, H, W) → floats in [0, 1]."""
-    return images.float() / 255
 
 
 def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
@@ -91,7 +92,7 @@ def follow(model: DINO, step: int, steps: int) -> None:
         model.student[1].prototypes.requires_grad_(True)
 
 
-def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
+def train(seed: int = 0, *, steps: int = CROP_STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train without labels.
 
     Returns
@@ -108,7 +109,7 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     clip_and_rest(model, optimizer)
     _, info = one_cycle(
         model,
-        batches(seed, batch_size=BATCH, augment=views),
+        batches(seed, batch_size=CROP_BATCH, augment=views),
         loss=dino_loss_of(torch.Generator().manual_seed(seed)),
         optimizer=optimizer,
         steps=steps,
@@ -120,16 +121,6 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     )
     encoder: nn.Module = model.teacher.get_submodule("0")
     return encoder.eval().requires_grad_(True), info
-
-
-def foreground_iou(vit: nn.Module, seed: int = 3) -> dict[str, float]:
-    """IoU of the best head's attention with the object: head chosen on 300 validation pictures, 500 tests."""
-    ious = []
-    for n, split in ((300, "val"), (500, "test")):
-        some = portraits(n, split=split, seed=seed)
-        ious.append(head_ious(class_attention(vit, some.image), some.outline))  # type: ignore[arg-type]
-    head = int(ious[0].argmax())
-    return {"iou": ious[1][head].item(), "head": float(head)}
 
 
 def describe(vit: nn.Module, pool: str, seed: int = 1) -> dict[str, float]:

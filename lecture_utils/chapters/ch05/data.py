@@ -13,8 +13,8 @@ from torch import Tensor
 
 from lecture_utils.augment.copy_paste import Instances
 from lecture_utils.data import digits, toyworld
+from lecture_utils.training.kit import Data
 
-Data = tuple[Tensor, Tensor]  # pictures (N, C, S, S) in [0, 1], labels (N,)
 EXPOSURE = {"bright": (0.8, 1.2), "dark": (0.1, 0.15)}  # light let in; dark is bright / 8, three stops less
 DIGITS_SIZE, TOY_SIZE = 16, 32
 SCENE_CLASSES = {"toy": 4, "digits": 10}  # of the toy world's eight the first four

@@ -68,7 +68,7 @@ FILES = {
 
                 More.
                 """
-                return Net
+                return Net().forward
 
             return inner()
 
