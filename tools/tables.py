@@ -60,8 +60,13 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def exists(chapter: dict[str, Any]) -> bool:
-    """Whether a chapter has its notebook."""
-    return "file" in chapter and (ROOT / "notebooks" / f"{chapter['file']}.ipynb").exists()
+    """Whether a chapter has its notebooks."""
+    return bool(files(chapter)) and all((ROOT / "notebooks" / f"{f}.ipynb").exists() for f in files(chapter))
+
+
+def files(chapter: dict[str, Any]) -> list[str]:
+    """Return the names of a chapter's notebooks: one `file`, or `files` where a large chapter has two."""
+    return chapter.get("files") or [chapter["file"] for _ in range("file" in chapter)]
 
 
 def chapters_table(chapters: list[dict[str, Any]]) -> str:
@@ -69,8 +74,12 @@ def chapters_table(chapters: list[dict[str, Any]]) -> str:
     rows = []
     for chapter in chapters:
         there = exists(chapter)
-        name = f"[{chapter['title']}](notebooks/{chapter['file']}.ipynb)" if there else chapter["title"]
-        minutes = str(chapter["minutes"]) if there else "to come"
+        name, minutes = chapter["title"], "to come"
+        if there:
+            first, *more = (f"notebooks/{file}.ipynb" for file in files(chapter))
+            name = f"[{name}]({first})" + "".join(f", [second half]({file})" for file in more)
+            spent = chapter["minutes"]
+            minutes = " + ".join(map(str, spent)) if isinstance(spent, list) else str(spent)
         rows.append([chapter["number"], name, minutes, chapter["builds"]])
     return table(["", "Chapter", "Minutes", "You build"], rows)
 

@@ -44,9 +44,11 @@ def method_of(owner: type) -> Callable[[Any], Any]:
 
 def _rebuilt(function: Any, owner: type) -> Any:
     """Return a function with the same code that finds its names in its class's module."""
-    if isinstance(getattr(function, "__wrapped__", None), types.FunctionType):
-        return function  # a decorator has wrapped it: its names stay those of the notebook
     home = vars(sys.modules[owner.__module__])
+    if isinstance(inner := getattr(function, "__wrapped__", None), types.FunctionType):
+        for name in home.keys() & set(inner.__code__.co_names):  # a decorator holds it: it keeps the notebook's
+            inner.__globals__.setdefault(name, home[name])  # names, and what is missing there is added
+        return function
     names = home if function.__globals__ is home else {**function.__globals__, **home}
     if names is not home:
         for name in home.keys() & function.__globals__.keys():

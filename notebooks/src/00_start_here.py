@@ -156,7 +156,7 @@ def add_cylinder(picture, eye, rays):
     picture[lid] = [0.33, 0.91, 0.72]
     return picture
 
-
+# %%
 predict("00.1")
 
 # %% tags=["hero"]
@@ -262,6 +262,7 @@ from lecture_utils.ops.checks import check_float, check_rgb  # say what is wrong
 
 # show: lecture_utils.imaging.formation.project_pinhole
 
+# %%
 predict("00.2")
 
 # %% tags=["slide"]
@@ -761,11 +762,10 @@ def fit(scenes, target, theta, *, k=0, blur=0.0, steps=8):
         path.append(theta)
     return torch.stack(path)
 
-
+# %%
 predict("00.5")
 
-# %% tags=["slide", "nbval-ignore-output"]
-# The last digits of a fit differ between processors.
+# %% tags=["slide", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
 target, views, titles = draw(scene, truth, k), [], []
 starts = {"near": truth + torch.tensor([-0.04, 0.04, -0.02, 0.5, -0.4, -0.1, 0.3]),
           "far": torch.tensor([[0.15, 0.85, 0.12, 0.0, 0.5, 0.5, 0.5]])}
@@ -816,8 +816,7 @@ show(fig, "Error against the ring's position, sharp and with two blurs. All are 
 # to the first six scenes and believes the one whose best picture comes closest: classification without a
 # single training example.
 
-# %% tags=["slide", "nbval-ignore-output"]
-# How many scenes are recovered hangs on last digits, which differ between processors.
+# %% tags=["slide", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def coarse_to_fine(scenes, target, theta, plan=((6, 6), (3, 5), (1, 4), (0, 6)), k=0):
     """Fit with less and less blur; plan lists (blur in pixels, steps). Gives parameters, RMS differences."""
     for blur, steps in plan:
@@ -846,8 +845,7 @@ fig = plotting.image_grid(views, titles, columns=9, size=0.8,
 show(fig, "Twelve test scenes in threes: the target; the sharp search's outcome, objects often shrunk into "
      "the background; and the outcome from coarse to fine, most often equal to the target.")
 
-# %% tags=["nbval-ignore-output"]
-# Which shape fits best hangs on last digits, which differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 kinds = len(toyworld.CLASSES)
 every = tests[torch.arange(6).repeat_interleave(kinds)]
 every = every.replace(class_id=torch.arange(kinds).repeat(6)[:, None])
@@ -914,9 +912,8 @@ show(fig, "Difference from the first picture as an object turns through 360 degr
 # Learning needs many pictures. How fast can this world be drawn? The next cell runs only where there is a
 # GPU.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "why:measures-time"]
 # %%gpu 00_render_speed
-# The rate is a time measurement: it differs from run to run and from machine to machine.
 import time
 
 crowd = toyworld.sample_scenes(4096, seed=1)

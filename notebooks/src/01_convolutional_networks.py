@@ -87,6 +87,8 @@ rows = [("fully connected, 4,096 units", dense.weight.numel(), "each unit: all 1
         ("convolution, 64 filters of 3×3", conv.weight.numel(), "each filter: 27 numbers, reused everywhere")]
 show_table(rows, ["first layer", "weights", "what is connected"])
 print(f"{dense.weight.numel() / conv.weight.numel():,.0f} times as many")
+
+# %%
 predict("01.1")
 
 # %%
@@ -167,6 +169,8 @@ x, weight, bias = torch.randn(2, 4, 9, 8), torch.randn(6, 2, 3, 3), torch.randn(
 settings = {"stride": 2, "padding": 1, "dilation": 1, "groups": 2}
 ours, library = conv2d_loops(x, weight, bias, **settings), F.conv2d(x, weight, bias, **settings)
 print("shape", tuple(ours.shape), "| equal to F.conv2d:", torch.allclose(ours, library, atol=1e-5))
+
+# %%
 predict("01.2")
 
 # %%
@@ -209,6 +213,8 @@ figure.suptitle("What one output (blue squares) and its neighbour (orange dots) 
                 fontsize=11)
 plotting.show(figure,
               "The pixels that two neighbouring outputs read at stride 1, padding 1, stride 2, dilation 2.")
+
+# %%
 predict("01.3")
 
 # %% tags=["exercise:01.2"]
@@ -348,6 +354,8 @@ figure = plotting.curves(line, "side of the pooling window (pixels)", "relative 
 figure.axes[0].set_xticks(list(change), map(str, change))
 figure.set_size_inches(8, 2.8)
 plotting.show(figure, "The relative change after a one-pixel shift falls with the window, to zero at 28.")
+
+# %%
 predict("01.4")
 
 # %% [markdown] tags=["slide"]
@@ -464,7 +472,6 @@ from lecture_utils.training.loop import History, in_evaluation, is_finite, prepa
 # show: lecture_utils.training.loop.fit
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 from lecture_utils.backbones.alexnet import alexnet_small
 from lecture_utils.training.losses import cross_entropy
 
@@ -560,6 +567,8 @@ figure = plotting.curves(sizes, "layer", "standard deviation", "Without batch no
                          log_y=True)
 figure.set_size_inches(8, 2.8)
 plotting.show(figure, "The signal's spread stays level with batch norm and falls by decades without it.")
+
+# %%
 predict("01.5")
 
 # %% [markdown] tags=["slide"]
@@ -627,7 +636,6 @@ show_table(history_rows, names)
 # from scratch and small: eight layers, 8,000 pictures, one pass and a half. Every 100 steps we look at pictures that it does not train on. Interrupt it whenever you like; the model stays usable.
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 train_x, train_y = toyworld.classification(8000, size=32, split="train")
 torch.manual_seed(0)
 net = CifarNet(8, residual=True, width=16, classes=len(toyworld.CLASSES))
@@ -636,8 +644,7 @@ optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
 history = fit(net, one_batch, loss=cross_entropy, optimizer=optimizer, steps=40, label="one batch")
 print(f"loss {history.losses[-1]:.3f}, right on these 16: {accuracy(net, train_x[:16], train_y[:16]):.0%}")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 val_x, val_y = toyworld.classification(500, size=32, split="val")
 torch.manual_seed(0)
 net = CifarNet(8, residual=True, width=12, classes=len(toyworld.CLASSES))
@@ -842,7 +849,7 @@ show_table(rows, ["decades a layer (mean of the seeds)", "plain", "residual"])
 # We take the trained network and delete `+ x` from its blocks: one line each.
 
 # %%
-predict("01.7")
+predict("01.6")
 
 # %%
 import copy
@@ -881,7 +888,7 @@ plotting.show(figure,
 # The commonest batch-norm accident: the weights are fine, the data are fine, and the network was left in training mode.
 
 # %%
-predict("01.6")
+predict("01.7")
 
 # %%
 def accuracy_in_training_mode(batch_size):
@@ -934,8 +941,7 @@ print(f"test accuracy {found:.2%} after {history.steps} steps, {history.seconds:
 # In practice nobody trains a classifier for photographs from scratch. torchvision ships ResNet-50 with weights from ImageNet. Before you run this: what will it say about the astronaut, given that "astronaut" is not one of
 # ImageNet's 1,000 classes? Our own `resnet50` gives torchvision's outputs for the same weights (`tests/backbones/test_resnet.py`), so the tool has no part left that you have not seen.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import torchvision as hub
 
 photos = [photographs.load(name) for name in ("astronaut", "cat")]

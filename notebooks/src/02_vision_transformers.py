@@ -88,6 +88,8 @@ plotting.show(figure, "Six small pictures with the answers; below, lit where the
 
 # %%
 predict("02.1")
+
+# %%
 from lecture_utils.experiments import card, ledger
 from lecture_utils.chapters.ch02 import claims as ch02
 
@@ -159,6 +161,8 @@ for name, m in (("no mask", None), ("mask", mask)):
 
 # %%
 predict("02.2")
+
+# %%
 order = torch.randperm(9)
 mixed, plain = attention(query, key[:, :, order], value[:, :, order])[0], attention(query, key, value)[0]
 print("keys and values shuffled: same output?", torch.allclose(mixed, plain, atol=1e-5))
@@ -287,8 +291,7 @@ plotting.show(layer_diagram(), "An encoder layer, and a decoder layer with a cro
 # **A test of the whole machine:** read eight digits, write them backwards. To write the first digit the decoder must look at the *last* token of the source, then at the one before, and so on. Nothing in the network knows what "backwards" means: it has to be found, through positions and cross-attention. In training the
 # decoder gets the right answer shifted by one (the causal mask stops it from peeking); in the test it gets only what it wrote itself.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.nn.transformer import Transformer, next_token_loss
 
 START, generator = 10, torch.Generator().manual_seed(0)
@@ -320,8 +323,7 @@ print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}")
 print(f"{whole:.1%} of 500 new sequences reversed without a mistake")
 print("reads", fresh[0].tolist(), "writes", written[0].tolist())
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the picture comes from the training above.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 with torch.inference_mode():
     memory = reverser.encode(fresh[:1])
     given = torch.cat([torch.full((1, 1), START), written[:1, :-1]], dim=1)
@@ -361,7 +363,9 @@ cut_patches = check("02.4", cut_patches)
 # # solution: lecture_utils.chapters.ch02.exercises.cut_patches
 
 # %%
-predict("02.4")
+predict("02.3")
+
+# %%
 weight, bias = vit.embed.projection.weight, vit.embed.projection.bias  # (64, 3, 4, 4), (64,)
 with torch.no_grad():
     by_matrix = cut_patches(images[0], 4) @ weight.flatten(1).T + bias  # (64, 64)
@@ -428,7 +432,9 @@ multiply_adds = check("02.5", multiply_adds)
 # # solution: lecture_utils.chapters.ch02.exercises.multiply_adds
 
 # %%
-predict("02.6")
+predict("02.4")
+
+# %%
 tokens, cost = [784, 3136, 12544, 50176, 200704], {}  # images of 112 to 1,792 pixels, patches of 4
 for name, window in (("global", 0), ("windows of 7 × 7", 7)):
     cost[name] = tokens, [multiply_adds(n, 96, window) / 1e9 for n in tokens]
@@ -460,7 +466,9 @@ row_mask = check("02.6", row_mask)
 # In two dimensions the rule holds along both axes: two tokens may look at each other if neither axis parts them. Step through it. On the right, a token may look where its own group's colour stands, and not at grey.
 
 # %%
-predict("02.7")
+predict("02.5")
+
+# %%
 present(swin_stepper.swin_stepper())
 
 # %% tags=["show", "system:S02.4"]
@@ -541,8 +549,7 @@ print(f"our ViT's class token and positions: {vit.class_token.numel() + vit.posi
 #
 # **First, overfit one batch**, as always. **Then train in the open**: a ViT of 2 layers on the handwritten digits, 16 patches of 2 × 2 pixels each, from 1,197 pictures. The shipped ViT took longer, never saw a picture twice, and began better than at random: with the positions of section 6, with queries that fit their own keys (Trockman and Kolter 2023), and with an optimiser that evens out the directions of each matrix's step (Muon; Jordan et al. 2024). The recipe, `lecture_utils/recipes/shapes_vit.py`, says what it could do without them.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch02.hunger import WORLDS, learner, score
 from lecture_utils.training.losses import cross_entropy
 
@@ -553,8 +560,7 @@ history = fit(small, minibatches(*batch, batch_size=16, seed=0), loss=cross_entr
               optimizer=torch.optim.AdamW(small.parameters(), lr=3e-3))
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}, accuracy {accuracy(small, *batch):.0%}")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from matplotlib.figure import Figure
 
 def train_digits(model, steps):
@@ -622,9 +628,13 @@ plotting.show(figure, "Sixteen wrongly named pictures with the network's answer 
 # ### C02.1 · Reaching back, and C02.2 · A bag of patches
 # The first is the picture of section 1, over five seeds. Its figure is the logarithm of a ratio: 1 means ten times. The second is exact for any weights, so it also runs here and now, in double precision.
 
-# %% tags=["claim:C02.1", "claim:C02.2"]
+# %% tags=["claim:C02.1"]
 card.show("C02.1")
-predict("02.5")
+
+# %%
+predict("02.6")
+
+# %% tags=["claim:C02.2"]
 found = ch02.c02_2_permutation(0, "quick")
 print("largest change of a logit without positions below 1e-9?", found["change_without"] < 1e-9)
 print(f"largest change with positions: {found['change_with']:.4f}")
@@ -668,8 +678,7 @@ show_table(rows, heads, "Accuracy on the pictures trained on, and on new ones")
 #
 # Nearly all trainings chose the faster of their two rates, so a wider search could move both lines. One point, live:
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 row = seeds[0]
 for name in ("CNN", "ViT"):  # one point of the curve, seed 0, again: 96 digits
     rate, stored = row["rates"]["digits"][name][1], row["test"]["digits"][name][1]
@@ -732,9 +741,10 @@ plotting.show(figure, "Six grey noise pictures, each with a tinted bottom right 
 # ### Forget the positions
 # We train the digit ViT once more, with one line changed: no positions are added. And we hand the trained networks pictures whose 16 patches have been shuffled, all in the same way.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
-predict("02.8")
+# %%
+predict("02.7")
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch02.claims import permute_patches
 
 torch.manual_seed(0)
@@ -758,7 +768,9 @@ plotting.show(figure, "Six digits, and below them the same with their 2 by 2 pat
 # Random queries and keys, as at the start of a training, for growing width $d$; 100 keys. How much weight does the best key get, and how much gradient comes back through the softmax?
 
 # %%
-predict("02.3")
+predict("02.8")
+
+# %%
 torch.manual_seed(0)
 widths, results = [4, 16, 64, 256, 1024], {}
 for name, power in (("divided by √d", 0.5), ("not divided", 0.0)):
@@ -815,8 +827,7 @@ print(f"test accuracy {share:.2%} after {history.steps} steps, {history.seconds:
 #
 # torchvision ships ViT-B/16 and Swin-T with ImageNet weights, behind the same lines as ResNet-50 in chapter 01. And because our ViT has the same parts, it can take over torchvision's weights, tensor by tensor: then it is *our* `attention_maps` that shows where a ViT of 86.6 million weights looks. With the weights on this machine, the cell draws what both networks say of two photographs, and where ViT-B's class token looks in them. DINOv2, a ViT trained without labels, follows in chapter 03.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import torchvision as hub
 from lecture_utils.hub.vit_weights import from_torchvision
 

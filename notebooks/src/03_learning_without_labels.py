@@ -111,6 +111,8 @@ for _ in range(50):
     ema.update(model)
 series = m**50 * first + (1 - m) * sum(m ** (49 - k) * w for k, w in enumerate(seen))
 print("equal to the geometric series:", torch.allclose(ema.average.weight, series))
+
+# %%
 predict("03.1")
 
 # %%
@@ -120,6 +122,8 @@ from lecture_utils.chapters.ch03.widgets import ema_decay
 from lecture_utils.chapters.ch03.widgets import masking_slider
 
 present(ema_decay.ema_decay())
+
+# %%
 predict("03.2")
 
 # %% [markdown] tags=["slide"]
@@ -184,6 +188,8 @@ for value in (0.5, 0.0, 1.0):
 rows = [(name, *(f"{(y - grey).norm() / grey.norm():.0%}" for y in others))
         for name, (grey, *others) in found.items()]
 show_table(rows, ["moved, against grey holes", "black holes", "white holes"])
+
+# %%
 predict("03.3")
 
 # %%
@@ -267,6 +273,8 @@ large, local = multi_crop(images[1:2], global_size=36, local_size=18, local_view
 title = "One picture, four views, two networks of the same shape"
 figure = dino_branches([v[0] for v in large], [v[0] for v in local], title)
 plotting.show(figure, "Views go to student and teacher, which is the student's average and gets no gradient.")
+
+# %%
 predict("03.4")
 
 # %% [markdown] tags=["slide"]
@@ -312,17 +320,18 @@ print(f"{len(pairs)} pairs; the loss is their mean: {same}")
 # Two numbers tell which collapse you are in, and they add up to the loss (Caron et al. 2021, section 5.3): the **entropy** $h(p)$ of the teacher's answers, $0$ when one prototype takes all and $\ln K$ when all are alike; and the **divergence** $\mathrm{KL}(p\,\Vert\,q)$ from teacher to student, $0$ when the student says just what the teacher says. With natural logarithms (unit: nats), $h(p) = -\sum_k p_k \ln p_k$ and $\mathrm{KL}(p\,\Vert\,q) = \sum_k p_k \ln (p_k / q_k)$.
 
 # %%
+predict("03.5")
+
+# %%
 from lecture_utils.chapters.ch03 import charts
 
 logits = torch.tensor([0.05, 0.02, 0.0, 0.15, 0.04, -0.03, 0.01, 0.03])  # prototype 4 is everyone's favourite
 centre = torch.tensor([0.0, 0.0, 0.0, 0.16, 0.0, 0.0, 0.0, 0.0])  # and has been for a while
 treatments = {"neither": (0, 0.1), "centred": (centre, 0.1), "sharpened": (0, 0.04), "both": (centre, 0.04)}
 title = f"Sharpening favours the favourite, centring takes it down (ln 8 = {np.log(8):.2f})"
-predict("03.5")
 plotting.show(charts.softmax_bars(logits, treatments, title), "Bars: plain, centred, sharpened, both.")
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 from lecture_utils.chapters.ch03.collapse import SETTINGS, collapse_run
 
 NAMES = {"entropy": "entropy / ln K", "divergence": "KL (nats)"}
@@ -353,6 +362,8 @@ k = logits.softmax(1).topk(2).values[:, 1].argsort()[570].item()  # one of its m
 title = f"A temperature lifts the teacher's doubts about this {toyworld.CLASSES[labels[k]]} into view"
 figure = charts.softened(images[k], logits[k], toyworld.CLASSES, (1, 4, 16), title)
 plotting.show(figure, "A picture and the teacher's probabilities at three temperatures: flatter and flatter.")
+
+# %%
 predict("03.6")
 
 # %% tags=["exercise:03.5"]
@@ -409,16 +420,14 @@ show_table(rows, ["model", "kept: encoder", "thrown away: the rest", "what the r
 #
 # **First, overfit one batch.** The masks are held fixed for this: with new ones at every step there is nothing to learn by heart. (Who always answers 0, the patch's mean, has a loss of $(P-1)/P = 107/108$.) **Then train on, from the shipped weights, on something new**: photographs. The network has only ever seen rendered scenes. Crops from twelve photographs are the training set; four other photographs are kept for the test. The score is the **PSNR** in decibels, $-10\log_{10}$ of the mean squared error for pixels in $[0,1]$: 10 dB more is a tenth of the error. Interpolation fills a gap from the visible pixels around it, and learns nothing.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 torch.manual_seed(0)
 fresh, four = MAE(small_vit(), width=48, layers=2), minibatches(images[:4], labels[:4], batch_size=4, seed=0)
 history = fit(fresh, four, loss=lambda net, x, _: net(x, generator=fixed())[0], steps=150, label="one batch",
               optimizer=torch.optim.AdamW(fresh.parameters(), lr=3e-3))
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}; always the patch's mean: {1 - 1 / 108:.2f}")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 import copy
 from lecture_utils.recipes.shapes_mae import filling
 
@@ -446,7 +455,6 @@ figure = charts.curve_panels(panels, "Twelve photographs to learn from (left), c
 plotting.show(figure, "Loss and quality while the network trains on, from rendered scenes to photographs.")
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 chosen = unseen[:3]
 (new, mask), (old, _) = (net.eval().reconstruct(chosen, generator=fixed()) for net in (tuned, mae))
 rows = {"seen": list(map(hide_patches, chosen, mask)), "shipped\nweights": old.clamp(0, 1),
@@ -476,8 +484,7 @@ knn_vote = check("03.6", knn_vote)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch03.exercises.knn_vote
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: a probe's last digits differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.metrics.probes import linear_probe
 
 torch.manual_seed(0)
@@ -488,8 +495,7 @@ ways = {"pixels": lambda x: x.flatten(1) - sets[0][0].mean(0).flatten(),
         "DINO": lambda x: features(dino, x), "supervised": lambda x: features(supervised, x)}
 described = {name: [(way(x), y) for x, y in sets] for name, way in ways.items()}  # features (N, D), labels
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: a vote or two can tip on another processor.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.data.portraits import portrait_scenes
 
 
@@ -544,7 +550,9 @@ for title, chosen in (("Successes: least error", order.flip(0)[:4]), ("Failures:
     figure = picture_rows(rows, [f"{scores[k]:.1f} dB" for k in chosen],
                           suptitle=f"MAE. {title} in the hidden patches")
     plotting.show(figure, f"Four scenes: hidden, filled in with the score above, true. {title}.")
-predict("03.9")
+
+# %%
+predict("03.7")
 
 # %%
 from lecture_utils.metrics.attention_iou import head_masks, intersection_over_union
@@ -570,8 +578,7 @@ present(dino_attention.dino_attention())
 #
 # ### C03.1 · Masking makes the encoder faster
 
-# %% tags=["claim:C03.1", "nbval-ignore-output"]
-# Not compared: it measures time.
+# %% tags=["claim:C03.1", "nbval-ignore-output", "why:measures-time"]
 from lecture_utils.experiments import card, ledger
 from lecture_utils.chapters.ch03 import claims as ch03
 
@@ -710,10 +717,9 @@ print(f"the teacher gives the right class {shares[0]:.0%} at T = 1, {shares[1]:.
 # One `detach()` less: now the loss may move the teacher's answers as well as the student's. All else is as in section 7, moving average included.
 
 # %%
-predict("03.7")
+predict("03.8")
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 from lecture_utils.chapters.ch03 import collapse as tiny
 from lecture_utils.training.muon import MuonAndAdamW
 
@@ -745,7 +751,6 @@ for step in range(tiny.STEPS + 1):
     model.update_teacher(min(step, tiny.STEPS), tiny.STEPS)
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 steps, panels = runs["both"]["steps"], {}
 for kind, label in (("usage", "of the mean answer"), ("entropy", "of each answer, mean")):
     panels[label] = {"stop-gradient": (steps, runs["both"][kind]),
@@ -761,10 +766,9 @@ plotting.show(figure, "Two entropies over the steps, with the stop-gradient and 
 # The loss on the visible patches instead of the hidden ones: `mask` becomes `~mask` (below, `^ True` turns it over).
 
 # %%
-predict("03.8")
+predict("03.9")
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 class Visible(MAE):
     """The same network; in training its mask is turned over."""
 
@@ -785,8 +789,7 @@ for name, kind in (("hidden", MAE), ("visible", Visible)):
     rows.append((f"{name} patches", f"{np.mean(history.losses[-20:]):.2f}",
                  f"{filling(net, images[:200])['psnr']:.1f}"))
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 show_table(rows, ["loss on", "pixels + 10 × (mean, spread), last 20 steps", "PSNR of gaps (dB)"])
 rows = {"seen": list(map(hide_patches, images[:3], mask)), **shown, "the truth": images[:3]}
 figure = picture_rows(rows, size=1.0, suptitle="The lower loss is the useless one")
@@ -827,8 +830,7 @@ print(f"{history.seconds:.0f} s:", shapes_dino.evaluate(long.teacher[0].cpu().ev
 # In practice you take networks that somebody trained on millions of photographs: MAE as its authors released it (He et al. 2022), and DINOv2, DINO's successor (Oquab et al. 2024), both through the library `transformers`. Our MAE gives that library's predictions for the same weights (`tests/test_hub_transformers.py`), so the tool has no part that you have not seen.
 # With the weights on your machine the cell shows the cat lit by DINOv2's attention, and both photographs filled in. Judge for yourself how well a network outlines a cat that was never told what a cat is.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import transformers as hub_transformers
 
 photos = torch.stack([photographs.load(name, size=224) for name in ("astronaut", "cat")])

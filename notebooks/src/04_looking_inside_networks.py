@@ -142,13 +142,15 @@ def nearest(database: Tensor, query: Tensor, k: int) -> Tensor:
 
 
 nearest = check("04.1", nearest)
-predict("04.1")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.nearest
 #
 # The network of chapter 01 that names single objects has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
 # pictures of the database and the queries are disjoint.
+
+# %%
+predict("04.1")
 
 # %% tags=["system:S04.1"]
 from lecture_utils.explain.hooks import activations
@@ -291,6 +293,8 @@ print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's
 
 # %%
 predict("04.2")
+
+# %%
 present(tsne_perplexity.tsne_perplexity())
 
 # %% [markdown]
@@ -345,12 +349,14 @@ def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
 
 
 unit_iou = check("04.3", unit_iou)
-predict("04.3")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.unit_iou
 #
 # Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. Compare with what you expected.
+
+# %%
+predict("04.3")
 
 # %% tags=["system:S04.3"]
 from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
@@ -414,7 +420,9 @@ titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, s
 title = "What the network would most like to call by each name"
 figure = plotting.image_grid([draw.few(x) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
-predict("04.5")
+
+# %%
+predict("04.4")
 
 # %% [markdown]
 # **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star to one set of weights, several times over, since the global average does not ask how often. In some you may find strokes and corners of the shape. Nothing asks for natural colours. Section 16 leaves the regulariser out.
@@ -477,12 +485,14 @@ def grad_cam_map(maps: Tensor, gradient: Tensor) -> Tensor:
 
 
 grad_cam_map = check("04.5", grad_cam_map)
-predict("04.6")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.grad_cam_map
 #
 # On a network with a global average, $\partial y_k/\partial A_{c,ij} = w_{kc}/hw$ at every place, so $\alpha_c = w_{kc}/hw$, and Grad-CAM *is* CAM, divided by $hw$, with the negative part cut off. Check it. (The package's `grad_cam` gives what the `pytorch-grad-cam` library gives on a torchvision network, see `tests/explain/test_grad_cam.py`.)
+
+# %%
+predict("04.5")
 
 # %% tags=["show", "system:S04.6"]
 from lecture_utils.explain.target import Target, target_score
@@ -555,10 +565,12 @@ def attention_rollout(attention: Tensor) -> Tensor:
 
 
 attention_rollout = check("04.6", attention_rollout)
-predict("04.7")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.attention_rollout
+
+# %%
+predict("04.6")
 
 # %% tags=["system:S04.7"]
 from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
@@ -587,7 +599,7 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 # The control is as many of the other units, drawn at random. What changes then is an effect of the units, no longer a correlation.
 
 # %%
-predict("04.8")
+predict("04.7")
 
 # %% tags=["system:S04.8"]
 from lecture_utils.chapters.ch04.claims import COUNT, LAYER, segment
@@ -647,7 +659,6 @@ plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 ch
 # Classifiers that are right for the wrong reason are called *Clever Hans* (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 from collections import OrderedDict
 
 from lecture_utils.training.losses import cross_entropy
@@ -678,10 +689,11 @@ train_x, train_y = digits.load(size=16, split="train")
 net, history = trained_on(train_x[:16], train_y[:16], 100)
 right = accuracy(net, train_x[:16], train_y[:16])
 print(f"one batch: loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}, right on these 16: {right:.0%}")
-predict("04.9")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %%
+predict("04.8")
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def stamped(pictures: Tensor, which: Tensor) -> Tensor:
     """A copy of the pictures (N, 1, 16, 16) in which those of the mask (N,) carry the stamp."""
     pictures = pictures.clone()
@@ -706,8 +718,7 @@ for name, (net, history) in nets.items():
 columns = ["network", "training loss", "test pictures", "accuracy", "sevens found", "others called seven"]
 show_table(rows, columns)
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 x = stamped(test_x, seven)[seven][:6]
 pictures = list(x)
 for net, _ in nets.values():
@@ -755,7 +766,9 @@ for name, s in scores.items():
     rows.append((name, *(f"{x:.1%}" for x in (s["pointing"], near, astray, s["energy"], s["selectivity"]))))
 columns = ["map", "points at the object", "within 1.5 pixels", "at the other", "energy", "selectivity"]
 show_table(rows, columns)
-predict("04.11")
+
+# %%
+predict("04.9")
 
 # %%
 x, k, size = two.images[:40], two.classes[:40, 0], 48
@@ -909,7 +922,7 @@ plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and
 # The same ascent as in section 5, without L2, total variation, blur and jitter.
 
 # %%
-predict("04.4")
+predict("04.11")
 
 # %%
 chosen = [toyworld.CLASSES.index(c) for c in ("ball", "star", "heart", "ring")]
@@ -936,8 +949,7 @@ plotting.show(figure, "Four class visualisations that look like noise to the eye
 #
 # The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"? The second cell shows attention at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from torchvision.transforms import v2
 
 from lecture_utils.hub import torchvision as hub
@@ -960,8 +972,7 @@ if practitioner is not None:
     figure = plotting.image_grid(dreams.image, titles, 2, 2.4, title)
     plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import transformers as hub_transformers
 
 attender = hub_transformers.dinov2()

@@ -601,8 +601,7 @@ plotting.show(figure, "Two scenes as rendered, after pasting, warping, recolouri
 #
 # **Then close the gap.** We load the noon network and train on for a few dozen steps with 1,000 pictures *of noon*, twice: once as they are (perhaps more training is all it needs?), once darkened at random. No dark scene is ever shown.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.augment.mixup import random_mixup
 from lecture_utils.backbones.resnet import CifarNet
 
@@ -619,8 +618,7 @@ history = fit(net, minibatches(mixed_x, mixed_y, batch_size=16, seed=0), loss=so
               optimizer=torch.optim.Adam(net.parameters(), lr=3e-3), steps=80, label="one mixed batch")
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}; the labels' entropy is {floor:.3f}")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def hard_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y)
 
@@ -651,8 +649,7 @@ plotting.show(figure, "The training loss is higher with augmentation, and so is 
 #
 # The same nine levels of brightness as in section 1, the same 250 test scenes at each.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.metrics.calibration import reliability
 from lecture_utils.chapters.ch05.figures import answers_grid, dots_on_diagonal, reliability_pair
 
@@ -771,8 +768,7 @@ show_table(pixel_errors(seeds, worlds), ["", "calibration error of the pixels", 
 # %%
 predict("05.6")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def located(n: int, split: str) -> tuple[Tensor, Tensor]:
     scene = toyworld.sample_scenes(n, **(as_trained | {"split": split}))
     sample = toyworld.render(scene, 32, only=("image", "boxes"))
@@ -829,8 +825,7 @@ figure = dots_on_diagonal(lam, kept, "λ that was drawn", "share that is left", 
 plotting.show(figure, "Points of the share that is left against the drawn one, all on or above the diagonal.")
 print(f"the label credits the patch with {(kept - lam).mean():.0%} of the picture too much, on average")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def lessons(kind: str, seed: int):
     """Batches for ever: unmixed, or CutMix with shares counted again or as drawn."""
     generator = torch.Generator().manual_seed(seed)
@@ -926,8 +921,7 @@ print(f"keypoints: {(ours.keypoints[0, ..., :2] - theirs['keypoints']).abs().max
 # %% [markdown]
 # They differ by rounding only. All four agree here, the order because `matrix` repeats torchvision's (shear, then grow, then turn, then shift). Another point or order would show in the keypoints, and so would a half pixel; only the box that leaves would not. And the other use of augmentation: **at test time**. Ask one network about several versions of a picture and average the answers, as AlexNet's authors did with ten crops (Krizhevsky et al. 2012). It also shows how much a network's opinion hangs on things that do not matter.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import torchvision as hub
 
 practitioner = hub.classifier("resnet50")
