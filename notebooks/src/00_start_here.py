@@ -124,7 +124,10 @@ def camera_rays(width, height, *, focal, distance, tilt, turn):
     return rotation @ (0, 0, -distance), rays @ rotation.T
 
 
-SUN, FOOT, RADIUS, HEIGHT = np.array([0.8, 0.6]), np.array([1.68, 1.26]), 0.85, 1.55  # light, cylinder
+SUN = np.array([0.8, 0.6])  # from where the light comes
+FOOT = np.array([1.68, 1.26])  # where the cylinder stands
+RADIUS = 0.85
+HEIGHT = 1.55
 
 
 def ramp(t, width=0.3):
@@ -146,7 +149,9 @@ def paint_and_light(eye, rays, shade=0.5):
 def add_cylinder(picture, eye, rays):
     """Draw a green cylinder over a picture (H, W, 3): find where each ray comes within RADIUS of the axis."""
     start, step = eye[[0, 2]] - FOOT, rays[..., [0, 2]]
-    a, b, c = (step * step).sum(-1), step @ start, start @ start - RADIUS**2  # a t² + 2 b t + c = 0
+    a = (step * step).sum(-1)
+    b = step @ start
+    c = start @ start - RADIUS**2  # a t² + 2 b t + c = 0
     near = (-b - np.sqrt(np.maximum(b * b - a * c, 0))) / a
     height = eye[1] + near * rays[..., 1]
     wall = (b * b > a * c) & (height > 0) & (height < HEIGHT)
@@ -258,8 +263,6 @@ print("the pupil, at (102.6, 49.3):", value_at(astronaut, 102.6, 49.3).numpy().r
 # Zisserman (2004) is the book on it. The whole camera is the one division in the last line:
 
 # %% tags=["show", "system:S00.1"]
-from lecture_utils.ops.checks import check_float, check_rgb  # say what is wrong with a bad input
-
 # show: lecture_utils.imaging.formation.project_pinhole
 
 # %%
@@ -328,7 +331,9 @@ show_table(rows, ["object", "metres away, from the floor", "metres away, true"])
 predict("00.3")
 
 # %% tags=["slide"]
-rate, f, at = 32, 27, (np.arange(32) + 0.5) / 32
+rate = 32
+f = 27
+at = (np.arange(32) + 0.5) / 32
 x = np.linspace(0, 1, 1500)
 fig = plotting.curves({"": (x, 0.5 + 0.5 * np.cos(2 * np.pi * f * x))}, "position", "brightness",
                       f"Sampled at {rate} places, {f} cycles and {rate - f} cycles are one and the same")
@@ -702,7 +707,9 @@ def read(scenes, k=0):
 def write(scenes, theta, k=0):
     """The same scenes with these parameters (N, 7) for object k."""
     centre, radius, turn, rgb = (v.clone() for v in (scenes.centre, scenes.radius, scenes.turn, scenes.rgb))
-    centre[:, k], radius[:, k], turn[:, k] = theta[:, :2], theta[:, 2].clamp(0.03, 0.45), theta[:, 3]
+    centre[:, k] = theta[:, :2]
+    radius[:, k] = theta[:, 2].clamp(0.03, 0.45)
+    turn[:, k] = theta[:, 3]
     rgb[:, k] = theta[:, 4:].clamp(0, 1)
     return scenes.moved(centre=centre, radius=radius, turn=turn).replace(rgb=rgb)
 
@@ -766,7 +773,9 @@ def fit(scenes, target, theta, *, k=0, blur=0.0, steps=8):
 predict("00.5")
 
 # %% tags=["slide", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
-target, views, titles = draw(scene, truth, k), [], []
+target = draw(scene, truth, k)
+views = []
+titles = []
 starts = {"near": truth + torch.tensor([-0.04, 0.04, -0.02, 0.5, -0.4, -0.1, 0.3]),
           "far": torch.tensor([[0.15, 0.85, 0.12, 0.0, 0.5, 0.5, 0.5]])}
 for name, first in starts.items():
@@ -988,7 +997,9 @@ from skimage.color import rgb2gray
 photo = photographs.load("astronaut")[:, :504, :504]
 pixels = (photo.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 pil, photo = Image.fromarray(pixels), torch.as_tensor(pixels).permute(2, 0, 1)[None] / 255
-mean, luma, how = F.avg_pool2d(photo, 6), colour.rgb_to_luma(photo)[0, 0], {"size": 84, "mode": "bilinear"}
+mean = F.avg_pool2d(photo, 6)
+luma = colour.rgb_to_luma(photo)[0, 0]
+how = {"size": 84, "mode": "bilinear"}
 rows = [("mean of 6 × 6", "PIL: reduce(6)", mean[0].permute(1, 2, 0), np.array(pil.reduce(6)) / 255),
         ("mean of 6 × 6", "torch: with antialias=True", mean, F.interpolate(photo, antialias=True, **how)),
         ("mean of 6 × 6", "torch: interpolate()", mean, F.interpolate(photo, **how)),

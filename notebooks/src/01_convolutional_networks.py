@@ -155,18 +155,19 @@ cross_correlate = check("01.1", cross_correlate)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch01.exercises.cross_correlate
 #
-# The full definition adds a batch, channels, and four settings that section 3 explains. It is slow and plain on purpose: every faster version has to
-# give what it gives. Below it, four kernels that people wrote by hand long before anyone learned them, and a painter for your own. What must be true of a kernel's
+# The full definition adds a batch, channels, and two settings that section 3 explains. It is slow and plain on purpose: every faster version has to
+# give what it gives. (The package's version has two settings more; a test holds the two equal.) Below it, four kernels that people wrote by hand long before anyone learned them, and a painter for your own. What must be true of a kernel's
 # numbers so that a flat grey wall comes out as zero? So that the picture keeps its brightness?
 
 # %% tags=["show", "system:S01.1"]
-from lecture_utils.ops.convolution import conv_output_shape
+from lecture_utils.ops.convolution import conv_output_size
 
-# show: lecture_utils.ops.convolution.conv2d_loops
+# show: lecture_utils.ops.convolution_plain.conv2d_loops
 
 # %%
-x, weight, bias = torch.randn(2, 4, 9, 8), torch.randn(6, 2, 3, 3), torch.randn(6)
-settings = {"stride": 2, "padding": 1, "dilation": 1, "groups": 2}
+x = torch.randn(2, 4, 9, 8)
+weight, bias = torch.randn(6, 4, 3, 3), torch.randn(6)
+settings = {"stride": 2, "padding": 1}
 ours, library = conv2d_loops(x, weight, bias, **settings), F.conv2d(x, weight, bias, **settings)
 print("shape", tuple(ours.shape), "| equal to F.conv2d:", torch.allclose(ours, library, atol=1e-5))
 
@@ -268,18 +269,15 @@ columns_of_windows = check("01.3", columns_of_windows)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch01.exercises.columns_of_windows
 #
-# The package's version copies nothing until its last line. It only tells PyTorch how far to step in memory, six numbers for six axes, and so gets all
+# The version below copies nothing until its last line. `unfold` only tells PyTorch how far to step in memory, and so gives all
 # patches as a *view*. The product that follows is the whole convolution.
 
 # %% tags=["show"]
-from lecture_utils.ops.convolution import check_images, conv_output_size
-
-# show: lecture_utils.ops.convolution.im2col
-# show: lecture_utils.ops.convolution.conv2d
+# show: lecture_utils.ops.convolution_plain.im2col
+# show: lecture_utils.ops.convolution_plain.conv2d
 
 # %%
-for settings in ({}, {"stride": 2}, {"padding": 2, "dilation": 2}, {"groups": 2}):
-    weight = torch.randn(6, 4 // settings.get("groups", 1), 3, 3)
+for settings in ({}, {"stride": 2}, {"padding": 2}, {"stride": 3, "padding": 1}):
     same = torch.allclose(conv2d(x, weight, bias, **settings), F.conv2d(x, weight, bias, **settings),
                           atol=1e-5)
     print(f"{settings!s:34} equal to F.conv2d: {same}")
@@ -304,11 +302,11 @@ for settings in ({}, {"stride": 2}, {"padding": 2, "dilation": 2}, {"groups": 2}
 # %% tags=["show"]
 from lecture_utils.ops.convolution import col2im
 
-# show: lecture_utils.ops.convolution.conv2d_backward
+# show: lecture_utils.ops.convolution_plain.conv2d_backward
 
 # %%
-x, weight = torch.randn(2, 4, 9, 8, requires_grad=True), torch.randn(6, 2, 3, 3, requires_grad=True)
-settings = {"stride": 2, "padding": 1, "groups": 2}
+x, weight = torch.randn(2, 4, 9, 8, requires_grad=True), torch.randn(6, 4, 3, 3, requires_grad=True)
+settings = {"stride": 2, "padding": 1}
 out = F.conv2d(x, weight, **settings)
 grad_out = torch.randn_like(out)
 by_hand = conv2d_backward(grad_out, x.detach(), weight.detach(), **settings)[:2]
@@ -319,7 +317,9 @@ print("equal to autograd:", same)
 # %%
 torch.manual_seed(0)
 noise, secret = torch.randn(1, 1, 40, 40), kernels["right minus left"][None, None]
-target, guess, seen = conv2d(noise, secret), 0.7 * torch.randn(1, 1, 3, 3), {}
+target = conv2d(noise, secret)
+guess = 0.7 * torch.randn(1, 1, 3, 3)
+seen = {}
 for step in range(41):
     error = conv2d(noise, guess) - target  # (1, 1, 38, 38)
     if step in (0, 2, 5, 10, 40):
@@ -416,7 +416,9 @@ show_table(rows, ["network", "by formula", "by gradient", "jump"])
 
 # %%
 views, _ = toyworld.classification(10, size=96, split="test")
-pictures, titles, squares = [], [], []
+pictures = []
+titles = []
+squares = []
 for k in (1, 2, 3):
     part = nn.Sequential(shapes_net.stem, *shapes_net.stages[:k])
     field = fields.receptive_field(fields.layers_of(part))[-1]
@@ -585,6 +587,7 @@ predict("01.5")
 # %% tags=["show", "system:S01.5"]
 # show: lecture_utils.backbones.resnet.BasicBlock.forward
 
+# %%
 plotting.show(residual_block(), "A plain block beside a residual one, whose input is added at the end.")
 
 # %% [markdown]

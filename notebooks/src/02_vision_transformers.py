@@ -145,8 +145,6 @@ attend = check("02.1", attend)
 # The package's version takes any leading axes and also returns the weights. One line deserves attention: a query that may look *nowhere* would give $0/0$. It gets zeros.
 
 # %% tags=["show", "system:S02.1"]
-from lecture_utils.nn.attention import check_attention
-
 # show: lecture_utils.nn.attention.attention
 
 # %%
@@ -282,9 +280,9 @@ present(position_similarity.position_similarity())
 plotting.show(layer_diagram(), "An encoder layer, and a decoder layer with a cross-attention in its middle.")
 
 # %% tags=["show", "system:S02.2"]
-# EncoderLayer:
 # show: lecture_utils.nn.transformer.EncoderLayer.forward
-# DecoderLayer:
+
+# %% tags=["show"]
 # show: lecture_utils.nn.transformer.DecoderLayer.forward
 
 # %% [markdown]
@@ -378,9 +376,9 @@ figure = plotting.image_grid([images[0], *patches[24:47]], names, columns=12, si
 plotting.show(figure, "A small picture and 23 of its patches of 4 by 4 pixels, numbered.")
 
 # %% tags=["show", "system:S02.3"]
-from lecture_utils.backbones.vit import check_images, resize_positions
-
 # show: lecture_utils.backbones.vit.ViT.embed_tokens
+
+# %% tags=["show"]
 # show: lecture_utils.backbones.vit.ViT.tokens
 # show: lecture_utils.backbones.vit.ViT.forward
 
@@ -508,7 +506,8 @@ plotting.show(figure, "Four 8 by 8 maps: 16 tokens after one and two layers; wit
 
 # %% tags=["show"]
 # show: lecture_utils.backbones.swin.relative_position_index
-# PatchMerging:
+
+# %% tags=["show"]
 # show: lecture_utils.backbones.swin.PatchMerging.forward
 
 # %%
@@ -531,7 +530,9 @@ from lecture_utils.backbones.swin import swin_t
 from lecture_utils.backbones.vit import vit_b16
 
 with torch.device("meta"):
-    big, windowed, picture = vit_b16(), swin_t(), torch.zeros(1, 3, 224, 224)
+    big = vit_b16()
+    windowed = swin_t()
+    picture = torch.zeros(1, 3, 224, 224)
     x, rows = big.embed_tokens(picture), []
     rows.append(("ViT-B/16", "patches, class token, positions", tuple(x.shape[1:])))
     rows.append(("ViT-B/16", "after all 12 layers", tuple(big.tokens(picture).shape[1:])))

@@ -99,12 +99,14 @@ ema_update = check("03.1", ema_update)
 # The package's version holds a copy of the whole model, takes no gradients, and lets a schedule give another $m$ at each step. We hold it against the closed form for 50 random updates.
 
 # %% tags=["show", "system:S03.3"]
-from lecture_utils.selfsup.ema import EMA, check_momentum
+from lecture_utils.selfsup.ema import EMA
 
 # show: lecture_utils.selfsup.ema.EMA.update
 
 # %%
-model, m, seen = nn.Linear(3, 2).double(), 0.9, []
+model = nn.Linear(3, 2).double()
+m = 0.9
+seen = []
 ema, first = EMA(model, momentum=m), model.weight.detach().clone()
 for _ in range(50):
     seen.append(nn.init.normal_(model.weight).detach().clone())  # a "training" that jumps about
@@ -225,6 +227,8 @@ from lecture_utils.selfsup.mae import (
 )
 
 # show: lecture_utils.selfsup.mae.MAE.encode
+
+# %% tags=["show"]
 # show: lecture_utils.selfsup.mae.MAE.decode
 
 # %% [markdown]
@@ -306,7 +310,9 @@ from lecture_utils.selfsup.dino import DINO
 # show: lecture_utils.selfsup.dino.dino_loss
 
 # %%
-student, teacher, centre = torch.randn(6, 5, 8) / 5, torch.randn(2, 5, 8) / 5, torch.randn(8) / 10
+student = torch.randn(6, 5, 8) / 5
+teacher = torch.randn(2, 5, 8) / 5
+centre = torch.randn(8) / 10
 pairs = [dino_pair(s, t, centre) for i, t in enumerate(teacher) for j, s in enumerate(student) if i != j]
 same = torch.allclose(dino_loss(list(student), list(teacher), centre), sum(pairs) / len(pairs))
 print(f"{len(pairs)} pairs; the loss is their mean: {same}")
@@ -381,7 +387,9 @@ distillation = check("03.5", distillation)
 # show: lecture_utils.selfsup.distillation.distillation_loss
 
 # %%
-pupil, temperatures, sizes = torch.randn(600, 8, requires_grad=True), (1, 2, 4, 8, 16, 32), []
+pupil = torch.randn(600, 8, requires_grad=True)
+temperatures = (1, 2, 4, 8, 16, 32)
+sizes = []
 for t in temperatures:
     loss = distillation(pupil, logits, labels, t, 1.0)
     assert torch.allclose(loss, distillation_loss(pupil, logits, labels, temperature=t, soft=1.0), rtol=1e-3)
@@ -506,7 +514,9 @@ def facts(n, **which):
             "side of the sun": (scenes.light[:, 0] > 0).long()}
 
 
-known, asked, rows = facts(1000, seed=7), facts(600, split="test", seed=9), []
+known = facts(1000, seed=7)
+asked = facts(600, split="test", seed=9)
+rows = []
 assert torch.equal(asked["shape"], labels)
 for name, parts in described.items():
     votes = {fact: knn_vote(parts[2][0], parts[0][0], known[fact], 20, 20) == asked[fact] for fact in known}
@@ -639,7 +649,9 @@ print(f"k-NN on the pixels themselves: {near:.1%}")
 
 # %% tags=["claim:C03.4"]
 card.show("C03.4")
-seeds, panels, bands = [row["curves"] for row in ledger.load("C03.4").figures], {}, {}
+seeds = [row["curves"] for row in ledger.load("C03.4").figures]
+panels = {}
+bands = {}
 for kind, label in NAMES.items():
     several = {name: np.array([row[name][kind] for row in seeds]) for name in SETTINGS}  # (seeds, steps)
     panels[label] = {name: (seeds[0][name]["steps"], run.mean(0)) for name, run in several.items()}
@@ -735,7 +747,9 @@ def view(pictures):
 
 torch.manual_seed(0)
 small, held_small = portraits(1024, size=32).image, portraits(256, size=32, split="val").image
-model, first, second = tiny.tiny_dino(centring=True, sharpening=True), view(held_small), view(held_small)
+model = tiny.tiny_dino(centring=True, sharpening=True)
+first = view(held_small)
+second = view(held_small)
 model.teacher.requires_grad_(True)
 layers = nn.ModuleList([model.student[0].layers, model.teacher[0].layers])
 optimizer, leaky = MuonAndAdamW(model, layers, tiny.RATE), []
@@ -777,7 +791,9 @@ class Visible(MAE):
         return latent, mask ^ self.training, restore
 
 
-some, shown, rows = portraits(2000, seed=3).image, {}, []
+some = portraits(2000, seed=3).image
+shown = {}
+rows = []
 for name, kind in (("hidden", MAE), ("visible", Visible)):
     torch.manual_seed(0)
     net = kind(small_vit(), width=48, layers=1, moments=10.0)

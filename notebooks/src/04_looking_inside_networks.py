@@ -248,13 +248,12 @@ plotting.show(figure, "Neighbour probability against distance for two digits: a 
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial y_i} = 4\sum_j (p_{ij} - q_{ij})\,\frac{y_i - y_j}{1 + \lVert y_i - y_j\rVert^2}.$$
 #
-# The code never forms the differences $y_i - y_j$: $\sum_j a_{ij}(y_i - y_j)$ is a row sum times $y_i$ less a matrix product. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration** (van der Maaten 2014; in 2008 it was 4, for 50 steps), so that groups form while the map is small and can still pass each other.
+# The code is the formula, all pairs at once; the package runs a faster version, which a test holds equal to it. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration** (van der Maaten 2014; in 2008 it was 4, for 50 steps), so that groups form while the map is small and can still pass each other.
 
 # %% tags=["show", "system:S04.2"]
-BLOCK = 128
-# show: lecture_utils.explain.tsne.tsne_gradient
+# show: lecture_utils.explain.tsne_plain.tsne_gradient
 
-
+# %%
 from lecture_utils.explain.tsne import joint_probabilities, tsne
 
 p = joint_probabilities(vectors[:60], 15).double()
@@ -304,7 +303,9 @@ present(tsne_perplexity.tsne_perplexity())
 LABEL = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
 spaces_shown = {"pixels": stored[:300].flatten(1), "features of stage 3": database[:300]}
 figure = Figure(figsize=(6.4, 2.6))
-axes, rows, itself = figure.subplots(1, 2), [], torch.arange(300)
+axes = figure.subplots(1, 2)
+rows = []
+itself = torch.arange(300)
 for ax, (title, f) in zip(axes, spaces_shown.items(), strict=True):
     y = tsne(f, perplexity=20, steps=500).embedding  # (300, 2)
     draw.points(ax, y, labels[:300], toyworld.CLASSES, title, size=6, named=title != "pixels")
@@ -408,7 +409,6 @@ present(unit_threshold.unit_threshold())
 # against differences between neighbours (Mahendran and Vedaldi 2015), a small blur after each step (Yosinski et al. 2015), and a random shift before it, *jitter*, so that no pixel can rely on its exact place (Mordvintsev et al. 2015).
 
 # %% tags=["show"]
-from lecture_utils.explain.target import check_evaluation
 # show: lecture_utils.explain.class_visualisation.regulariser
 # show: lecture_utils.explain.class_visualisation.uphill
 
@@ -759,7 +759,9 @@ ax.set_xlabel("mean over 80 scenes, both objects named in turn")
 ax.set_title("CAM and Grad-CAM point best at the named object")
 ax.legend(loc="lower right")
 plotting.show(figure, "Bars of pointing game, energy and selectivity for ten kinds of map.")
-named, other, rows = two.masks.flatten(0, 1), two.masks.flip(1).flatten(0, 1), []  # (160, 48, 48) each
+named = two.masks.flatten(0, 1)  # (160, 48, 48)
+other = two.masks.flip(1).flatten(0, 1)  # (160, 48, 48)
+rows = []
 for name, s in scores.items():
     m = maps[name].flatten(0, 1)
     near, astray = pointing_game(m, named, tolerance=1.5).mean(), pointing_game(m, other).mean()
@@ -771,7 +773,9 @@ show_table(rows, columns)
 predict("04.9")
 
 # %%
-x, k, size = two.images[:40], two.classes[:40, 0], 48
+x = two.images[:40]
+k = two.classes[:40, 0]
+size = 48
 explainers = {
     "Grad-CAM": lambda net: upsample(grad_cam(net, x, k, layer="stages"), size),
     "input gradient": lambda net: saliency(input_gradient(net, x, k)),
@@ -788,7 +792,9 @@ figure.axes[0].set_xticks(range(6), ["trained", *(f"+ {name}" for name in order)
 plotting.show(figure, "Rank correlation with the trained network's map against how much is randomised.")
 
 # %%
-flat, masks, asked_for = maps["Grad-CAM"].flatten(0, 1), named, two.classes.flatten()
+flat = maps["Grad-CAM"].flatten(0, 1)
+masks = named
+asked_for = two.classes.flatten()
 hit = pointing_game(flat, masks)
 sure = predictions(scene_net, two.images).sigmoid().gather(1, two.classes).flatten()
 missed = [toyworld.CLASSES[c] for c in asked_for[hit == 0]]
