@@ -3,7 +3,7 @@
 A term is defined where it stands in bold, or in the heading of a section, in the notebook that its entry in docs/glossary.toml names
 (``chapter = "04"``; of a chapter in two notebooks ``"18"`` and ``"18a"`` are the first, ``"18b"`` the second).
 A build links its first use in each notebook to the glossary; the gate refuses a use before the definition. What
-stands before the setup (title, objectives) is a promise and no use.
+stands before the setup (title, objectives) or from the references on (what comes next) is no use.
 """
 
 import functools
@@ -25,6 +25,7 @@ NO_PROSE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SETUP = re.compile(r"^(?:runtime\.)?start\(", re.MULTILINE)
+END = re.compile(r"^#{1,6} .*(?:references|sources|comes next)", re.MULTILINE | re.IGNORECASE)
 HEADING = re.compile(r"^#{2,6} +(.+)$", re.MULTILINE)
 BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 LINK = re.compile(rf"\[([^\]]+)\]\({re.escape(GLOSSARY)}#[^)]*\)")
@@ -94,6 +95,8 @@ def uses(book: NotebookNode) -> Iterator[tuple[int, str, list[str]]]:
     """Yield (cell, its prose or a caption, what it defines: its bold words and its headings' names)."""
     setup = next((i for i, cell in enumerate(book.cells) if SETUP.search(cell.source)), -1)
     for index, cell in enumerate(book.cells[setup + 1 :], start=setup + 1):
+        if cell.cell_type == "markdown" and END.search(cell.source):
+            return
         if cell.cell_type == "markdown":
             text = prose(cell.source)
             yield index, text, [*BOLD.findall(text), *HEADING.findall(cell.source)]

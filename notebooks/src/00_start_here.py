@@ -82,7 +82,7 @@ start("00")
 # %% [markdown] tags=["slide"]
 # ## The result first
 #
-# Much of this course takes place in a toy world: solid shapes of various materials, standing in a small
+# Much of this course takes place in a **toy world**: solid shapes of various materials, standing in a small
 # landscape under a sun. A laptop draws its pictures faster than you can look at them, and this world has
 # one property that no photograph has: **because we drew it, we know every answer.** Two lines make a scene,
 # its picture, and the answer to every question about it.
@@ -472,7 +472,7 @@ predict("00.4")
 # %% [markdown]
 # **One** number per pixel is measured. The other two are made up. How? The missing green of a red site is
 # probably like the greens beside it; averaging the nearest sites that did see a colour is *bilinear
-# demosaicing*. It is a convolution, the operation to which the next chapter belongs.
+# demosaicing*. It slides one weighted mean over the picture, the operation to which the next chapter belongs.
 
 # %% tags=["show"]
 from lecture_utils.imaging.formation import bayer_mask
@@ -501,7 +501,7 @@ show(fig, "A piece of a photograph; a mosaic of red, green and blue pixels; the 
 #
 # Red, green and blue suit screens, not questions. "Find the orange ring" should not depend on how bright
 # the day is. **HSV** (Smith, 1978) rearranges the three numbers into *hue* (which colour, an angle),
-# *saturation* (how far from grey) and *value* (how bright). If one number has to do, *luma* is a weighted
+# *saturation* (how far from grey) and *value* (how bright). If one number has to do, **luma** is a weighted
 # mean in which green counts most and blue least.
 #
 # In the hue picture below, objects are nearly flat: one step towards seeing *paint* instead of *light*, the
@@ -615,9 +615,9 @@ present(scene_browser.scene_browser())
 # %% [markdown]
 # Three distinctions are worth a second look, because papers turn on them.
 #
-# * **Semantic or instance?** Semantic segmentation labels water and sky too, but calls both crosses by one
-#   name and would melt them into one region. Instance segmentation keeps objects apart and says nothing of
-#   the background. *Panoptic* segmentation (Kirillov et al., 2019) wants both, for every pixel.
+# * **Semantic or instance?** **Semantic segmentation** labels water and sky too, but calls both crosses by one
+#   name and would melt them into one region. **Instance segmentation** keeps objects apart and says nothing of
+#   the background. **Panoptic segmentation** (Kirillov et al., 2019) wants both, for every pixel.
 # * **Visible or whole?** The box around what can be *seen* of a half-hidden object and the box around *all*
 #   of it differ. Every data set has to choose; many choose silently.
 # * **Label or opinion?** Many answers can be derived twice: from the parameters, and by measuring the

@@ -70,6 +70,13 @@ titles = [f"{toyworld.CLASSES[k]} {p:.0%}" for k, p in zip(said, sure, strict=Tr
 figure = plotting.image_grid(images[:12], titles, 6, 1.3, suptitle="Twelve pictures it has never seen, named")
 plotting.show(figure, "Twelve small rendered pictures of one object each, titled with the network's answer.")
 
+# %% [markdown]
+# Such a network is a **classifier**. Eight words about it come up in every chapter from here on. For each class it computes a score of any size, its **logit**. The **softmax** turns the scores into shares: $p_k = e^{z_k} / \sum_j e^{z_j}$, positive and
+# with sum 1. The **cross-entropy**, $-\ln p_y$ for the right class $y$, says how wrong the shares are. It is a **loss**: the number that training makes smaller.
+#
+# Training looks at a **batch** of pictures, computes the **gradient**, the derivative of their mean loss with respect to every weight, and moves each weight a little against it: by the gradient times the **learning rate**. One pass over all training pictures is an **epoch**.
+# And the network to beat is the **MLP** (multi-layer perceptron): fully connected layers with a nonlinear function between them.
+
 # %% [markdown] tags=["slide"]
 # ## 1 · What a fully connected layer does not know
 #
@@ -116,7 +123,7 @@ plotting.show(figure,
 
 # %% [markdown]
 # **How to read it.** Red is positive, blue negative, white zero; all weights are random. The dense outputs before and after are only loosely
-# related (their correlation is printed above). The feature map moved along, pixel for pixel: $f(T x) = T f(x)$ for a shift $T$. This property is called **equivariance**. It
+# related (their correlation is printed above). The kernel's map moved along, pixel for pixel: $f(T x) = T f(x)$ for a shift $T$. This property is called **equivariance**. It
 # is not *invariance*, $f(T x) = f(x)$, which is what we want of the final answer: a digit is the same digit anywhere. Equivariant layers
 # first, one invariant step at the very end: that is the plan of every network in this chapter.
 
@@ -130,7 +137,7 @@ plotting.show(figure,
 # $$\mathrm{out}[b, o, i, j] = \mathrm{bias}[o] + \sum_{c}\sum_{u=0}^{k_h-1}\sum_{v=0}^{k_w-1} \mathrm{weight}[o, c, u, v]\;\, x[b, c,\, i+u,\, j+v]$$
 #
 # Here $b$ counts images, $o$ output and $c$ input channels, $(i, j)$ places and $(u, v)$ taps of the kernel: the names of the
-# code below. Mathematicians flip the kernel ($x[i-u, j-v]$) and call that convolution. Without the flip it is **cross-correlation**, which
+# code below. Mathematicians flip the kernel ($x[i-u, j-v]$) and call that **convolution**. Without the flip it is **cross-correlation**, which
 # is what every deep-learning library computes and calls convolution. For learned weights it makes no difference. For a kernel that you write by
 # hand, it does. Below, one kernel at three places of an image; then write the loops yourself, for one image and one kernel.
 
@@ -576,12 +583,12 @@ predict("01.5")
 # %% [markdown] tags=["slide"]
 # ## 11 · ResNet, 2015: learn the difference
 #
-# If depth is good, why not fifty layers, or a hundred? Because gradients **vanish**: a gradient that passes many layers is multiplied by as many Jacobians, and a product of many factors below one is nothing (Hochreiter 1991;
+# If depth is good, why not fifty layers, or a hundred? Because of **vanishing gradients**: a gradient that passes many layers is multiplied by as many Jacobians, and a product of many factors below one is nothing (Hochreiter 1991;
 # Bengio et al. 1994). By 2015 that was largely mended, by good initial weights and batch norm. Yet deeper plain nets still did worse. He and others looked
 # at the *training* error and found it worse too. So it was not overfitting, which would have *lowered* it. The deep net contains the shallow one: let the extra layers copy their input,
 # and it does as well. Gradient descent does not find that solution. They called it **degradation**.
 #
-# Their answer: if copying is hard to learn, give it for free. Let a block compute $F(x)$ and output $F(x) + x$. Now doing nothing means $F = 0$, which is easy, and the gradient has
+# Their answer: if copying is hard to learn, give it for free. Let a block compute $F(x)$ and output $F(x) + x$: a **residual block**, and the path of $x$ around it is its **shortcut**. Now doing nothing means $F = 0$, which is easy, and the gradient has
 # a way past every block: $\partial(F(x) + x)/\partial x = F'(x) + 1$ (times the 0 or 1 of the ReLU that follows the sum).
 
 # %% tags=["show", "system:S01.5"]
@@ -840,7 +847,7 @@ show_table(rows, ["decades a layer (mean of the seeds)", "plain", "residual"])
 # | Data | 1.2 M photographs, 1,000 classes | rendered pictures of 16 × 16 (C01.2, C01.4) or 32 × 32, 8 classes; 1,797 digits | the toy world is clean: no label noise, no rare classes, little clutter |
 # | Depth, width | 8–152 layers, up to 2,048 channels | 8–56 layers, 8–64 channels | narrow plain nets fail outright where the paper's are only slower (C01.4) |
 # | Optimiser | SGD, 64,000 to about 850,000 steps, learning rate cut by hand or by plan | Adam or SGD, 40 to 4,000 steps | nets are far from the end of what training could give |
-# | Augmentation | crops, flips, colour shifts | none; the shipped net sees only fresh pictures | says nothing about what augmentation is worth (chapter 05 does) |
+# | Changed copies of the pictures | crops, flips, colour shifts | none; the shipped net sees only fresh pictures | says nothing about what they are worth (chapter 05 does) |
 # | AlexNet | two towers on two cards, LRN | one tower; LRN in the small one; He initial weights | outputs equal torchvision's, not the original's |
 # | Batch norm | over several cards, each its own batch | one process | the effect of small batches appears only in "Break it" |
 # | C01.2 | CIFAR-10, 32 × 32 pixels | toy world, 16 × 16 pixels | the order of ReLU and tanh is the other way round |

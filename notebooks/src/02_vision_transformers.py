@@ -78,13 +78,13 @@ plotting.show(figure, "Six small pictures with the answers; below, lit where the
 # %% [markdown] tags=["slide"]
 # ## 1 · Why recurrent nets forget
 #
-# Before 2017, sequences were mostly read one token at a time. A **recurrent net** keeps a state $h$ and updates it with each token $x_t$:
+# Before 2017, sequences were mostly read one **token** at a time: a vector that stands for a piece of the input, such as a word or, later, a patch of a picture. (A layer that turns pieces into vectors is an **embedding**.) A **recurrent net** keeps a state $h$ and updates it with each token $x_t$:
 #
 # $$h_t = \tanh(W h_{t-1} + U x_t + b)$$
 #
 # All that it knows of token 1 when it reads token 100 has passed through 99 updates. The gradient takes the same way back, and at each step it is multiplied by
 # $W^\top \mathrm{diag}(1 - h_t^2)$. A product of a hundred matrices either dies out or explodes (Hochreiter 1991; Bengio et al. 1994). An LSTM adds a gated path on which the factor is a
-# number between 0 and 1, chosen by the net, which helps. Recurrence also makes reading slow: token 100 has to wait for token 99. In attention the way from any token to any other is **one step long**.
+# number between 0 and 1, chosen by the net, which helps. Recurrence also makes reading slow: token 100 has to wait for token 99. In **attention**, which the next section builds, the way from any token to any other is **one step long**.
 
 # %%
 predict("02.1")
@@ -270,7 +270,7 @@ present(position_similarity.position_similarity())
 # %% [markdown] tags=["slide"]
 # ## 5 · Encoder and decoder
 #
-# A transformer layer is attention plus a small network on each token alone (the MLP), each behind a layer norm and beside a residual connection, which you know from ResNet. Attention moves information *between* tokens, the MLP works on it *within* each. The 2017 paper normalised after
+# A transformer layer is attention plus a small network on each token alone (the MLP), each behind a **layer norm** (it takes mean and deviation over one token's own numbers, where batch norm took them over the batch) and beside a residual connection, which you know from ResNet. Attention moves information *between* tokens, the MLP works on it *within* each. The 2017 paper normalised after
 # each sum (**post-norm**); most models since normalise what enters each branch (**pre-norm**), which trains without a warm-up of the learning rate (Xiong et al. 2020). Both are a flag here.
 #
 # An **encoder** reads: every token sees every token. A **decoder** writes: its self-attention is causal, and between that and the MLP it may look into what the encoder has read, by cross-attention. ViT is an encoder. You will meet decoders again in the chapters on
@@ -675,7 +675,7 @@ show_table(rows, heads, "Accuracy on the pictures trained on, and on new ones")
 #
 # The table says why. From 32,768 pictures, each seen about twice, the ViT learned so little that it names them hardly better than new ones: it no longer lacks pictures, it lacks steps. The paper's networks were trained until they had learned what their pictures held. The shipped ViT had twelve times the steps, of half as many pictures each, and a better start; it comes within two points of a residual net (section 10). The digits say it too: of the 768 that it trained on the ViT does not know all, while the same network, with more digits and more steps, named nearly all *new* ones in section 9.
 #
-# So at the right end of both panels we measure how fast each network learns, not how much data it wants; only the left ends, where both know their pictures by heart, speak about data. Hunger for data is also hunger for computing (Touvron et al. 2021 got good ViTs from ImageNet alone, with strong augmentation and long training), and this experiment has too little of the second to see the end of the first.
+# So at the right end of both panels we measure how fast each network learns, not how much data it wants; only the left ends, where both know their pictures by heart, speak about data. Hunger for data is also hunger for computing (Touvron et al. 2021 got good ViTs from ImageNet alone, with strongly changed copies of each picture and long training), and this experiment has too little of the second to see the end of the first.
 #
 # Nearly all trainings chose the faster of their two rates, so a wider search could move both lines. One point, live:
 
@@ -731,7 +731,7 @@ plotting.show(figure, "Six grey noise pictures, each with a tinted bottom right 
 # | Data | ViT: up to 300 M photographs (JFT); Swin: ImageNet | rendered pictures of 32 × 32 pixels, digits of 8 × 8 | the regime in which ViT overtakes convolutions is far away |
 # | Size | ViT-B 86.6 M, Swin-T 28.3 M parameters | 0.14 M and less | attention patterns are coarser; only some heads specialise |
 # | Start | random | the shipped ViT: positions from sines, mimetic attention | it is told what the paper's networks find out |
-# | Training | ViT: Adam, 7–14 epochs of JFT (up to 300 of ImageNet), dropout; Swin: AdamW, 300 epochs, strong augmentation, stochastic depth; 2017: Adam with warm-up, dropout and label smoothing | minutes on one core; Muon and AdamW, fresh pictures, no augmentation | with a tiny fraction of the effort, start and optimiser matter more (how much each, we did not measure) |
+# | Training | ViT: Adam, 7–14 epochs of JFT (up to 300 of ImageNet), dropout; Swin: AdamW, 300 epochs, strongly changed copies of each picture, stochastic depth; 2017: Adam with warm-up, dropout and label smoothing | minutes on one core; Muon and AdamW, fresh pictures, no changed copies | with a tiny fraction of the effort, start and optimiser matter more (how much each, we did not measure) |
 # | Translation | WMT 2014, 4.5 M sentence pairs, beam search | reversing eight digits, greedy | shows the mechanism, not the quality |
 # | C02.1 | argues by path length | gradient at initialisation | says nothing about what training can mend |
 # | C02.5 | 1.1 points of ImageNet accuracy lost without the shift (Swin-T) | a task made to need crossing, one stage | the effect is made as large as it can be; merging would soften it |

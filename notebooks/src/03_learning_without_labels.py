@@ -284,7 +284,7 @@ predict("03.4")
 # %% [markdown] tags=["slide"]
 # ## 6 · DINO's loss
 #
-# Let $g_s$ and $g_t$ be the logits of student and teacher for two views of one picture. The teacher's are **centred**, by taking off a running mean $c$ of its own logits ($c \leftarrow 0.9\,c + 0.1\,\bar g_t$ after each batch: section 1 again), and **sharpened**, by a temperature $\tau_t$ below the student's $\tau_s$:
+# Let $g_s$ and $g_t$ be the logits of student and teacher for two views of one picture. The teacher's are **centred**, by taking off a running mean $c$ of its own logits ($c \leftarrow 0.9\,c + 0.1\,\bar g_t$ after each batch: section 1 again), and **sharpened**, by a **temperature** (what logits are divided by before the softmax) $\tau_t$ below the student's $\tau_s$:
 #
 # $$p = \mathrm{softmax}\!\left(\frac{\mathrm{sg}(g_t) - c}{\tau_t}\right), \qquad q = \mathrm{softmax}\!\left(\frac{g_s}{\tau_s}\right), \qquad \mathcal L = -\sum_{k=1}^{K} p_k \log q_k$$
 #
@@ -355,7 +355,7 @@ plotting.show(figure, "Entropy and divergence over the steps: both parts, no cen
 # ## 8 · Distillation: learn from a teacher's opinions
 #
 # Sometimes there *is* a good teacher, only it is too large to use. Train a small student on its answers (Hinton et al. 2015). Not on its top answer, which says no more than a label, but on the whole distribution: what it says about the *wrong* classes is knowledge too. It hides in small numbers, so
-# divide all logits by a **temperature** $T > 1$ before the softmax, for teacher and student alike:
+# divide all logits by a temperature $T > 1$ before the softmax, for teacher and student alike:
 #
 # $$\mathcal L = \alpha\,T^2\,\mathrm{KL}\!\left(\mathrm{softmax}(z_t / T)\,\Vert\,\mathrm{softmax}(z_s / T)\right) + (1 - \alpha)\,\mathrm{CE}(\mathrm{softmax}(z_s), y)$$
 #

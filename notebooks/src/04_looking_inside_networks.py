@@ -287,7 +287,7 @@ show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
 print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
 
 # %% [markdown]
-# **How to read it.** *Trustworthiness* (Venna and Kaski 2001) asks whether those who are neighbours in the picture were neighbours in the data; 1 is perfect. Ours is within 0.02 of scikit-learn's in the tests (`tests/explain/test_tsne.py`).
+# **How to read it.** **Trustworthiness** (Venna and Kaski 2001) asks whether those who are neighbours in the picture were neighbours in the data; 1 is perfect. Ours is within 0.02 of scikit-learn's in the tests (`tests/explain/test_tsne.py`).
 # What t-SNE pays for it: axes without a meaning, no place for a new point, and a result that depends on the perplexity and the start. Before you use the widget:
 
 # %%
@@ -552,7 +552,7 @@ plotting.show(figure, "A scene, two speckled maps of pixel gradients, and Grad-C
 # %% [markdown] tags=["slide"]
 # ## 9 · Attention of a transformer
 #
-# A vision transformer seems to need no such instruments: it computes weights that say where each token looks, and the class token's are a map of the picture, one for each head (Caron et al. 2021). Two questions remain. Which layer? In layer 4, the tokens that are looked at are themselves mixtures of others. **Rollout** (Abnar and Zuidema 2020) follows the mixing down to the patches. With $A_l$ the attention of layer $l$, averaged over heads, and half of the signal going around it by the shortcut,
+# A vision transformer seems to need no such instruments: it computes weights that say where each token looks, and the class token's are a map of the picture, one for each head (Caron et al. 2021). Two questions remain. Which layer? In layer 4, the tokens that are looked at are themselves mixtures of others. **Attention rollout** (Abnar and Zuidema 2020) follows the mixing down to the patches. With $A_l$ the attention of layer $l$, averaged over heads, and half of the signal going around it by the shortcut,
 #
 # $$\tilde A_l = \tfrac12 A_l + \tfrac12 I, \qquad R = \tilde A_L \cdots \tilde A_2\,\tilde A_1.$$
 #
@@ -656,7 +656,7 @@ plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 ch
 # %% [markdown] tags=["slide"]
 # ## 12 · Train a network that cheats, and catch it
 #
-# Classifiers that are right for the wrong reason are called *Clever Hans* (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
+# Classifiers that are right for the wrong reason are called **Clever Hans** (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
 
 # %%
 from collections import OrderedDict
@@ -732,7 +732,7 @@ plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the cor
 #
 # ## 13 · Evaluate: does the map point at the object, and where does it fail?
 #
-# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for, or, in the paper, within 15 pixels of it (of about 500: 1.5 of our 48; the table has both); the *energy* is the share of its positive part that does, and *selectivity* that share less what lies on the other object. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We draw the weights anew, with their old mean and spread (the batch norms' running statistics stay), from the head down,
+# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the **pointing game** (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for, or, in the paper, within 15 pixels of it (of about 500: 1.5 of our 48; the table has both); the *energy* is the share of its positive part that does, and *selectivity* that share less what lies on the other object. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We draw the weights anew, with their old mean and spread (the batch norms' running statistics stay), from the head down,
 # and look whether the map changes.
 
 # %%
