@@ -401,7 +401,7 @@ present(unit_threshold.unit_threshold())
 #
 # ## 5 · What would it like to see?
 #
-# Turn the question around. Instead of asking what the network says about a picture, ask for the picture it would *most* like to call a star:
+# Turn the question around. Instead of asking what the network says about a picture, ask for the picture it would *most* like to call a star. This is **class visualisation**:
 #
 # $$I^* = \arg\max_I\; f_k(I) - \mathrm{Reg}(I),$$
 #
@@ -953,37 +953,39 @@ plotting.show(figure, "Four class visualisations that look like noise to the eye
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
 #
-# The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"? The second cell shows attention at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
+# The same two functions, on photographs and a network that somebody trained on a million of them: EfficientNet-Lite0 (Tan and Le 2019), which came with the course. Grad-CAM hooks its last maps, `bn2`; and since the network ends in an average and a linear layer, it is CAM.
+# Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"?
 
-# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
-from torchvision.transforms import v2
+# %%
+from lecture_utils.hub import packaged
 
-from lecture_utils.hub import torchvision as hub
+photos = torch.stack([photographs.load(name, size=224) for name in ("coffee", "cat", "astronaut", "rocket")])
+practitioner = packaged.efficientnet_lite0()
+scale = practitioner.transform.transforms[-1]  # from [0, 1] to what the network was trained on
+sees = nn.Sequential(scale, practitioner.model).eval()  # photographs in [0, 1] -> 1,000 logits
+logits = predictions(sees, photos)
+maps = upsample(grad_cam(sees, photos, logits.argmax(1), layer="1.bn2"), 224)
+pictures = [draw.heat(p, m) for p, m in zip(photos, maps, strict=True)]
+titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
+figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where EfficientNet-Lite0 finds its evidence")
+plotting.show(figure, "Four photographs with Grad-CAM for EfficientNet-Lite0's best answer.")
 
-photos = [photographs.load(name, size=224) for name in ("astronaut", "cat", "coffee", "rocket")]
-practitioner = hub.classifier("resnet50")
-if practitioner is not None:
-    scale = v2.Normalize(practitioner.transform.mean, practitioner.transform.std)  # [0, 1] to its own scale
-    sees = nn.Sequential(scale, practitioner.model).eval()  # photographs in [0, 1] -> 1,000 logits
-    logits = predictions(sees, torch.stack(photos))
-    maps = upsample(grad_cam(sees, torch.stack(photos), logits.argmax(1), layer="1.layer4"), 224)
-    pictures = [draw.heat(p, m) for p, m in zip(photos, maps, strict=True)]
-    titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
-    figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where ResNet-50 finds its evidence")
-    plotting.show(figure, "Four photographs with Grad-CAM for ResNet-50's best answer.")
-    wanted = [practitioner.names.index(name) for name in ("goldfish", "espresso")]
-    dreams = visualise_class(sees, wanted, size=160, steps=runtime.pick(quick=30, full=400), jitter=8)
-    titles = [f"{practitioner.names[k]} {p:.0%}" for k, p in zip(wanted, dreams.probability, strict=True)]
-    title = "What ResNet-50 would like to call by these names"
-    figure = plotting.image_grid(dreams.image, titles, 2, 2.4, title)
-    plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
+# %%
+goldfish = practitioner.names.index("goldfish")
+dream = visualise_class(sees, [goldfish], size=128, steps=runtime.pick(quick=30, full=400), jitter=8)
+title = f"What EfficientNet-Lite0 calls a goldfish, {dream.probability[0]:.0%}"
+figure = plotting.image_grid(dream.image, None, 1, 2.6, title)
+plotting.show(figure, "A picture that EfficientNet-Lite0 would like to call a goldfish.")
+
+# %% [markdown]
+# Last, attention at scale, if its weights are on your machine: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
 # %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import transformers as hub_transformers
 
 attender = hub_transformers.dinov2()
 if attender is not None:
-    maps = upsample(attender.attention(torch.stack(photos)).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
+    maps = upsample(attender.attention(photos).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
     pictures = [draw.heat(photos[i // 6], m) for i, m in enumerate(maps)]
     figure = plotting.image_grid(pictures, None, 6, 1.2, "Where DINOv2's class token looks, by head")
     plotting.show(figure, "Four photographs, each with the attention of six heads.")
