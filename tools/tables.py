@@ -15,6 +15,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from terms import Entry, glossary, slug
+
 from lecture_utils.experiments import ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,11 +29,6 @@ NOTE = "<!-- Drawn by tools/tables.py (`make tables`); edit its sources, not thi
 def course() -> list[dict[str, Any]]:
     """Return the chapters of docs/course.toml, each with its systems."""
     return tomllib.loads((ROOT / "docs" / "course.toml").read_text(encoding="utf-8"))["chapter"]
-
-
-def glossary() -> list[dict[str, str]]:
-    """Return the entries of docs/glossary.toml: term, meaning, chapter."""
-    return tomllib.loads((ROOT / "docs" / "glossary.toml").read_text(encoding="utf-8"))["entry"]
 
 
 def tests_that_ran(path: Path = RAN) -> Ran | None:
@@ -146,11 +143,11 @@ def claims_page(records: list[ledger.Record], statements: list[Any]) -> str:
     return page
 
 
-def glossary_page(entries: list[dict[str, str]]) -> str:
-    """Return docs/glossary.md in alphabetical order."""
+def glossary_page(entries: list[Entry]) -> str:
+    """Return docs/glossary.md in alphabetical order, an anchor at each term."""
     page = "# Glossary\n\n" + NOTE
     rows = [
-        [f"**{entry['term']}**", entry["meaning"], entry["chapter"]]
+        [f'<a id="{slug(entry["term"])}"></a>**{entry["term"]}**', entry["meaning"], entry["chapter"]]
         for entry in sorted(entries, key=lambda entry: entry["term"].casefold())
     ]
     return page + table(["Term", "Meaning", "Chapter"], rows)

@@ -953,7 +953,7 @@ plotting.show(figure, "Four class visualisations that look like noise to the eye
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
 #
-# The same two functions, on photographs and a network that somebody trained on a million of them: EfficientNet-Lite0 (Tan and Le 2019), which came with the course. Grad-CAM hooks its last maps, `bn2`; and since the network ends in an average and a linear layer, it is CAM.
+# The same function, on photographs and a network that somebody trained on a million of them: EfficientNet-Lite0 (Tan and Le 2019), which came with the course. Grad-CAM hooks its last maps, `bn2`; and since the network ends in an average and a linear layer, it is CAM.
 # Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"?
 
 # %%
@@ -970,14 +970,9 @@ titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for r
 figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where EfficientNet-Lite0 finds its evidence")
 plotting.show(figure, "Four photographs with Grad-CAM for EfficientNet-Lite0's best answer.")
 
-# %%
-goldfish = practitioner.names.index("goldfish")
-dream = visualise_class(sees, [goldfish], size=128, steps=runtime.pick(quick=30, full=400), jitter=8)
-title = f"What EfficientNet-Lite0 calls a goldfish, {dream.probability[0]:.0%}"
-figure = plotting.image_grid(dream.image, None, 1, 2.6, title)
-plotting.show(figure, "A picture that EfficientNet-Lite0 would like to call a goldfish.")
-
 # %% [markdown]
+# **How to read it.** The espresso is found in the coffee, not in the cup, and the cat in its face. The "bobsled" is the astronaut's helmet: wrong, and now you know why. Nobody had to look at a million photographs to find that out.
+#
 # Last, attention at scale, if its weights are on your machine: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
 # %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
