@@ -31,7 +31,9 @@ class Chapter:
     claims: list[str] = dataclasses.field(default_factory=list)
     hints: dict[str, int] = dataclasses.field(default_factory=dict)  # exercise id: how many hints
     kilobytes: float = 0.0
-    exempt: dict[str, str] = dataclasses.field(default_factory=dict)  # section, figure or "term …": why without
+    exempt: dict[str, str] = dataclasses.field(
+        default_factory=dict
+    )  # section, figure or "term …": why without
     glossary: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
@@ -72,7 +74,10 @@ def packed(source: str) -> int:
     except SyntaxError:
         return 0
     pairs = (
-        (target, node.value) for node in ast.walk(tree) if isinstance(node, ast.Assign) for target in node.targets
+        (target, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
     )
     return sum(
         isinstance(target, ast.Tuple | ast.List)

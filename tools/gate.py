@@ -80,7 +80,9 @@ def chapter(path: Path, root: Path = ROOT) -> Chapter:
 def tags_of(path: Path) -> set[str]:
     """Return all tags of a notebook's cells."""
     book, _ = read(path)
-    return {tag for cell in book.cells for tag in cell.metadata.get("tags", [])} if book is not None else set()
+    return (
+        {tag for cell in book.cells for tag in cell.metadata.get("tags", [])} if book is not None else set()
+    )
 
 
 def listed(course: Path, number: str) -> dict[str, Any]:
@@ -106,7 +108,10 @@ def hints(number: str) -> dict[str, int]:
     name = f"lecture_utils.chapters.ch{number}"
     if importlib.util.find_spec(name) is None or importlib.util.find_spec(f"{name}.exercises") is None:
         return {}
-    return {exercise.id: len(exercise.hints) for exercise in importlib.import_module(f"{name}.exercises").EXERCISES}
+    return {
+        exercise.id: len(exercise.hints)
+        for exercise in importlib.import_module(f"{name}.exercises").EXERCISES
+    }
 
 
 def table(name: str, about: Chapter, figures: dict[str, float]) -> str:

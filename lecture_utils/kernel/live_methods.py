@@ -46,7 +46,9 @@ def _rebuilt(function: Any, owner: type) -> Any:
     """Return a function with the same code that finds its names in its class's module."""
     home = vars(sys.modules[owner.__module__])
     if isinstance(inner := getattr(function, "__wrapped__", None), types.FunctionType):
-        for name in home.keys() & set(inner.__code__.co_names):  # a decorator holds it: it keeps the notebook's
+        for name in home.keys() & set(
+            inner.__code__.co_names
+        ):  # a decorator holds it: it keeps the notebook's
             inner.__globals__.setdefault(name, home[name])  # names, and what is missing there is added
         return function
     names = home if function.__globals__ is home else {**function.__globals__, **home}
