@@ -75,17 +75,14 @@ def link(book: NotebookNode, entries: list[Entry]) -> None:
 
 def _linked(text: str, left: dict[str, Entry]) -> str:
     blank = NO_PROSE.sub(lambda match: re.sub(r"[^\n]", "\0", match[0]), text)
-    places = []
-    for term, entry in left.items():
-        if match := pattern(entry).search(blank):
-            places.append((match.start(), match.end(), term))
-    end = -1
-    chosen = []
-    for place in sorted(places, key=lambda place: (place[0], -place[1])):
-        if place[0] >= end:  # of two that overlap the first and longer
-            chosen.append(place)
-            end = place[1]
-    for start, stop, term in reversed(chosen):
+    chosen: list[tuple[int, int, str]] = []
+    for entry in sorted(left.values(), key=lambda entry: -len(entry["term"])):  # of two that overlap the longer
+        for match in pattern(entry).finditer(blank):
+            start, stop = match.span()
+            if all(stop <= taken or start >= end for taken, end, _ in chosen):
+                chosen.append((start, stop, entry["term"]))
+                break
+    for start, stop, term in sorted(chosen, reverse=True):
         text = f"{text[:start]}[{text[start:stop]}]({GLOSSARY}#{slug(term)}){text[stop:]}"
         del left[term]
     return text
