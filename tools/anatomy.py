@@ -68,7 +68,7 @@ def paragraphs(book: NotebookNode) -> list[list[str]]:
 
 
 def packed(source: str) -> int:
-    """Count the assignments that give three or more names their values at once, as in ``a, b, c = x, y, z``."""
+    """Count the assignments that give three or more names their values at once: ``a, b, c = x, y, z``."""
     try:
         tree = ast.parse(source)
     except SyntaxError:

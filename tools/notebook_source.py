@@ -53,7 +53,7 @@ def sources(chapters: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
 
 
 def of_chapter(path: Path, chapter: str) -> bool:
-    """Whether a file is of a chapter ("18" takes 18, 18a and 18b) or is the notebook of that number ("18a")."""
+    """Whether a file is of a chapter ("18" takes 18a and 18b too) or the notebook of a number ("18a")."""
     number = path.stem.partition("_")[0]
     return chapter in (number, number.rstrip("ab"))
 

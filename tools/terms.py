@@ -1,9 +1,10 @@
 """The course's terms: which prose uses them, whether they were defined by then, and links to the glossary.
 
-A term is defined where it stands in bold, or in the heading of a section, in the notebook that its entry in docs/glossary.toml names
-(``chapter = "04"``; of a chapter in two notebooks ``"18"`` and ``"18a"`` are the first, ``"18b"`` the second).
-A build links its first use in each notebook to the glossary; the gate refuses a use before the definition. What
-stands before the setup (title, objectives) or from the references on (what comes next) is no use.
+A term is defined where it stands in bold, or in the heading of a section, in the notebook that its entry in
+docs/glossary.toml names (``chapter = "04"``; of a chapter in two notebooks ``"18"`` and ``"18a"`` are the
+first, ``"18b"`` the second). A build links its first use in each notebook to the glossary; the gate refuses a
+use before the definition. What stands before the setup (title, objectives) or from the references on (what
+comes next) is no use.
 """
 
 import functools
@@ -76,7 +77,7 @@ def link(book: NotebookNode, entries: list[Entry]) -> None:
 def _linked(text: str, left: dict[str, Entry]) -> str:
     blank = NO_PROSE.sub(lambda match: re.sub(r"[^\n]", "\0", match[0]), text)
     chosen: list[tuple[int, int, str]] = []
-    for entry in sorted(left.values(), key=lambda entry: -len(entry["term"])):  # of two that overlap the longer
+    for entry in sorted(left.values(), key=lambda entry: -len(entry["term"])):  # the longer one goes first
         for match in pattern(entry).finditer(blank):
             start, stop = match.span()
             if all(stop <= taken or start >= end for taken, end, _ in chosen):

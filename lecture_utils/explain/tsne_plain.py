@@ -1,7 +1,7 @@
 """The gradient of t-SNE as the paper writes it: what chapter 04 shows; a test holds it equal to tsne.py's.
 
-Paper: van der Maaten and Hinton, Visualizing Data using t-SNE, 2008. It forms all N × N differences at once, which
-for 300 points is little; tsne.py's blocked matrix products are what runs.
+Paper: van der Maaten and Hinton, Visualizing Data using t-SNE, 2008. It forms all N × N differences at once,
+which for 300 points is little; tsne.py's blocked matrix products are what runs.
 
 Shapes: N points, d dimensions of the map.
 """

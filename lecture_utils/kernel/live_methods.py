@@ -2,9 +2,9 @@
 
 The cell holds the method as a plain function under ``@method_of(Class)``. Its names are looked up where the
 method was written, in its class's module, so that a notebook need not import them, and no variable of the
-notebook that happens to have the same name breaks the class. Two kinds of names are taken from the notebook as
-it is when the cell runs: functions and classes that were defined there (so that an edit of a shown function
-reaches the methods shown below it), and names that the module does not have.
+notebook that happens to have the same name breaks the class. Two kinds of names are taken from the notebook
+as it is when the cell runs: functions and classes that were defined there (so that an edit of a shown
+function reaches the methods shown below it), and names that the module does not have.
 """
 
 import sys
@@ -19,8 +19,8 @@ def method_of(owner: type) -> Callable[[Any], Any]:
     Parameters
     ----------
     owner : type
-        All its instances, old ones too, use the function from now on. Running the unchanged cell again puts back
-        what it did before.
+        All its instances, old ones too, use the function from now on. Running the unchanged cell again puts
+        back what it did before.
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 One group, no dilation. Tests hold each function equal to its namesake with all options.
 
-Shapes: B batch, C channels in, O channels out, H × W the image, kh × kw the kernel, h × w the output, L = h·w its
-places, r = C·kh·kw the numbers that one filter reads.
+Shapes: B batch, C channels in, O channels out, H × W the image, kh × kw the kernel, h × w the output, L = h·w
+its places, r = C·kh·kw the numbers that one filter reads.
 """
 
 import numpy as np

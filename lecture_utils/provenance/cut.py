@@ -1,12 +1,12 @@
 """Cut a source text down to what carries the idea, for notebooks to show.
 
 Three things go by themselves: of a docstring all but its summary; guards, that is bare calls of a ``check_…``
-function and ``if``s that do nothing but raise; and comments to tools (``# noqa``, ``# type: ignore``, ``# fmt: …``).
+function and ``if``s that do nothing but raise; and comments to tools (``# noqa``, ``# type: ignore``).
 The rest is marked in the package by a comment at a line's end:
 
 ``# not shown``
-    Leaves out the statement that begins on this line, with its block (of an ``elif`` or ``else``: that branch);
-    inside brackets, such as in a signature or a call, this line alone.
+    Leaves out the statement that begins on this line, with its block (of an ``elif`` or ``else``: that
+    branch); inside brackets, such as in a signature or a call, this line alone.
 ``# not shown: begin`` and ``# not shown: end``
     On lines of their own, leave out what stands between them.
 ``# shown``
@@ -98,7 +98,7 @@ def _lines_of(block: list[ast.stmt]) -> Iterator[int]:
 
 
 def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    """Yield the blocks of statements inside definitions, loops and branches; an ``elif`` is none of its own."""
+    """Yield the blocks inside definitions, loops and branches; an ``elif`` is none of its own."""
     for node in ast.walk(tree):
         for name in () if isinstance(node, ast.Module) else _BLOCKS:
             block = getattr(node, name, None)
@@ -129,10 +129,9 @@ def _statement(tree: ast.Module, line: int, code: str) -> set[int]:
             continue
         if isinstance(node, ast.If) and code.startswith("elif") and node.lineno == line:
             return set(range(line, _last(node.body[-1]) + 1))
-        otherwise = getattr(node, "orelse", None) or []
-        if code.startswith("else:") and otherwise and node.body[-1].lineno < line <= otherwise[0].lineno:  # type: ignore[attr-defined]
-            if _last(node.body[-1]) < line:  # type: ignore[attr-defined]
-                return set(range(line, _last(otherwise[-1]) + 1))
+        body, otherwise = getattr(node, "body", None), getattr(node, "orelse", None)
+        if code.startswith("else:") and body and otherwise and _last(body[-1]) < line <= otherwise[0].lineno:
+            return set(range(line, _last(otherwise[-1]) + 1))
         closing = not code.partition("#")[0].strip(" )]}:,")
         begins = line in (node.lineno, _first(node))
         if begins or (closing and line == _last(node) and not hasattr(node, "body")):

@@ -32,8 +32,8 @@ def resolve(path: str) -> object:
 def shown(path: str) -> str:
     """Return an object's source as a notebook shows it.
 
-    The first line is ``# from MODULE``, of a method ``# from MODULE, class NAME``. What carries no idea is cut:
-    see `lecture_utils.provenance.cut`.
+    The first line is ``# from MODULE``, of a method ``# from MODULE, class NAME``. What carries no idea is
+    cut: see `lecture_utils.provenance.cut`.
 
     Parameters
     ----------

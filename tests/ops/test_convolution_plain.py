@@ -18,7 +18,9 @@ CASES = [
 
 @pytest.mark.parametrize(("image", "kernel", "settings"), CASES)
 @pytest.mark.parametrize("name", ["conv2d", "conv2d_loops"])
-def test_forwards(image: tuple[int, ...], kernel: tuple[int, ...], settings: dict[str, int], name: str) -> None:
+def test_forwards(
+    image: tuple[int, ...], kernel: tuple[int, ...], settings: dict[str, int], name: str
+) -> None:
     torch.manual_seed(0)
     x, weight, bias = torch.randn(image), torch.randn(kernel), torch.randn(kernel[0])
     for extra in (None, bias):
