@@ -29,6 +29,7 @@ def method_of(owner: type) -> Callable[[Any], Any]:
     """
 
     def put(method: Any) -> Any:
+        made: Any
         if isinstance(method, staticmethod | classmethod):
             made = type(method)(_rebuilt(method.__func__, owner))
         elif isinstance(method, property):

@@ -254,7 +254,8 @@ def _functions(tree: ast.Module) -> dict[str, _Function]:
 
 def _names(function: _Function) -> tuple[set[str], set[str]]:
     """Return the names that a function binds and those that it reads."""
-    bound, read = set(), set()
+    bound: set[str] = set()
+    read: set[str] = set()
     for node in ast.walk(function):
         if isinstance(node, ast.Name):
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
