@@ -183,10 +183,12 @@ bilinear = check("05.1", bilinear)
 # torchvision's `affine`, and the tests hold ours against both, and against scikit-image.
 
 # %% tags=["show", "system:S05.1"]
-from lecture_utils.augment.warp import check_images, check_matrix, sample_nearest, take_pixels
+from lecture_utils.augment.warp import check_matrix, sample_nearest, take_pixels
 
 # show: lecture_utils.augment.warp.inverse_grid
 # show: lecture_utils.augment.warp.sample_bilinear
+
+# %% tags=["show"]
 # show: lecture_utils.augment.warp.warp_image
 
 # %%
@@ -225,7 +227,9 @@ output_to_input = check("05.2", output_to_input)
 # There is a second reason to multiply matrices rather than to warp again and again: each bilinear reading averages, so each blurs. The second figure turns a picture 36 times by 10°; it should be what it was. (The product is the identity, so its one reading is exact; the corners are lost where they left the picture on the way.)
 
 # %%
-middle, turn, shift = (32, 32), rotation(30, (32, 32)), translation(16, 0)
+middle = (32, 32)
+turn = rotation(30, (32, 32))
+shift = translation(16, 0)
 seen = torch.tensor([[[0., 0], [64, 0], [64, 64], [0, 64]], [[17, 7], [47, 7], [64, 64], [0, 64]]])[:, None]
 family = {"turn": turn, "mirror": flip_matrix(64), "shear": shearing(25, 0, middle),
           "crop, enlarged": scaling(2, 2) @ translation(-8, -24), "homography": homography(*seen),
@@ -324,11 +328,15 @@ present(augmentation_bench.augmentation_bench())
 # no single part of an object can be relied on.
 
 # %% tags=["show", "system:S05.2"]
-from lecture_utils.augment.photometric import Number, _blend, _each, _grey, brightness, check_images, hue
+from lecture_utils.augment.photometric import Number, _blend, _each, _grey, brightness, hue
 
 # show: lecture_utils.augment.photometric.contrast
 # show: lecture_utils.augment.photometric.saturation
+
+# %% tags=["show"]
 # show: lecture_utils.augment.photometric.random_photometric
+
+# %%
 from lecture_utils.augment import photometric
 
 kinds = {"brightness 0.4": brightness(shot.image, 0.4), "contrast 0.4": contrast(shot.image, 0.4),
@@ -436,12 +444,15 @@ mixup_loss = check("05.4", mixup_loss)
 # Cross-entropy is linear in its target. So mixing the labels equals mixing two ordinary losses, $\lambda\,\ell(f(\tilde x), y_a) + (1-\lambda)\,\ell(f(\tilde x), y_b)$, which is how most code does it. Both must give the same number:
 
 # %% tags=["show", "system:S05.3"]
-from lecture_utils.augment.mixup import check_targets, mixed_cross_entropy, one_hot, sample_beta
+from lecture_utils.augment.mixup import mixed_cross_entropy, one_hot, sample_beta
 
 # show: lecture_utils.augment.mixup.mixup
 # show: lecture_utils.augment.mixup.soft_cross_entropy
 
-logits, share, partner = torch.randn(6, 8), sample_beta(1.0, 6, generator), torch.arange(6).roll(1)
+# %%
+logits = torch.randn(6, 8)
+share = sample_beta(1.0, 6, generator)
+partner = torch.arange(6).roll(1)
 labels = days[1.0][1][:6]
 mixed, targets = mixup(days[1.0][0][:6], one_hot(labels, 8), share, partner)
 one, two = soft_cross_entropy(logits, targets), mixed_cross_entropy(logits, labels, labels[partner], share)
@@ -481,6 +492,7 @@ from lecture_utils.augment.cutmix import box_mask, kept_share
 # show: lecture_utils.augment.cutmix.cut_boxes
 # show: lecture_utils.augment.cutmix.cutmix
 
+# %%
 black_white = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 48, 48)
 worst = 0.0
 for _ in range(200):  # cut white into black: the mean is the share that was really covered
@@ -521,6 +533,7 @@ from lecture_utils.augment.copy_paste import Instances, gaussian_blur
 
 # show: lecture_utils.augment.copy_paste.paste
 
+# %%
 both = toyworld.Scenes.cat([toyworld.sample_scenes(1, seed=k, split="val", objects=three) for k in (18, 31)])
 both = toyworld.render(both, 64, only=("image", "instance", "class_id"))
 seen = both.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (2, 3, 64, 64)
@@ -547,6 +560,7 @@ from lecture_utils.augment.motion import MotionPair, composite, motion_flow
 
 # show: lecture_utils.augment.motion.motion_pair
 
+# %%
 background = photographs.load("china", 64)[None]
 sprites, opacity = shot.image[:, None].expand(1, 3, 3, 64, 64), masks[:, :, None].float()
 displacement = torch.tensor([[[0.5, -0.3], [-0.6, 0.0], [0.0, 0.4]]])  # (1, 3, 2) pixels
@@ -604,8 +618,7 @@ plotting.show(figure, "Two scenes as rendered, after pasting, warping, recolouri
 #
 # **Then close the gap.** We load the noon network and train on for a few dozen steps with 1,000 pictures *of noon*, twice: once as they are (perhaps more training is all it needs?), once darkened at random. No dark scene is ever shown.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.augment.mixup import random_mixup
 from lecture_utils.backbones.resnet import CifarNet
 
@@ -622,8 +635,7 @@ history = fit(net, minibatches(mixed_x, mixed_y, batch_size=16, seed=0), loss=so
               optimizer=torch.optim.Adam(net.parameters(), lr=3e-3), steps=80, label="one mixed batch")
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}; the labels' entropy is {floor:.3f}")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def hard_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(model(x), y)
 
@@ -631,7 +643,9 @@ def hard_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
 dark = toyworld.Light(brightness=(0.1, 0.1))
 dim = toyworld.sample_scenes(150, split="val", light=dark, objects=as_trained)
 val = toyworld.render(dim, 32, only=("image", "class_id"))
-nets, seen, steps = {}, {}, runtime.pick(quick=64, full=400)
+nets = {}
+seen = {}
+steps = runtime.pick(quick=64, full=400)
 for name, augment in (("more of noon", None), ("noon, darkened", dusk_from_noon)):
     torch.manual_seed(0)
     nets[name] = zoo.load("shapes_resnet")
@@ -655,8 +669,7 @@ plotting.show(figure, "The training loss is higher with augmentation, and so is 
 #
 # The same nine levels of brightness as in section 1, the same 250 test scenes at each.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.metrics.calibration import reliability
 from lecture_utils.chapters.ch05.figures import answers_grid, dots_on_diagonal, reliability_pair
 
@@ -775,8 +788,7 @@ show_table(pixel_errors(seeds, worlds), ["", "calibration error of the pixels", 
 # %%
 predict("05.6")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def located(n: int, split: str) -> tuple[Tensor, Tensor]:
     scene = toyworld.sample_scenes(n, split=split, objects=as_trained)
     sample = toyworld.render(scene, 32, only=("image", "boxes"))
@@ -793,8 +805,12 @@ def head() -> nn.Module:
     return nn.Sequential(narrow, nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, 4))
 
 
-(box_x, box_y), (test_x, test_box), rows = located(600, "train"), located(100, "test"), []
-mirrored_too, asked, found = torch.cat([features(box_x), features(box_x.flip(3))]), features(test_x), {}
+box_x, box_y = located(600, "train")
+test_x, test_box = located(100, "test")
+rows = []
+mirrored_too = torch.cat([features(box_x), features(box_x.flip(3))])
+asked = features(test_x)
+found = {}
 for name, mirrored in {"moved": move_boxes(box_y, flip_matrix(32)[0], 32, 32), "left behind": box_y}.items():
     finder, targets = head(), torch.cat([box_y, mirrored]) / 32
     optimizer = torch.optim.Adam(finder.parameters(), lr=2e-3)
@@ -833,8 +849,7 @@ figure = dots_on_diagonal(lam, kept, "λ that was drawn", "share that is left", 
 plotting.show(figure, "Points of the share that is left against the drawn one, all on or above the diagonal.")
 print(f"the label credits the patch with {(kept - lam).mean():.0%} of the picture too much, on average")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def lessons(kind: str, seed: int):
     """Batches for ever: unmixed, or CutMix with shares counted again or as drawn."""
     generator = torch.Generator().manual_seed(seed)
@@ -847,7 +862,10 @@ def lessons(kind: str, seed: int):
         yield made.get(kind, (mixed, wrong_label))
 
 
-rows, cases, ask_x, truth = [], {}, digits.load(16, "test")[0], asked_y.repeat(2)
+rows = []
+cases = {}
+ask_x = digits.load(16, "test")[0]
+truth = asked_y.repeat(2)
 for name in ("no mixing", "λ counted again", "λ as drawn"):
     shares = []
     for seed in range(2):
@@ -930,25 +948,23 @@ print(f"keypoints: {(ours.keypoints[0, ..., :2] - theirs['keypoints']).abs().max
 # %% [markdown]
 # They differ by rounding only. All four agree here, the order because `matrix` repeats torchvision's (shear, then grow, then turn, then shift). Another point or order would show in the keypoints, and so would a half pixel; only the box that leaves would not. And the other use of augmentation: **at test time**. Ask one network about several versions of a picture and average the answers, as AlexNet's authors did with ten crops (Krizhevsky et al. 2012). It also shows how much a network's opinion hangs on things that do not matter.
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
-from lecture_utils.hub import torchvision as hub
+# %%
+from lecture_utils.hub import packaged
 
-practitioner = hub.classifier("resnet50")
-if practitioner is not None:
-    rows = []
-    for name in ("cat", "coffee", "rocket"):
-        photo = photographs.load(name, 256)[None]
-        turns = [warp_image(photo, rotation(angle, (128, 128)), fill=0.5) for angle in (-20, 20)]
-        views = [photo, photo.flip(3), *turns, brightness(photo, 0.4), photometric.gaussian_blur(photo, 3.0)]
-        batch = torch.stack([practitioner.transform(view[0]) for view in views])
-        with torch.inference_mode():
-            p = practitioner.model(batch).softmax(1)  # (6, 1000)
-        best = int(p.mean(0).argmax())
-        each = [f"{v:.0%}" for v in (p.mean(0)[best], *p[:, best])]
-        rows.append((name, practitioner.names[best], *each))
-    views = ["mean", "as it is", "mirrored", "−20°", "+20°", "dark", "blurred"]
-    show_table(rows, ["photograph", "mean answer", *views])
+practitioner = packaged.efficientnet_lite0()  # trained on ImageNet; it came with the course
+rows = []
+for name in ("cat", "coffee", "rocket"):
+    photo = photographs.load(name, 256)[None]
+    turns = [warp_image(photo, rotation(angle, (128, 128)), fill=0.5) for angle in (-20, 20)]
+    views = [photo, photo.flip(3), *turns, brightness(photo, 0.4), photometric.gaussian_blur(photo, 3.0)]
+    batch = torch.stack([practitioner.transform(view[0]) for view in views])
+    with torch.inference_mode():
+        p = practitioner.model(batch).softmax(1)  # (6, 1000)
+    best = int(p.mean(0).argmax())
+    each = [f"{v:.0%}" for v in (p.mean(0)[best], *p[:, best])]
+    rows.append((name, practitioner.names[best], *each))
+views = ["mean", "as it is", "mirrored", "−20°", "+20°", "dark", "blurred"]
+show_table(rows, ["photograph", "mean answer", *views])
 
 # %% [markdown] tags=["slide"]
 # ## 19 · Summary in five sentences

@@ -181,7 +181,7 @@ def test_the_course_lists_the_whole_syllabus() -> None:
     assert len(systems) == len(set(systems)) == 122
     for chapter in chapters:
         assert {"title", "part", "builds", "systems"} <= set(chapter)
-        assert ("file" in chapter) == ("minutes" in chapter)
+        assert bool(tables.files(chapter)) == ("minutes" in chapter)
         for system in chapter["systems"]:
             assert system["id"].startswith(f"S{chapter['number']}.")
             module = system.get("module", "")
@@ -189,17 +189,34 @@ def test_the_course_lists_the_whole_syllabus() -> None:
             assert not module or path.with_suffix(".py").exists() or (path / "__init__.py").exists(), module
 
 
-@pytest.mark.parametrize("chapter", [c for c in tables.course() if "file" in c], ids=lambda c: c["number"])
+@pytest.mark.parametrize(
+    "chapter", [c for c in tables.course() if tables.files(c)], ids=lambda c: c["number"]
+)
 def test_minutes_are_those_of_the_chapter_s_own_plan(chapter: dict[str, Any]) -> None:
-    """Each chapter opens on a table: part, minutes, part, minutes."""
-    text = (ROOT / "notebooks" / "src" / f"{chapter['file']}.py").read_text(encoding="utf-8")
-    plan = re.search(r"^# \| Part \| Minutes.*?\n#\n", text, re.MULTILINE | re.DOTALL)
-    assert plan, "no table of parts and minutes"
-    assert sum(int(minutes) for minutes in re.findall(r"\| (\d+) (?=\|)", plan[0])) == chapter["minutes"]
+    """Each notebook opens on a table: part, minutes, part, minutes."""
+    minutes = chapter["minutes"] if isinstance(chapter["minutes"], list) else [chapter["minutes"]]
+    for file, wanted in zip(tables.files(chapter), minutes, strict=True):
+        text = (ROOT / "notebooks" / "src" / f"{file}.py").read_text(encoding="utf-8")
+        plan = re.search(r"^# \| Part \| Minutes.*?\n#\n", text, re.MULTILINE | re.DOTALL)
+        assert plan, "no table of parts and minutes"
+        assert sum(int(minutes) for minutes in re.findall(r"\| (\d+) (?=\|)", plan[0])) == wanted
+
+
+def test_a_chapter_in_two_notebooks_has_two_links_and_its_minutes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    chapter = {"number": "18", "title": "T", "builds": "B", "files": ["18a_x", "18b_y"], "minutes": [90, 80]}
+    (tmp_path / "notebooks" / "18a_x.ipynb").touch()
+    assert "to come" in tables.chapters_table([chapter])
+    (tmp_path / "notebooks" / "18b_y.ipynb").touch()
+    row = "| 18 | [T](notebooks/18a_x.ipynb), [second half](notebooks/18b_y.ipynb) | 90 + 80 | B |"
+    assert row in tables.chapters_table([chapter])
 
 
 def test_every_notebook_is_listed() -> None:
-    files = {chapter["file"] for chapter in tables.course() if "file" in chapter}
+    files = {file for chapter in tables.course() for file in tables.files(chapter)}
     assert {path.stem for path in (ROOT / "notebooks" / "src").glob("*.py")} <= files
 
 
@@ -221,7 +238,7 @@ def test_glossary_is_alphabetical_and_has_no_doubles() -> None:
     terms = [entry["term"] for entry in tables.glossary()]
     assert len(terms) == len(set(terms))
     page = tables.glossary_page(tables.glossary())
-    listed = re.findall(r"^\| \*\*(.+?)\*\*", page, re.MULTILINE)
+    listed = re.findall(r'^\| <a id="[a-z0-9-]+"></a>\*\*(.+?)\*\*', page, re.MULTILINE)
     assert listed == sorted(terms, key=str.casefold)
 
 

@@ -106,6 +106,127 @@ def test_check_sees_any_drift_and_nothing_else(
     assert "has not been built" in capsys.readouterr().out
 
 
+def test_a_chapter_may_be_two_notebooks(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
+    text = mini.source.read_text()
+    mini.source.unlink()
+    for name in ("90a_mini", "90b_mini"):
+        (mini.source.parent / f"{name}.py").write_text(text)
+    assert mini.build("90", "--no-execute") == 0 and mini.build("--check") == 0
+    built = sorted(path.name for path in mini.notebooks.glob("*.ipynb"))
+    assert built == ["90a_mini.ipynb", "90b_mini.ipynb"]
+    for path in mini.notebooks.glob("*.ipynb"):
+        path.unlink()
+    assert mini.build("90a", "--no-execute") == 0
+    assert [path.name for path in mini.notebooks.glob("*.ipynb")] == ["90a_mini.ipynb"]
+    assert mini.build("--check", "90a") == 0
+    assert mini.build("--check", "90") == 1 and "90b_mini.ipynb has not been built" in capsys.readouterr().out
+    assert mini.build("9") == 2
+
+
+def test_the_answer_to_a_question_is_folded(mini: Mini) -> None:
+    mini.write(
+        """
+        # %%
+        predict("90.1")
+
+        # %% tags=["exercise:90.1"]
+        def mine(): ...
+
+        # %% [markdown]
+        # Words.
+
+        # %% tags=["slide"]
+        print("the answer")
+
+        # %%
+        print("no answer")
+        """
+    )
+    cells = [cell for cell in notebook_source.assemble(mini.source).cells if cell.cell_type == "code"]
+    assert [bool(cell.metadata.get("jupyter")) for cell in cells] == [False, False, True, False]
+    assert cells[2].metadata == {
+        "tags": ["slide", "answer"],
+        "slideshow": {"slide_type": "slide"},
+        "collapsed": True,
+        "jupyter": {"outputs_hidden": True},
+    }
+
+
+def test_terms_are_linked_once_in_prose_alone(mini: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [
+        {"term": "IoU", "meaning": "…", "chapter": "90", "aliases": ["intersection over union"]},
+        {"term": "layer norm", "meaning": "…", "chapter": "90"},
+        {"term": "norm", "meaning": "…", "chapter": "90"},
+    ]
+    monkeypatch.setattr(notebook_source.terms, "glossary", lambda: entries)
+    mini.write(
+        """
+        # %% [markdown]
+        # # The IoU
+        # `IoU`, $IoU$, [IoU](x), <b title="IoU">, IoUx, iou and **layer norms**: a norm.
+        #
+        # Intersection over
+        # union, and IoU.
+        """
+    )
+    (cell,) = notebook_source.assemble(mini.source).cells
+    assert cell.source == (
+        "# The IoU\n"
+        '`IoU`, $IoU$, [IoU](x), <b title="IoU">, IoUx, iou and '
+        "**[layer norms](../docs/glossary.md#layer-norm)**: a [norm](../docs/glossary.md#norm).\n\n"
+        "[Intersection over\nunion](../docs/glossary.md#iou), and IoU."
+    )
+
+
+def test_a_shown_method_takes_effect_when_its_cell_runs(mini: Mini) -> None:
+    """As a learner would: run the cell as it is, then with the shortcut deleted."""
+    import torch
+
+    from lecture_utils import zoo
+    from lecture_utils.backbones.resnet import BasicBlock
+    from lecture_utils.data import toyworld
+
+    mini.write("# %%\n# show: lecture_utils.backbones.resnet.BasicBlock.forward\n")
+    (cell,) = notebook_source.assemble(mini.source).cells
+    assert cell.source.startswith("# from lecture_utils.backbones.resnet, class BasicBlock\n")
+    assert cell.source.count("self.shortcut(x)") == 1
+    images, labels = toyworld.classification(64, size=32, split="test")
+    network, original = zoo.load("shapes_resnet"), BasicBlock.forward
+
+    def logits(source: str) -> torch.Tensor:
+        exec(source, {"__name__": "__main__", "Tensor": torch.Tensor, "F": "something else of the notebook"})
+        with torch.inference_mode():
+            return network(images)
+
+    try:
+        with torch.inference_mode():
+            before = network(images)
+        assert torch.equal(logits(cell.source), before) and BasicBlock.forward is not original
+        deleted = re.sub(r"\n +y = y \+ self.shortcut\(x\).*", "\n        pass", cell.source)
+        after = logits(deleted)
+        assert (after.argmax(1) == labels).float().mean() < 0.5 < (before.argmax(1) == labels).float().mean()
+        assert torch.equal(logits(cell.source), before)
+    finally:
+        BasicBlock.forward = original  # type: ignore[method-assign]
+
+
+def test_methods_of_one_class_are_imported_once(mini: Mini) -> None:
+    mini.write(
+        """
+        # %%
+        # show: lecture_utils.backbones.vit.ViT.tokens
+
+        # %%
+        # show: lecture_utils.backbones.vit.ViT.forward
+        """
+    )
+    first, second = (cell.source for cell in notebook_source.assemble(mini.source).cells)
+    assert (
+        "import ViT\n" in first and "import method_of\n" in first and "@method_of(ViT)\ndef tokens" in first
+    )
+    assert "import" not in second and "@method_of(ViT)\ndef forward" in second
+
+
 def test_check_sees_a_notebook_without_source(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
     assert mini.build("--no-execute") == 0
     (mini.notebooks / "91_stray.ipynb").write_bytes(mini.built.read_bytes())
