@@ -22,7 +22,15 @@ METHOD_OF = "from lecture_utils.kernel.live_methods import method_of"
 DECK = ("slide", "subslide", "fragment", "skip", "notes")
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+    # What the course's kernel answers (kernel/start.py): a difference would make JupyterLab call a notebook unsaved.
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
 }
 
 

@@ -7,8 +7,9 @@ Until a file is chosen, and on a page without a kernel, the picture is a bundled
 """
 
 import html
-import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -31,7 +32,7 @@ class OwnPicture:
     instead : str
         The bundled photograph that stands in until a file is chosen.
     size : int, optional
-        Side to which a picture is cut and scaled, as in `photographs.open`.
+        Pixels of the shorter side, as in `photographs.open`.
     """
 
     def __init__(self, instead: str = "cat", size: int | None = None) -> None:
@@ -47,9 +48,12 @@ class OwnPicture:
             )
             return False
         try:
-            opened = photographs.open(io.BytesIO(content), size=self.size)
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / Path(name).name  # by its own name, so that a message can say it
+                file.write_bytes(content)
+                opened = photographs.open(file, size=self.size)
         except (ValueError, OSError) as error:
-            self.problem = f"{name}: {error}"
+            self.problem = str(error)
             return False
         self.picture, self.name, self.problem = opened, name, ""
         return True
