@@ -22,7 +22,7 @@ METHOD_OF = "from lecture_utils.kernel.live_methods import method_of"
 DECK = ("slide", "subslide", "fragment", "skip", "notes")
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    # What the course's kernel answers (kernel/start.py): a difference would make JupyterLab call a notebook unsaved.
+    # What the course's kernel answers (kernel/start.py): else JupyterLab would call a notebook unsaved.
     "language_info": {
         "codemirror_mode": {"name": "ipython", "version": 3},
         "file_extension": ".py",

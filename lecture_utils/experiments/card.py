@@ -8,7 +8,7 @@ from lecture_utils.experiments.record import boundary_rows, figure_text, in_word
 from lecture_utils.kernel.panel import Panel
 
 
-def show(id: str) -> None:
+def show_claim(id: str) -> None:
     """Display what was measured for a claim, or say that it has not been: one panel, the same everywhere."""
     claim_panel(id).show()
 

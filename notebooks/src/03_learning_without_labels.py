@@ -592,10 +592,11 @@ present(dino_attention.dino_attention())
 # ### C03.1 · Masking makes the encoder faster
 
 # %% tags=["claim:C03.1", "nbval-ignore-output", "why:measures-time"]
-from lecture_utils.experiments import card, ledger
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import show_claim
 from lecture_utils.chapters.ch03 import claims as ch03
 
-card.show("C03.1")
+show_claim("C03.1")
 live = ch03.c03_1_masking_time(0, "quick")["share_of_time"]  # one seed, measured now
 shares = [row["share_of_time"] for row in ledger.load("C03.1").figures]
 hidden = [int(name.rstrip("%")) for name in live]
@@ -616,7 +617,7 @@ plotting.show(figure, "The encoder's time as a share of its full time, measured 
 # The same network, fine-tuned as a whole on 40, 160 and 640 labelled pictures: from random weights, and from the shipped MAE's encoder. Equal steps, and for each its better of two learning rates.
 
 # %% tags=["claim:C03.2"]
-card.show("C03.2")
+show_claim("C03.2")
 seeds = [row["accuracy"] for row in ledger.load("C03.2").figures]
 scores = {arm: np.array([list(row[arm].values()) for row in seeds]) for arm in seeds[0]}  # (seeds, counts)
 lines = {arm: (ch03.COUNTS, run.mean(0)) for arm, run in scores.items()}
@@ -637,7 +638,7 @@ plotting.show(figure, "Accuracy against the number of labels, for MAE and from s
 # %% tags=["claim:C03.3"]
 from lecture_utils.chapters.ch03 import table as ch03_table
 
-card.show("C03.3")
+show_claim("C03.3")
 table = ch03_table.comparison()
 rows = [(arm, *(f"{share:.1%}" for share in shares), f"{iou:.2f}") for arm, *shares, iou in table]
 show_table(rows, ch03_table.COLUMNS, caption="Means over the seeds of C03.2, C03.3 and C03.5")
@@ -651,7 +652,7 @@ print(f"k-NN on the pixels themselves: {near:.1%}")
 # The runs of section 7, two and a half times as long, on five seeds. Entropies are shares of $\ln K$.
 
 # %% tags=["claim:C03.4"]
-card.show("C03.4")
+show_claim("C03.4")
 seeds = [row["curves"] for row in ledger.load("C03.4").figures]
 panels = {}
 bands = {}
@@ -669,7 +670,7 @@ plotting.show(figure, "Entropy and divergence over the steps with both parts and
 # As in section 11, but with one head, chosen on validation scenes for every network alike. The supervised twin had the same network, pictures, steps, optimiser and colours, and labels; but one large crop of each picture where DINO had four, a third of the processor time, and no averaged weights.
 
 # %% tags=["claim:C03.5"]
-card.show("C03.5")
+show_claim("C03.5")
 overlaps = {arm: [row["iou"][arm] for row in ledger.load("C03.5").figures]
             for arm in ("DINO", "supervised", "MAE", "from scratch")}
 figure = charts.seed_bars(overlaps, "IoU of the attention with the object",
@@ -699,7 +700,7 @@ plotting.show(figure,
 # A student of three convolutions learns 400 labelled pictures, alone or with the supervised transformer's opinions about the same pictures.
 
 # %% tags=["claim:C03.6"]
-card.show("C03.6")
+show_claim("C03.6")
 seeds = ledger.load("C03.6").figures
 rows = [(row["seed"], *(f"{row[name]:.1%}" for name in ("alone", "distilled", "teacher"))) for row in seeds]
 show_table(rows, ["seed", "student alone", "student with the teacher", "teacher"])
@@ -821,21 +822,25 @@ plotting.show(figure, "Three scenes filled in after training on hidden and on vi
 # %% [markdown] tags=["slide"]
 # ## 15 · With a GPU: DINO for longer
 #
-# The shipped DINO weights took twenty minutes on one processor core (their card says so). The cell below takes about twice as many steps, each of eight times as many pictures, with a larger head. Find out how much nearer DINO comes to the network that had labels. Without a graphics card it only says what it needs.
+# The shipped DINO weights took twenty minutes on one processor core (their card says so). The cell below takes about twice as many steps, each of eight times as many pictures, with a larger head. Find out how much nearer DINO comes to the network that had labels. Without a graphics card it shows what was recorded, and the line above the result says where: on a processor, 1,500 steps of 32 pictures, far fewer than the shipped weights had.
 
 # %%
 # %%gpu ch03_dino_long
-from lecture_utils.recipes import shapes_dino, shapes_mae
+from lecture_utils.recipes import shapes_dino
+from lecture_utils.recipes._shared import pictures
 
-cuda, steps = runtime.device(), 20_000
-many_x, many_y = (t.to(cuda) for t in shapes_mae.pictures(100_000, "train", 1))  # bytes: 0.7 GB
+cuda = runtime.device()
+number = runtime.pick(quick=16_000, full=16_000, gpu=100_000)
+batch = runtime.pick(quick=32, full=32, gpu=256)
+steps = runtime.pick(quick=1_500, full=1_500, gpu=20_000)
+many_x, many_y = (t.to(cuda) for t in pictures(number, "train", 1))  # bytes: at most 0.7 GB
 long = DINO(small_vit(), 64, momentum=0.996, hidden=512, bottleneck=128, prototypes=1024).to(cuda)
 long.teacher_temperature = shapes_dino.TEMPERATURE
 optimizer = MuonAndAdamW(long.student, long.student[0].layers, 2e-3, decay=shapes_dino.DECAY)
 shapes_dino.clip_and_rest(long, optimizer)
 history = fit(
     long,
-    minibatches(many_x, many_y, batch_size=256, seed=0, augment=shapes_dino.views),
+    minibatches(many_x, many_y, batch_size=batch, seed=0, augment=shapes_dino.views),
     loss=shapes_dino.dino_loss_of(torch.Generator().manual_seed(0)),
     optimizer=optimizer,
     steps=steps,

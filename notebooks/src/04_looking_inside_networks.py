@@ -740,7 +740,8 @@ plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the cor
 
 # %%
 from lecture_utils.chapters.ch04 import localisation
-from lecture_utils.experiments import card, ledger
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import show_claim
 from lecture_utils.explain.baselines import edge_map
 from lecture_utils.explain.sanity import cascade, cascading_randomisation
 from lecture_utils.metrics.localisation import energy_in_mask, pointing_game
@@ -829,7 +830,7 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights. (New pairs are not in the database, so no neighbour can share both.)
 
 # %% tags=["claim:C04.1"]
-card.show("C04.1")
+show_claim("C04.1")
 seeds = ledger.load("C04.1").figures
 rows, facts = [], ("class", "colour", "material")
 for test, name in (("gap", "as in training"), ("gap_new_pairs", "new pairs of class and colour")):
@@ -845,7 +846,7 @@ show_table(rows, ["queries", "space", *(f"same {fact}" for fact in facts)])
 # Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often (not the edge filter of section 13).
 
 # %% tags=["claim:C04.2"]
-card.show("C04.2")
+show_claim("C04.2")
 
 # %% [markdown]
 # **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
@@ -854,7 +855,7 @@ card.show("C04.2")
 # The paper's settings, with thresholds from one set of scenes and IoUs from another.
 
 # %% tags=["claim:C04.3"]
-card.show("C04.3")
+show_claim("C04.3")
 seeds = ledger.load("C04.3").figures
 rows, limits = [], list(seeds[0]["concepts_by_limit_random"])
 for name in ("trained", "random"):
@@ -871,7 +872,7 @@ show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean 
 # Twelve of 64 units, chosen on some latent vectors and switched off on others.
 
 # %% tags=["claim:C04.4"]
-card.show("C04.4")
+show_claim("C04.4")
 seeds = ledger.load("C04.4").figures
 rows = []
 for u in parts:

@@ -331,7 +331,7 @@ def test_the_panel_shows_little_and_folds_the_rest(capsys: pytest.CaptureFixture
     before, _, inside = panel.html.partition("<details")
     assert "<table" in inside and "<table" not in before and panel.html == claim_panel("C97.1").html
     capsys.readouterr()
-    card.show("C97.1")
+    card.show_claim("C97.1")
     assert capsys.readouterr().out.strip() == panel.text
 
 
