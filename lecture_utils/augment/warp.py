@@ -180,8 +180,9 @@ def inverse_grid(matrix: Tensor, size: tuple[int, int]) -> Tensor:
     Tensor
         (B, H', W', 2) x, y in the source.
     """
-    height, width = check_size(size)
+    check_size(size)
     check_tensor(matrix, "matrix", "B", 3, 3)
+    height, width = size
     matrix = check_matrix(matrix, len(matrix)).to(torch.promote_types(matrix.dtype, torch.float32))
     inverse = torch.linalg.inv(matrix.cpu().double()).to(matrix)  # on the CPU: float64 is not everywhere
     y, x = (torch.arange(n, device=matrix.device, dtype=matrix.dtype) + 0.5 for n in size)

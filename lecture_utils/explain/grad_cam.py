@@ -64,7 +64,7 @@ def grad_cam(
     the size that the network was trained on first: `photographs.open("my.jpg", 224)`.
     """
     check_evaluation(model)
-    x = without_inference(x)
+    x = without_inference(x)  # not shown
     with torch.enable_grad(), record(model, layer, gradients=True) as seen:
         score = target_score(model(x), target)  # Σ over the batch of y
         if not score.requires_grad:

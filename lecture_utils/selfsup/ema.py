@@ -47,7 +47,8 @@ class EMA:
         Floating-point buffers, such as batch norm's running statistics, are averaged like weights; counters
         are copied.
         """
-        m = self.momentum if momentum is None else check_momentum(momentum)
+        m = self.momentum if momentum is None else momentum
+        check_momentum(m)
         for slow, fast in self.pairs(model):
             if slow.is_floating_point():
                 slow.lerp_(fast.to(slow.dtype), 1 - m)

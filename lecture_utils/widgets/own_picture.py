@@ -32,7 +32,7 @@ class OwnPicture:
     instead : str
         The bundled photograph that stands in until a file is chosen.
     size : int, optional
-        Pixels of the shorter side, as in `photographs.open`.
+        Side of the square that is cut from the middle, as `photographs.load` does; without, all of it stays.
     """
 
     def __init__(self, instead: str = "cat", size: int | None = None) -> None:
@@ -55,6 +55,9 @@ class OwnPicture:
         except (ValueError, OSError) as error:
             self.problem = str(error)
             return False
+        if self.size is not None:  # its shorter side has that many pixels: cut the other
+            top, left = ((side - self.size) // 2 for side in opened.shape[1:])
+            opened = opened[:, top : top + self.size, left : left + self.size]
         self.picture, self.name, self.problem = opened, name, ""
         return True
 

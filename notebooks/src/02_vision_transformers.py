@@ -378,6 +378,8 @@ figure = plotting.image_grid([images[0], *patches[24:47]], names, columns=12, si
 plotting.show(figure, "A small picture and 23 of its patches of 4 by 4 pixels, numbered.")
 
 # %% tags=["show", "system:S02.3"]
+from lecture_utils.backbones.vit import resize_positions
+
 # show: lecture_utils.backbones.vit.ViT.embed_tokens
 
 # %% tags=["show"]

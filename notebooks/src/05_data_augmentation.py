@@ -65,7 +65,8 @@ start("05")
 from dataclasses import replace
 from lecture_utils.augment.geometric import Annotated, random_affine, warp
 from lecture_utils.augment.photometric import random_photometric
-from lecture_utils.chapters.ch05.figures import annotated_grid, draw_flow, flow_grid, light_clouds, light_curves
+from lecture_utils.chapters.ch05.figures import annotated_grid, draw_flow, flow_grid
+from lecture_utils.chapters.ch05.figures import light_clouds, light_curves
 
 three = toyworld.Objects(count=3, size=(0.4, 0.54), distance=(2.4, 4.2))
 scenes = toyworld.sample_scenes(1, seed=19, split="val", objects=three)
@@ -444,7 +445,7 @@ mixup_loss = check("05.4", mixup_loss)
 # Cross-entropy is linear in its target. So mixing the labels equals mixing two ordinary losses, $\lambda\,\ell(f(\tilde x), y_a) + (1-\lambda)\,\ell(f(\tilde x), y_b)$, which is how most code does it. Both must give the same number:
 
 # %% tags=["show", "system:S05.3"]
-from lecture_utils.augment.mixup import mixed_cross_entropy, one_hot, sample_beta
+from lecture_utils.augment.mixup import check_lam, mixed_cross_entropy, one_hot, sample_beta
 
 # show: lecture_utils.augment.mixup.mixup
 # show: lecture_utils.augment.mixup.soft_cross_entropy

@@ -247,10 +247,11 @@ def test_claims_page_shows_both_verdicts_and_what_is_missing(monkeypatch: pytest
         return SimpleNamespace(id=name, statement=f"says {name}", device="cpu", budget="full", note="")
 
     items = [
-        SimpleNamespace(id=f"C01.{n}", statement=f"says C01.{n}", paper="P", rules=()) for n in (1, 2, 3)
+        SimpleNamespace(id=f"C01.{n}", statement=f"says C01.{n}", paper="P", rules=(), names={})
+        for n in (1, 2, 3)
     ]
     monkeypatch.setattr(tables.ledger, "verdict", lambda r: "holds" if r.id == "C01.1" else "not reproduced")
-    monkeypatch.setattr(tables.ledger, "effect_text", lambda r: "gap = 0.2")
+    monkeypatch.setattr(tables.ledger, "effect_text", lambda r, names: "gap = 0.2")
     page = tables.claims_page([record("C01.1"), record("C01.2")], items)
     assert "| C01.1 | says C01.1 | holds | gap = 0.2 |" in page
     assert "| C01.2 | says C01.2 | *not reproduced* | gap = 0.2 |" in page
