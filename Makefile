@@ -17,7 +17,7 @@ help:
 	@echo "make notebooks              build all chapters, or one       CH=01"
 	@echo "make record                 keep the results of long cells   CH=01 (on a GPU, else on the CPU)"
 	@echo "make claims                 run all claims, or one           ID=C01.1 JOBS=2 ENGINE=ray CONFIRM=1 or CONFIRM=REVISION"
-	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet JOBS=2 ENGINE=ray"
+	@echo "make weights                train all shipped weights, or one NAME=shapes_resnet JOBS=2 ENGINE=ray (CHECK=1: only evaluate)"
 	@echo "make tables                 redraw the generated tables of docs/ and README.md"
 	@echo "make bench                  speed and size, into docs/bench.md"
 	@echo "make test-oldest            unit tests on the oldest packages that pyproject.toml allows"
@@ -56,7 +56,7 @@ claims:
 	  $(if $(CONFIRM),--confirm $(if $(filter-out 1,$(CONFIRM)),--against $(CONFIRM)))
 
 weights:
-	@$(COURSE) lab -m lecture_utils weights $(NAME) $(SPREAD)
+	@$(COURSE) lab -m lecture_utils weights $(NAME) $(SPREAD) $(if $(CHECK),--check)
 
 tables:
 	@$(COURSE) dev tools/tables.py

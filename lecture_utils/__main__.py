@@ -80,16 +80,24 @@ def weights(
         list[str] | None, typer.Argument(help="such as shapes_resnet; all when none is given")
     ] = None,
     seed: Annotated[int, typer.Option(help="handed to the recipe")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="train nothing: evaluate what is shipped")] = False,
     jobs: JOBS = 1,
     engine: ENGINE = "processes",
 ) -> None:
-    """Train shipped weights again from their recipes."""
+    """Train shipped weights again from their recipes, or evaluate them again."""
     from lecture_utils import zoo
     from lecture_utils.training.jobs import ENGINES, JobsError, spread
 
     if engine not in ENGINES:
         raise typer.BadParameter(f"engine: got {engine!r}, want {' or '.join(ENGINES)}.")
     chosen = names or zoo.recipes()
+    if check:
+        try:
+            for name in chosen:
+                typer.echo(f"{name}: {zoo.check(name).metrics}")
+        except zoo.WeightsError as error:
+            fail(error)
+        return
     typer.echo(
         f"{', '.join(chosen)}: training from {'its recipe' if len(chosen) == 1 else 'their recipes'} …"
     )

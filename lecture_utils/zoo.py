@@ -4,6 +4,7 @@ parsed.
 Parameters are stored in float16, buffers (such as batch norm's running statistics) and integers as they are.
 """
 
+import dataclasses
 import difflib
 import hashlib
 import importlib
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lecture_utils import runtime
+from lecture_utils.provenance import fingerprint
 from lecture_utils.provenance.files import write_atomically
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Card:
         Version that trained it.
     tolerance : float
         A fresh evaluation must give each metric within this.
+    evaluated : str
+        What was evaluated (`evaluated_now`): while it is the same, the metrics need no second look by day.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Card:
     sha256: str
     torch: str
     tolerance: float = 0.01
+    evaluated: str = ""
 
 
 def names() -> list[str]:
@@ -110,7 +115,10 @@ def _checked(known: Card) -> Card:
     numbers = (known.seed, known.steps, known.seconds, known.tolerance, *dict(known.metrics).values())
     if any(isinstance(n, bool) or not isinstance(n, int | float) or not math.isfinite(n) for n in numbers):
         raise ValueError("a number is none")
-    if not all(isinstance(text, str) for text in (known.name, known.recipe, known.device, known.torch)):
+    if not all(
+        isinstance(text, str)
+        for text in (known.name, known.recipe, known.device, known.torch, known.evaluated)
+    ):
         raise ValueError("a text is none")
     if not re.fullmatch(r"[0-9a-f]{64}", str(known.sha256)):
         raise ValueError("sha256 is none")
@@ -317,6 +325,36 @@ def made(name: str, seed: int = 0) -> tuple[Card, bytes]:
     metrics = recipe.evaluate(rounded.eval())
     times: Any = {"steps": int(info["steps"]), "seconds": float(info["seconds"])}
     return _packed(name, model, recipe=name, seed=seed, metrics=metrics, tolerance=0.01, **times)
+
+
+def evaluated_now(known: Card) -> str:
+    """Say what an evaluation of these weights would cover: the weights, and the logic that it reaches."""
+    recipe = _recipe(known.recipe)
+    return f"{known.sha256[:16]}-{fingerprint.closure_hash(recipe.build, recipe.evaluate)}"
+
+
+def check(name: str) -> Card:
+    """Evaluate shipped weights afresh, hold the card to it, and note on the card what was evaluated.
+
+    Raises
+    ------
+    WeightsError
+        If the file is damaged, or a metric is off by more than the card's tolerance.
+    """
+    known = card(name)
+    fresh = _recipe(known.recipe).evaluate(load(name))
+    off = {
+        key: (known.metrics.get(key), fresh.get(key))
+        for key in {**known.metrics, **fresh}
+        if abs(known.metrics.get(key, math.inf) - fresh.get(key, math.inf)) > known.tolerance
+        or key not in known.metrics.keys() & fresh.keys()
+    }
+    if off:
+        raise WeightsError(f"{name}: got other metrics than its card's (card, fresh): {off}")
+    noted = dataclasses.replace(known, evaluated=evaluated_now(known))
+    if noted != known:
+        write_atomically(_folder() / f"{name}.json", json.dumps(asdict(noted), indent=1) + "\n")
+    return noted
 
 
 def _recipe(name: str) -> Any:

@@ -227,6 +227,7 @@ print(json.dumps(found))
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_five_kinds_of_edit_in_the_real_package(tmp_path: Path) -> None:
     """How many of the claims each makes stale; before, it was 18, 17, 24, 5 and 5."""
     for folder in ("lecture_utils", "assets/weights"):
