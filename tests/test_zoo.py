@@ -338,12 +338,12 @@ def test_loading_works_for_tensors_of_any_rank(weights: Path, monkeypatch: pytes
 
 
 def test_what_was_evaluated_is_noted_and_a_false_card_is_refused(weights: Path) -> None:
-    zoo.train("toy")
-    noted = zoo.check("toy")
-    assert noted.evaluated == zoo.evaluated_now(noted) == zoo.card("toy").evaluated
-    path = weights / "toy.json"
+    zoo.train("small")
+    noted = zoo.check("small")
+    assert noted.evaluated == zoo.evaluated_now(noted) == zoo.card("small").evaluated
+    path = weights / "small.json"
     entry = json.loads(path.read_text())
     entry["metrics"] = {key: value + 1 for key, value in entry["metrics"].items()}
     path.write_text(json.dumps(entry))
     with pytest.raises(zoo.WeightsError, match="other metrics than its card's"):
-        zoo.check("toy")
+        zoo.check("small")

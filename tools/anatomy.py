@@ -98,9 +98,13 @@ def said_by(cell: NotebookNode) -> str:
 
 
 def frames_kilobytes(book: NotebookNode) -> float:
-    """Return how much of a notebook are the pictures under its widgets' sliders."""
-    pages = (page for _, output in outputs_of(book) if "data-course-widget" in (page := page_of(output)))
-    return sum(len(match) for page in pages for match in BASE64.findall(page)) / 1000
+    """Return how much of a notebook are its widgets' pictures: under the sliders, and the first one's PNG."""
+    size = 0
+    for _, output in outputs_of(book):
+        if "data-course-widget" in (page := page_of(output)):
+            size += sum(len(match) for match in BASE64.findall(page))
+            size += len(output.get("data", {}).get("image/png", ""))
+    return size / 1000
 
 
 def questions_of(source: str) -> list[str]:

@@ -29,11 +29,12 @@ class Alternatives(Preprocessor):
         """Change a code cell's pictures; a picture that has an HTML form of its own keeps it."""
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if "image/png" in data and "text/html" not in data:
-                about = output.get("metadata", {}).get("image/png", {})
+            kind = next((kind for kind in ("image/png", "image/jpeg") if kind in data), "")
+            if kind and "text/html" not in data:
+                about = output.get("metadata", {}).get(kind, {})
                 alt = about.get("alt") or "A picture without a description."
                 sizes = "".join(f' {name}="{about[name]}"' for name in ("width", "height") if name in about)
-                source = f"data:image/png;base64,{''.join(data['image/png'].split())}"
+                source = f"data:{kind};base64,{''.join(data[kind].split())}"
                 style = "max-width:100%;height:auto"
                 data["text/html"] = f'<img alt="{html.escape(alt)}"{sizes} style="{style}" src="{source}">'
         return cell, resources

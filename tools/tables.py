@@ -133,6 +133,8 @@ def claims_page(records: list[ledger.Record], statements: list[Any]) -> str:
         verdict = ledger.verdict(record)
         shown = verdict if verdict == "holds" else f"*{verdict}*"
         where = f"{record.device}, budget {record.budget}"
+        if seal := record.confirmed:
+            where += f"; code confirmed {seal['date']} by one seed against {seal['by']}"
         rows.append([record.id, record.statement, shown, ledger.effect_text(record, item.names), where])
     page += table(["id", "Claim", "Verdict", "Effect", "Measured on"], rows)
     for item in statements:

@@ -1,4 +1,8 @@
-"""How a claim is shown: one sentence, a verdict and one number; how it was decided is folded away beneath."""
+"""How a claim is shown: one sentence, a verdict and one number; how it was decided is folded away beneath.
+
+Whether its code has changed since, and whether it was confirmed, is the maintainer's matter: docs/claims.md and
+`make test` tell.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,8 +28,6 @@ def claim_panel(id: str) -> Panel:
     holds = ledger.derive_holds(record)
     panel = Panel("good" if holds else "bad", f"Claim {id}: {ledger.verdict(record)}").say(record.statement)
     panel.say(_sentence(figure_text(record, record.rule.figure, names)))
-    if problem := ledger.stale(record):
-        panel.say(f"Out of date. {problem}")
     _fold(panel, "How it was decided", _details(record, names))
     return panel
 
@@ -57,18 +59,11 @@ def _details(record: ledger.Record, names: Mapping[str, str]) -> Panel:
     if record.note:
         panel.say(record.note)
     panel.say(f"Paper: {record.paper}.", faint=True)
-    panel.say(
+    return panel.say(
         f"Measured {record.date} on {record.device}, torch {record.torch}, {record.seconds:.3g} s in all, "
         f"budget {record.budget}.",
         faint=True,
     )
-    if seal := record.confirmed:
-        panel.say(
-            f"Confirmed {seal.get('date')} on {seal.get('device')}, torch {seal.get('torch')}: one seed "
-            f"of the present code gives the figures of {seal.get('by')}.",
-            faint=True,
-        )
-    return panel
 
 
 def _fold(panel: Panel, label: str, inner: Panel) -> None:

@@ -61,7 +61,6 @@
 #   there is none.
 
 # %% tags=["skip"]
-import math
 
 import numpy as np
 import torch
@@ -73,7 +72,6 @@ from lecture_utils import plotting, runtime
 from lecture_utils.data import photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
-from lecture_utils.kernel.tables import show_table
 from lecture_utils.imaging import colour, formation
 from lecture_utils.plotting import show
 
@@ -310,6 +308,8 @@ print(f"60 degrees across 640 pixels: {focal_in_pixels(640, 60):.0f} pixels")
 # all we need:
 
 # %%
+from lecture_utils.kernel.tables import show_table
+
 point, centre = torch.tensor([0.3, -0.2, 2.0]), (96.0, 96.0)
 for times in (1, 2, 50):
     print(f"{times:2d} × the point -> pixel", project_pinhole(times * point, 400.0, centre).tolist())
@@ -672,6 +672,8 @@ for name, picture in (("the second picture", after), ("the second, fetched along
     print(f"from the first, on objects: {(picture - before).abs().mean(0)[both].mean():.3f}  {name}")
 
 # %%
+import math
+
 angle, length = torch.atan2(flow[1], flow[0]) / (2 * math.pi) % 1, flow.norm(dim=0)
 wheel = colour.hsv_to_rgb(torch.stack([angle, length / length.max(), torch.ones_like(angle)]))
 titles = ["before", "after", "flow (hue: direction)", "fetched back"]

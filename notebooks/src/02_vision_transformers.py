@@ -41,7 +41,6 @@
 # **A GPU** is not needed. One cell near the end trains a larger ViT where there is one.
 
 # %% tags=["skip"]
-import math
 
 import numpy as np
 import torch
@@ -174,6 +173,8 @@ print("keys and values shuffled: same output?", torch.allclose(mixed, plain, ato
 # filling), and, later in this chapter, the mask of Swin's windows.
 
 # %%
+import math
+
 torch.manual_seed(0)
 tokens = 0.4 * torch.randn(1, 6, 16)
 causal = torch.ones(6, 6).tril().bool()

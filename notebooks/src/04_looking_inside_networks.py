@@ -50,7 +50,6 @@ from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
-from lecture_utils.chapters.ch04 import figures as draw
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
 start("04")
@@ -264,6 +263,8 @@ by_autograd = torch.autograd.grad(cost, y)[0]
 print("equal to autograd:", torch.allclose(tsne_gradient(p, y.detach()), by_autograd, atol=1e-9))
 
 # %%
+from lecture_utils.chapters.ch04 import figures as draw
+
 from sklearn.manifold import trustworthiness
 
 from lecture_utils.explain.pca import fit_pca
