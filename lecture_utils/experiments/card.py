@@ -1,6 +1,6 @@
 """How a claim is shown: one sentence, a verdict and one number; how it was decided is folded away beneath.
 
-Whether its code has changed since, and whether it was confirmed, is the maintainer's matter: docs/claims.md and
+Whether its code changed since, and whether it was confirmed, is a maintainer's matter: docs/claims.md and
 `make test` tell.
 """
 
