@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 REFUSALS = (ValueError, TypeError, IndexError, FileNotFoundError)  # with "got" and "want" in the message
+NONSENSE = "nonsense"  # where it is quoted, as with a list of names, the message is clear too
 SILENT = ("nan", "x2 < x1", "label -1", "label K", "nan number")  # never answered with a finite number
 
 
 class Value(NamedTuple):
-    """How to make an argument, and the kinds of spoiling that it can suffer: name → what makes the bad one."""
+    """How to make an argument, and in which ways it can be spoiled: kind → what makes the bad one."""
 
     make: Callable[[], Any]
     kinds: Mapping[str, Callable[[Any], Any]]
@@ -114,7 +115,7 @@ def index(value: int, classes: int) -> Value:
 
 def word(value: str) -> Value:
     """One of several words, or the name of something."""
-    return Value(lambda: value, {"another word": lambda x: "nonsense"})
+    return Value(lambda: value, {"another word": lambda x: NONSENSE})
 
 
 def pair(*values: float) -> Value:
@@ -190,7 +191,7 @@ def judge(function: Callable[..., Any], arguments: dict[str, Any]) -> tuple[str,
         answer = call(function, arguments)
     except Exception as error:
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        clear = isinstance(error, REFUSALS) and "got" in text and "want" in text
+        clear = isinstance(error, REFUSALS) and (("got" in text and "want" in text) or NONSENSE in text)
         return ("clear" if clear else "obscure"), text[:150]
     found = list(numbers(answer))
     verdict = "nan" if any(nan for nan, _ in found) else "inf" if any(inf for _, inf in found) else "silent"
