@@ -231,5 +231,5 @@ def check_sample(sample: Annotated) -> None:
 def check_factors(scale: tuple[float, float]) -> None:
     """Raise ValueError unless `scale` is two positive, finite factors, the smaller first."""
     check_numbers(scale, "scale", 2)
-    if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
+    if not 0 < scale[0] <= scale[1]:
         raise ValueError(f"scale: got {scale}, want two positive factors, the smaller first")

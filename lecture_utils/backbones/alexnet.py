@@ -74,11 +74,7 @@ class AlexNet(nn.Module):
         check_sizes("AlexNet", first_kernel=first_kernel, first_stride=first_stride)
         check_sizes("AlexNet", least=0, first_padding=first_padding)
         check_wholes(widths, "AlexNet, widths", 5)
-        if (
-            len(widths) != 5
-            or any(width < 1 or width % groups for width in widths[:-1])
-            or widths[-1] % groups
-        ):
+        if any(width % groups for width in widths):
             raise ValueError(f"AlexNet: got widths {widths}, want five multiples of {groups}, the groups")
         self.in_channels = in_channels
         # The shortest side of an image that three pools survive.

@@ -226,8 +226,8 @@ class Swin(nn.Module):
         super().__init__()
         check_sizes("Swin", dim=dim, patch=patch, window=window, classes=classes, in_channels=in_channels)
         check_wholes(depths, "Swin, depths")
-        if not depths or len(depths) != len(heads) or min(depths) < 1:
-            raise ValueError(f"Swin: got depths {depths}, heads {heads}, want as many of both, depths ≥ 1")
+        if len(depths) != len(heads):
+            raise ValueError(f"Swin: got depths {depths}, heads {heads}, want as many of both")
         self.in_channels = in_channels
         self.side = patch * window * 2 ** (len(depths) - 1)  # image sides are multiples of it
         self.embed = nn.Conv2d(in_channels, dim, kernel_size=patch, stride=patch)

@@ -83,7 +83,7 @@ def patch_grid(patches: int, grid: tuple[int, int]) -> tuple[int, int]:
     There is no default: 64 patches may be 8 × 8 or 4 × 16, and the tokens do not tell.
     """
     check_wholes(grid, "grid", 2)
-    if len(grid) != 2 or min(grid) < 1 or grid[0] * grid[1] != patches:
+    if grid[0] * grid[1] != patches:
         places = " × ".join(str(side) for side in grid)
         raise ValueError(f"grid: got {patches} patches for {places} places, want as many, grid=(h, w)")
     return grid

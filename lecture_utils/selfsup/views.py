@@ -212,6 +212,5 @@ def multi_crop(
 def check_scale(scale: tuple[float, float]) -> None:
     """Raise ValueError unless `scale` is two shares of an area, above 0, at most 1, the smaller first."""
     check_numbers(scale, "crops, scale", 2)
-    fits = len(scale) == 2 and 0 < scale[0] <= scale[1] <= 1
-    if not fits:  # NaN does not fit either
+    if not 0 < scale[0] <= scale[1] <= 1:
         raise ValueError(f"crops: got scale {scale}, want two shares in (0, 1], the smaller first")
