@@ -247,8 +247,9 @@ def random_photometric(
         For another shape, type or range.
     """
     check_images(x, unit_range=True)
-    for span in (brightness_range, contrast_range, saturation_range):
-        check_numbers(span, "range", 2)
+    check_numbers(brightness_range, "brightness_range", 2)
+    check_numbers(contrast_range, "contrast_range", 2)
+    check_numbers(saturation_range, "saturation_range", 2)
     check_number(most_hue, "most_hue")
     u = torch.rand(4, len(x), generator=generator).to(x)  # (4, B) in [0, 1)
 

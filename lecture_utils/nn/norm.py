@@ -118,8 +118,9 @@ class LocalResponseNorm(nn.Module):
         super().__init__()
         if not isinstance(size, int) or size < 1 or size % 2 == 0:
             raise ValueError(f"local response norm: got size {size}, want an odd positive number of channels")
-        for name, value in (("alpha", alpha), ("beta", beta), ("k", k)):
-            check_number(value, f"local response norm, {name}")
+        check_number(alpha, "local response norm, alpha")
+        check_number(beta, "local response norm, beta")
+        check_number(k, "local response norm, k")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)

@@ -198,7 +198,7 @@ def test_bad_input_is_told() -> None:
         (lambda: window_reverse(torch.zeros(6, 16, 2), 4, 8, 8), r"want \(B·4, 16, C\)"),
         (lambda: window_reverse(torch.zeros(4, 16, 2), 4, 2, 8), r"want \(B·0, 16, C\)"),
         (lambda: shift_mask(8, 8, 4, 4), "shift: got 4, want 0 to 3"),
-        (lambda: shift_mask(8, 8, 4, -1), "shift: got -1"),
+        (lambda: shift_mask(8, 8, 4, -1), "got shift -1"),
         (lambda: relative_position_index(0), "window: got 0"),
         (lambda: WindowAttention(10, 3, 4), "width 10 and 3 heads, want a multiple"),
         (lambda: WindowAttention(6, 2, 4, shift=4), "shift: got 4, want 0 to 3"),
