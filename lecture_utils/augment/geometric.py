@@ -28,6 +28,7 @@ from lecture_utils.ops.checks import (
     check_boxes,
     check_images,
     check_number,
+    check_numbers,
     check_size,
     check_tensor,
     check_whole,
@@ -229,5 +230,6 @@ def check_sample(sample: Annotated) -> None:
 
 def check_factors(scale: tuple[float, float]) -> None:
     """Raise ValueError unless `scale` is two positive, finite factors, the smaller first."""
-    if len(scale) != 2 or not 0 < scale[0] <= scale[1] < math.inf:
+    check_numbers(scale, "scale", 2)
+    if not 0 < scale[0] <= scale[1]:
         raise ValueError(f"scale: got {scale}, want two positive factors, the smaller first")

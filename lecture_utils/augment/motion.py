@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.augment.warp import translation, warp_image
-from lecture_utils.ops.checks import check_images, check_number, check_tensor, check_whole
+from lecture_utils.ops.checks import check_finite, check_images, check_number, check_tensor, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,7 @@ def shift_layer(layer: Tensor, offset: Tensor, size: tuple[int, int] | None = No
 def _check(background: Tensor, sprites: Tensor, alphas: Tensor, offsets: Tensor) -> None:
     """Raise ValueError unless the parts of a scene fit each other."""
     check_images(background)
+    check_finite(background, "background")
     check_tensor(sprites, "sprites", "B", "K", background.shape[1], "H", "W")
     b, k = sprites.shape[:2]
     check_alphas(alphas, b, k, *sprites.shape[-2:])

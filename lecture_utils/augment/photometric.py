@@ -25,6 +25,7 @@ from lecture_utils.ops.checks import (
     check_boxes,
     check_images,
     check_number,
+    check_numbers,
     check_size,
     check_tensor,
     check_whole,
@@ -166,6 +167,8 @@ def gaussian_blur(x: Tensor, sigma: float, kernel_size: int | None = None) -> Te
     check_images(x)
     check_number(sigma, "blur, sigma", 0, above=True)
     most = 2 * min(x.shape[-2:]) - 1
+    if kernel_size is not None:
+        check_whole(kernel_size, "kernel_size")
     size = min(2 * math.ceil(3 * sigma) + 1, most) if kernel_size is None else kernel_size
     if size > most:
         raise ValueError(
@@ -244,6 +247,10 @@ def random_photometric(
         For another shape, type or range.
     """
     check_images(x, unit_range=True)
+    check_numbers(brightness_range, "brightness_range", 2)
+    check_numbers(contrast_range, "contrast_range", 2)
+    check_numbers(saturation_range, "saturation_range", 2)
+    check_number(most_hue, "most_hue")
     u = torch.rand(4, len(x), generator=generator).to(x)  # (4, B) in [0, 1)
 
     def between(span: tuple[float, float], share: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ Shapes: B pictures, C channels, H and W height and width, H' and W' those of the
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -52,7 +53,9 @@ def translation(tx: Number, ty: Number) -> Tensor:
 
 def about(matrix: Tensor, centre: tuple[Number, Number]) -> Tensor:
     """The same motion about another point: move it to the origin, apply `matrix`, move it back."""
-    check_tensor(matrix, "matrix", "B", 3, 3)
+    check_tensor(matrix, "matrix", "B", 3, 3, finite=True)
+    if not isinstance(centre, Sequence) or len(centre) != 2:
+        raise ValueError(f"centre: got {centre!r}, want (x, y)")
     x, y = (_each(value) for value in centre)
     return translation(x, y) @ matrix @ translation(-x, -y)
 
@@ -130,7 +133,7 @@ def check_matrix(matrix: Tensor, batch: int) -> Tensor:
         raise ValueError(f"matrix: got {len(matrix)} for {batch} pictures, want one each or one for all")
     exact = matrix.cpu().double()
     if not bool(exact.isfinite().all()) or bool((torch.linalg.det(exact).abs() < 1e-9).any()):
-        raise ValueError("matrix: got one that cannot be inverted or is not finite")
+        raise ValueError("matrix: got one that cannot be inverted or is not finite, want one that can")
     return matrix.expand(batch, 3, 3)
 
 
@@ -181,7 +184,7 @@ def inverse_grid(matrix: Tensor, size: tuple[int, int]) -> Tensor:
         (B, H', W', 2) x, y in the source.
     """
     check_size(size)
-    check_tensor(matrix, "matrix", "B", 3, 3)
+    check_tensor(matrix, "matrix", "B", 3, 3, some=True)
     height, width = size
     matrix = check_matrix(matrix, len(matrix)).to(torch.promote_types(matrix.dtype, torch.float32))
     inverse = torch.linalg.inv(matrix.cpu().double()).to(matrix)  # on the CPU: float64 is not everywhere

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import find_layer, record
 from lecture_utils.explain.target import check_evaluation, class_index, shape_of
-from lecture_utils.ops.checks import check_float, check_images
+from lecture_utils.ops.checks import check_finite, check_images
 
 
 def class_activation_maps(maps: Tensor, weight: Tensor) -> Tensor:
@@ -40,8 +40,9 @@ def class_activation_maps(maps: Tensor, weight: Tensor) -> Tensor:
         If the channels do not fit.
     """
     check_images(maps)
-    check_float(weight, name="weights")
-    if weight.ndim != 2 or weight.shape[1] != maps.shape[1]:
+    check_finite(maps, "maps")
+    check_finite(weight, "weights")
+    if weight.ndim != 2 or len(weight) == 0 or weight.shape[1] != maps.shape[1]:
         got = f"maps {tuple(maps.shape)} and weights {tuple(weight.shape)}"
         raise ValueError(f"CAM: got {got}, want (B, C, h, w) and (K, C)")
     return torch.einsum("bchw,kc->bkhw", maps, weight)
@@ -75,6 +76,7 @@ def cam(
     """
     check_evaluation(model)
     check_images(x)
+    check_finite(x, "images")
     linear = find_layer(model, head)
     if not isinstance(linear, nn.Linear):
         raise ValueError(f"CAM: layer {head!r} is {type(linear).__name__}, want nn.Linear")

@@ -142,6 +142,7 @@ def visualise_class(
     settings = ("rate", rate), ("l2", l2), ("total_variation", total_variation)
     for name, value in (*settings, ("blur, first", blur[0]), ("blur, last", blur[1])):
         check_number(value, name, 0)
+    check_whole(seed, "seed", None)
     targets = class_numbers(target)
     if targets is None or targets.ndim > 1 or targets.numel() == 0:
         raise ValueError(f"target: got {target!r}, want a class number or a sequence of them")

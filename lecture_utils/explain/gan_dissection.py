@@ -73,6 +73,8 @@ def edited(
         that is not finite.
     """
     chosen = unit_numbers(units)
+    if not isinstance(value, Tensor):
+        check_number(value, "value")
     level = torch.as_tensor(value)
     if level.dtype == torch.bool or not bool(torch.isfinite(level).all()):
         raise ValueError(f"value: got {value}, want finite numbers")
@@ -178,6 +180,7 @@ def concept_shares(pictures: Tensor, segment: Segment, count: int) -> Tensor:
 def concept_ids(pictures: Tensor, segment: Segment) -> Tensor:
     """Call `segment` on pictures (N, C, H, W); raise ValueError unless it gives integers (N, H, W)."""
     check_images(pictures)
+    check_finite(pictures, "pictures")
     ids = segment(pictures)
     check_classes(ids, "segment's answer", len(pictures), "H", "W")
     return ids

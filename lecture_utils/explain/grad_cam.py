@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import record, without_inference
 from lecture_utils.explain.target import Target, check_evaluation, target_score
+from lecture_utils.ops.checks import check_finite
 
 
 def grad_cam(
@@ -64,6 +65,7 @@ def grad_cam(
     the size that the network was trained on first: `photographs.open("my.jpg", 224)`.
     """
     check_evaluation(model)
+    check_finite(x, "images")
     x = without_inference(x)  # not shown
     with torch.enable_grad(), record(model, layer, gradients=True) as seen:
         score = target_score(model(x), target)  # Σ over the batch of y

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import check_no_inference
 from lecture_utils.explain.target import Target, check_evaluation, target_score
-from lecture_utils.ops.checks import check_images, check_number, check_whole
+from lecture_utils.ops.checks import check_finite, check_images, check_number, check_whole
 
 
 def input_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
@@ -43,6 +43,7 @@ def input_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
     """
     check_evaluation(model)
     check_images(x)
+    check_finite(x, "images")
     check_no_inference()
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()
@@ -82,6 +83,8 @@ def smooth_grad(
         (B, C, H, W).
     """
     check_images(x)
+    check_finite(x, "images")
+    check_whole(seed, "seed", None)
     check_whole(samples, "samples")
     check_number(noise, "noise", 0)
     generator = torch.Generator().manual_seed(seed)
@@ -96,4 +99,5 @@ def smooth_grad(
 def saliency(gradient: Tensor) -> Tensor:
     """One number a pixel: the largest absolute value over the channels, (B, C, H, W) → (B, H, W)."""
     check_images(gradient)
+    check_finite(gradient, "gradient")
     return gradient.abs().amax(1)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import find_layer
 from lecture_utils.explain.maps import check_maps
-from lecture_utils.ops.checks import check_finite, check_tensor
+from lecture_utils.ops.checks import check_finite, check_tensor, check_whole
 from lecture_utils.ops.precision import precise
 
 
@@ -62,6 +62,7 @@ def cascade(
         if not list(find_layer(model, name).parameters()):
             raise ValueError(f"layer: got {name!r}, which has no parameters, want one that has")
     randomised = copy.deepcopy(model)
+    check_whole(seed, "seed", None)
     generator = torch.Generator().manual_seed(seed)
     for name in names:
         for parameter in find_layer(randomised, name).parameters():

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_float
+from lecture_utils.ops.checks import check_float, check_whole
 
 Target = int | Sequence[int] | Tensor | Callable[[Any], Tensor]
 
@@ -56,6 +56,7 @@ def target_score(output: Any, target: Target) -> Tensor:
 
 def class_index(target: Any, batch: int, classes: int) -> Tensor:
     """Return the target as class numbers (B,) int64, or raise ValueError with what was wanted."""
+    check_whole(classes, "classes")
     numbers = class_numbers(target)
     if numbers is None or numbers.ndim > 1 or (numbers.ndim == 1 and len(numbers) != batch):
         if hasattr(target, "dtype"):

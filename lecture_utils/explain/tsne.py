@@ -136,6 +136,7 @@ def tsne_gradient(p: Tensor, y: Tensor, exaggeration: float = 1.0) -> Tensor:
         Factor of P.
     """
     check_pair(p, y)
+    check_number(exaggeration, "exaggeration", 0, above=True)
     if p.dtype != y.dtype:
         raise ValueError(f"got P of {p.dtype} and a map of {y.dtype}, want the same type")
     sq, one = y.square().sum(1, keepdim=True), torch.ones_like(y[:, :1])  # (N, 1)
@@ -199,6 +200,7 @@ def tsne(
     check_number(exaggeration, "exaggeration", 0, above=True)
     if learning_rate is not None:
         check_number(learning_rate, "learning_rate", 0, above=True)
+    check_whole(seed, "seed", None)
     p = joint_probabilities(x, perplexity).float()
     y = start(x, dims, init, seed)
     rate = learning_rate if learning_rate is not None else max(len(x) / exaggeration / 4, 50.0)

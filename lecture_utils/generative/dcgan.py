@@ -29,10 +29,13 @@ class UpBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
+        check_whole(in_channels, "in_channels")
+        check_whole(out_channels, "out_channels")
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
         self.norm = FusedBatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, S, S)
+        check_images(x, self.conv.in_channels, maps=True)
         return F.relu(self.norm(self.conv(x)))  # (B, C', 2S, 2S)
 
 

@@ -75,6 +75,8 @@ def frechet_distance(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> floa
     ValueError
         If the shapes do not fit, or a value is not finite.
     """
+    if len(a) != 2 or len(b) != 2:
+        raise ValueError(f"gaussians: got {len(a)} and {len(b)} tensors, want (mean, covariance) twice")
     (mean_a, cov_a), (mean_b, cov_b) = a, b
     n = mean_a.shape[0] if mean_a.ndim == 1 else -1
     if not (mean_b.shape == (n,) and cov_a.shape == cov_b.shape == (n, n)):

@@ -156,7 +156,10 @@ def linear_probe(
         As `fit_linear` does.
     """
     sets = {"train": train, "val": val, "test": test}
-    for name, (x, y) in sets.items():
+    for name, pair in sets.items():
+        if len(pair) != 2:
+            raise ValueError(f"{name}: got {len(pair)} tensors, want (features, classes)")
+        x, y = pair
         check_labelled(x, y, name)
         check_features(x, train[0].shape[1], name=name)
     if len(decays) == 0:

@@ -232,6 +232,26 @@ def check_size(size: Sequence[int], name: str = "size") -> tuple[int, int]:
     return check_whole(height, f"{name}, height"), check_whole(width, f"{name}, width")
 
 
+def check_numbers(values: Sequence[float], name: str, count: int) -> None:
+    """Raise ValueError unless these are `count` finite numbers."""
+    finite = isinstance(values, Sequence) and all(
+        isinstance(value, numbers.Real) and math.isfinite(value) for value in values
+    )
+    if not finite or len(values) != count:
+        raise ValueError(f"{name}: got {values!r}, want {count} finite numbers")
+
+
+def check_wholes(values: Sequence[int], name: str, count: int | None = None, least: int = 1) -> None:
+    """Raise ValueError unless these are `count` whole numbers (None: one or more) of `least` or more."""
+    whole = isinstance(values, Sequence) and all(
+        isinstance(v, numbers.Integral) and not isinstance(v, bool) and v >= least for v in values
+    )
+    if not whole or len(values) != (count or max(len(values), 1)):
+        raise ValueError(
+            f"{name}: got {values!r}, want {count or 'one or more'} whole numbers of {least} or more"
+        )
+
+
 def check_labels(labels: Tensor, name: str, batch: int, classes: int | None = None) -> None:
     """Raise ValueError unless `labels` are class numbers (B,) int64 in [0, classes)."""
     check_tensor(labels, name, batch, kind="any")

@@ -25,6 +25,8 @@ def check_features(x: Tensor, width: int | None = None, *, name: str = "features
 
 def cosine_similarity(queries: Tensor, rows: Tensor) -> Tensor:
     """Cosine of the angle of each pair of queries (B, D) and rows (N, D), (B, N); 0 for a row of zeros."""
+    check_tensor(queries, "queries", "B", "D", some=True)
+    check_tensor(rows, "rows", "N", queries.shape[1], some=True)
     return F.normalize(queries, dim=1) @ F.normalize(rows, dim=1).T  # q·r / (|q| |r|)
 
 
@@ -53,6 +55,6 @@ def vote(labels: Tensor, classes: int, weights: Tensor | None = None) -> Tensor:
     check_whole(classes, "classes")
     check_classes(labels, "labels", "B", "k", classes=classes)
     weights = torch.ones_like(labels) if weights is None else weights
-    check_tensor(weights, "weights", *labels.shape, kind="any")
+    check_tensor(weights, "weights", *labels.shape, kind="any", finite=True)
     votes = torch.zeros(len(labels), classes, dtype=weights.dtype, device=labels.device)
     return votes.scatter_add_(1, labels.long(), weights)

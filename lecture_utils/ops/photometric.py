@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_images, check_tensor
+from lecture_utils.ops.checks import check_images, check_tensor, check_type
 
 # Luma and two axes of colour (the NTSC system): a turn in the plane of the last two changes the hue alone.
 YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -47,5 +47,8 @@ def turn_hue(images: Tensor, turn: Tensor) -> Tensor:
 
 def filter_channels(images: Tensor, kernel: Tensor) -> Tensor:
     """Slide one kernel (h, w) over each channel by itself: (B, C, H, W) → (B, C, H - h + 1, W - w + 1)."""
+    check_images(images)
+    check_tensor(kernel, "kernel", "h", "w", some=True)
+    check_type(kernel, images, name="kernel")
     each = kernel.expand(images.shape[1], 1, *kernel.shape)  # (C, 1, h, w)
     return F.conv2d(images, each, groups=images.shape[1])

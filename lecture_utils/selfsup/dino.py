@@ -59,7 +59,7 @@ class DINOHead(nn.Module):
         self.prototypes = nn.Parameter(torch.randn(prototypes, bottleneck))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, D)
-        check_tensor(x, "features", "B", self.dim)
+        check_tensor(x, "features", "B", self.dim, some=True)
         x = F.normalize(self.mlp(x), dim=-1)  # (B, bottleneck)
         return x @ F.normalize(self.prototypes, dim=-1).T  # (B, K): cosines
 
@@ -254,6 +254,7 @@ class DINO(nn.Module):
             In nats: h(teacher of `first`), and KL(teacher of `first` ‖ student of `second`). Their sum is
             the loss.
         """
+        check_views([first, second], [])
         teacher = (self.teacher(first) - self.centre) / self.teacher_temperature
         student = self.student(second) / self.student_temperature
         return entropy(teacher).item(), divergence(teacher, student).item()

@@ -17,7 +17,9 @@ def hidden_pixels(mask: Tensor, patch: int, height: int, width: int) -> Tensor:
         check_whole(number, f"hidden_pixels, {name}")
     if height % patch or width % patch:
         raise ValueError(f"hidden_pixels: got {height} × {width} pixels, want multiples of {patch}")
-    check_tensor(mask, "hidden_pixels, mask", "B", (height // patch) * (width // patch), kind="bool")
+    check_tensor(
+        mask, "hidden_pixels, mask", "B", (height // patch) * (width // patch), kind="bool", some=True
+    )
     grid = mask.reshape(-1, 1, height // patch, width // patch)
     return grid.repeat_interleave(patch, dim=2).repeat_interleave(patch, dim=3)
 

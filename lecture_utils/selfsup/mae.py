@@ -29,9 +29,9 @@ from lecture_utils.ops.checks import check_number, check_tensor, check_whole
 def patchify(x: Tensor, patch: int) -> Tensor:
     """Cut (B, C, H, W) into rows of pixels: (B, N, P·P·C)."""
     check_whole(patch, "patch")
-    if not isinstance(x, Tensor) or x.ndim != 4 or x.shape[-2] % patch or x.shape[-1] % patch:
-        got = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"patchify: got {got}, want (B, C, H, W) in multiples of {patch}")
+    check_tensor(x, "patchify", "B", "C", "H", "W", kind="any", some=True)
+    if x.shape[-2] % patch or x.shape[-1] % patch:
+        raise ValueError(f"patchify: got {tuple(x.shape)}, want (B, C, H, W) in multiples of {patch}")
     return rearrange(x, "b c (h p) (w q) -> b (h w) (p q c)", p=patch, q=patch)
 
 
@@ -43,7 +43,7 @@ def unpatchify(rows: Tensor, patch: int, height: int, width: int) -> Tensor:
     if height % patch or width % patch:
         raise ValueError(f"unpatchify: got {height} × {width} pixels, want multiples of {patch}")
     h, w = height // patch, width // patch
-    check_tensor(rows, "unpatchify", "B", h * w, "P·P·C", kind="any")
+    check_tensor(rows, "unpatchify", "B", h * w, "P·P·C", kind="any", some=True)
     if rows.shape[2] % patch**2 or rows.shape[2] == 0:
         raise ValueError(f"unpatchify: got rows of {rows.shape[2]} numbers, want a multiple of {patch**2}")
     return rearrange(rows, "b (h w) (p q c) -> b c (h p) (w q)", h=h, w=w, p=patch, q=patch)
@@ -98,7 +98,7 @@ def normalise_patches(rows: Tensor, eps: float = 1e-6) -> Tensor:
 
     It is the target that helps most. A patch of one colour becomes zeros: `eps` keeps its spread above 0.
     """
-    check_tensor(rows, "normalise_patches", "…", "P·P·C")
+    check_tensor(rows, "normalise_patches", "…", "P·P·C", some=True)
     check_number(eps, "eps", 0, above=True)
     if rows.shape[-1] < 2:
         raise ValueError(f"normalise_patches: got {tuple(rows.shape)}, want two or more numbers a patch")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.nn.vit_start import start_
-from lecture_utils.ops.checks import check_tensor, check_whole
+from lecture_utils.ops.checks import check_images, check_tensor, check_whole
 
 SIZE, PATCH, WIDTH, HEADS, HIDDEN, LAYERS = 48, 6, 64, 4, 128, 4
 POOLS = ("class", "mean")
@@ -22,6 +22,7 @@ class StandardViT(ViT):
 
     def embed_tokens(self, x: Tensor) -> Tensor:
         """Return class token and patches with positions, (B, 1 + N, D), for (B, C, H, W) in [0, 1]."""
+        check_images(x, self.in_channels, like=self.class_token)
         return super().embed_tokens((x - 0.5) / 0.25)
 
 

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_images, check_number, check_whole
+from lecture_utils.ops.checks import check_images, check_number, check_numbers, check_whole
 from lecture_utils.ops.photometric import YIQ, filter_channels, turn_hue
 
 COLOURS = {"strength", "hue", "grey", "blurred", "solarised"}  # what `recolour` can be told
@@ -211,6 +211,6 @@ def multi_crop(
 
 def check_scale(scale: tuple[float, float]) -> None:
     """Raise ValueError unless `scale` is two shares of an area, above 0, at most 1, the smaller first."""
-    fits = len(scale) == 2 and 0 < scale[0] <= scale[1] <= 1
-    if not fits:  # NaN does not fit either
+    check_numbers(scale, "crops, scale", 2)
+    if not 0 < scale[0] <= scale[1] <= 1:
         raise ValueError(f"crops: got scale {scale}, want two shares in (0, 1], the smaller first")

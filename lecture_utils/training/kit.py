@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.ops.checks import check_images, check_number, check_whole
 from lecture_utils.training.loop import History, fit
 
 Figures = dict[str, Any]
@@ -64,6 +65,8 @@ def train_cycle(
 
     How the arms of most claims train. The model is left in training mode.
     """
+    check_whole(steps, "steps")
+    check_number(warm_up, "warm_up", 0, 1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         [group["lr"] for group in optimizer.param_groups],
@@ -78,5 +81,6 @@ def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each picture (B, C, H, W) with probability one half; bytes become floats in [0, 1]."""
     if not images.is_floating_point():
         images = images.float() / 255
+    check_images(images)
     flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
     return torch.where(flip, images.flip(-1), images)

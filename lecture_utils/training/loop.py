@@ -216,6 +216,7 @@ def minibatches(
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"x and y: got lengths {len(x)} and {len(y)}, want the same, 1 or more")
     check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", None)
     return _endless(x, y, min(batch_size, len(x)), torch.Generator().manual_seed(seed), augment)
 
 

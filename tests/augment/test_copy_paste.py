@@ -212,7 +212,7 @@ S = scenes()
         (lambda: c.paste(S, S, S.labels >= 0, softness=-1.0), "softness: got -1.0"),
         (
             lambda: c.scale_jitter(S, torch.Generator(), scale=(1.0, float("nan"))),
-            "want two positive factors",
+            "want 2 finite numbers",
         ),
         (lambda: c.scale_jitter(S, torch.Generator(), fill=float("nan")), "fill: got nan"),
         (lambda: c.random_copy_paste(S, torch.Generator(), share=1.5), "share: got 1.5"),

@@ -316,7 +316,7 @@ POINTS = torch.rand(1, 1, 2, 3)
         (lambda: g.flip(IMAGE), "sample: got Tensor, want Annotated"),
         (lambda: g.warp(IMAGE, w.rotation(1.0)), "sample: got Tensor"),
         (lambda: g.crop(g.Annotated(IMAGE), 0.5, 0, 3, 4), "top: got 0.5"),
-        (lambda: g.random_affine(1, (4, 4), torch.Generator(), scale=(1.0, math.inf)), "the smaller first"),
+        (lambda: g.random_affine(1, (4, 4), torch.Generator(), scale=(1.0, math.inf)), "want 2 finite"),
         (lambda: g.random_affine(1, (4, 4), torch.Generator(), degrees=math.nan), "degrees: got nan"),
         (lambda: g.random_affine(1, (4, 4), torch.Generator(), shear=90.0), "shear: got 90.0"),
         (lambda: g.random_affine(-1, (4, 4), torch.Generator()), "n: got -1"),

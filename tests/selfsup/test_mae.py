@@ -178,7 +178,7 @@ X = torch.rand(2, 3, 16, 16)
         (lambda: masked_loss(ROWS, ROWS, HIDDEN.float()), "mask: got torch.float32"),
         (lambda: masked_loss(ROWS.byte(), ROWS, HIDDEN), "prediction: got torch.uint8"),
         (lambda: masked_loss(ROWS[:0], ROWS[:0], HIDDEN[:0]), "no axis of length 0"),
-        (lambda: patchify(X[0], 4), r"patchify: got shape \(3, 16, 16\)"),
+        (lambda: patchify(X[0], 4), r"patchify: got torch.float32 \(3, 16, 16\)"),
         (lambda: patchify(X, 0), "patch: got 0"),
         (lambda: patchify([1], 4), "patchify: got list"),
         (lambda: unpatchify(ROWS, 2, 4, 6), r"unpatchify: got .*want numbers \(B, 6, P·P·C\)"),

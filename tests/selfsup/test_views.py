@@ -169,7 +169,7 @@ NAN = float("nan")
     [
         (lambda: crop_batch(X, 6, (5, 9)), r"scale \(5, 9\), want two shares in \(0, 1\]"),
         (lambda: crop_batch(X, 6, (1, 0.2)), "the smaller first"),
-        (lambda: crop_batch(X, 6, (NAN, 1)), "the smaller first"),
+        (lambda: crop_batch(X, 6, (NAN, 1)), "want 2 finite numbers"),
         (lambda: crop_batch(X, 6, (0.0, 1)), "the smaller first"),
         (lambda: crop_batch(X, 0, (0.5, 1)), "size: got 0"),
         (lambda: crop_batch(X, 6, (0.5, 1), turn=NAN), "turn: got nan"),
