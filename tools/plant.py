@@ -61,9 +61,9 @@ def _child(copy: str, tests: list[str], marks: str, log: str) -> None:
         os.dup2(out.fileno(), 1), os.dup2(out.fileno(), 2)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = copy
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # they take longer to load than most tests to run
     sys.path.insert(0, copy)
     tempfile.tempdir = os.environ["TMPDIR"] = str(Path(log).parent)
-    sys.dont_write_bytecode = True  # a fault of the same size and second would run the fault before it
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--rootdir", copy, "-m", marks]
     sys.exit(int(pytest.main([*options, *tests], [CheapestFirst()])))
 
@@ -89,40 +89,41 @@ def plant(
 ) -> Iterator[bool]:
     """Plant faults in `path`, of `root`, print a line about each, and say of each whether it was caught."""
     source, tests = (root / path).read_bytes(), tests_of(path, root)
-    print(f"{path}: {', '.join(tests) or 'no tests'}", flush=True)
+    print(f"{path}: {', '.join(tests)}", flush=True)
+    if not tests:
+        raise ValueError("no tests")
     with tempfile.TemporaryDirectory(prefix="planted-") as work:
         copy = Path(work).resolve() / "copy"
         shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "build", "artifacts"))
 
+        def write(text: bytes, number: int) -> None:
+            """Write the file, dated by its number: of one size and second, the compiled one would stay."""
+            (copy / path).write_bytes(text)
+            os.utime(copy / path, (number, number))
+
         @functools.cache
         def sound(marks: str) -> bool:
             """Whether there are such tests, which must be green on the file as it is."""
-            now = (copy / path).read_bytes()
-            (copy / path).write_bytes(source)
+            write(source, 0)
             red, by = run(copy, tests, marks, 10 * timeout)
-            (copy / path).write_bytes(now)
             if red and by != "status 5":
-                raise SystemExit(f"red without a fault: {by}")
+                raise ValueError(f"red without a fault: {by}")
             return not red
 
         for number, fault in enumerate(draw(source, count, seed), 1):
             if only and number not in only:
                 continue
-            (copy / path).write_bytes(fault.planted(source))
             caught, by = False, ""
             for marks in ROUNDS:
                 if not caught and sound(marks):
+                    write(fault.planted(source), number)
                     caught, by = run(copy, tests, marks, timeout)
             was = source[fault.begin : fault.end].decode()
-            print(
-                f"{number:3} {'caught' if caught else 'SURVIVED':8} {fault.kind:12} line {fault.line}: ",
-                end="",
+            change = " ".join(f"{was.strip()} -> {fault.text.strip()}".split()) + (
+                f" [{by}]" if caught else ""
             )
-            print(
-                " ".join(f"{was.strip()} -> {fault.text.strip()}".split()),
-                f"[{by}]" if caught else "",
-                flush=True,
-            )
+            said = "caught" if caught else "SURVIVED"
+            print(f"{number:3} {said:8} {fault.kind:12} line {fault.line}: {change}", flush=True)
             if not caught:
                 print(f"      {source.splitlines()[fault.line - 1].decode().strip()}", flush=True)
             yield caught
@@ -140,7 +141,12 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     os.environ["OMP_NUM_THREADS"] = "1"
     missed = 0
     for path in args.path:
-        done = list(plant(path, root, args.faults, args.seed, args.only, args.timeout))
+        try:
+            done = list(plant(path, root, args.faults, args.seed, args.only, args.timeout))
+        except ValueError as error:
+            print(f"{path}: {error}", flush=True)
+            missed += 1
+            continue
         print(f"{path}: {sum(done)} of {len(done)} caught", flush=True)
         missed += len(done) - sum(done)
     return int(missed > 0)
