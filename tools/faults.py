@@ -20,6 +20,7 @@ COMPARISONS = {
 }
 COMPARISONS |= {"NotEq": ("!=", "=="), "Is": ("is", "is not"), "IsNot": ("is not", "is")}
 COMPARISONS |= {"In": ("in", "not in"), "NotIn": ("not in", "in")}
+MODULES = ("torch.", "F.", "nn.", "np.", "math.")
 LEFT_ALONE = {
     "super",
     "len",
@@ -116,7 +117,9 @@ class _Places:
         if name in LEFT_ALONE or name[:1].isupper() or name.startswith("__"):
             return
         match node:
-            case ast.Call(ast.Attribute(ast.Name("torch" | "F" | "np" | "math")) | ast.Name(), [first, *_]):
+            case ast.Call(func, [first, *_]) if isinstance(func, ast.Name) or self.text(func).startswith(
+                MODULES
+            ):
                 self.add("dropped call", node, self.text(first))
             case ast.Call(ast.Name(), []):
                 self.add("dropped call", node, "None")
