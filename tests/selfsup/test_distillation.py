@@ -28,6 +28,12 @@ def test_value_and_gradient_equal_the_formula(temperature: float, soft: float) -
     )
 
 
+def test_without_settings_it_is_nine_tenths_soft_at_temperature_four() -> None:
+    student, teacher, target = example()
+    want = distillation_loss(student, teacher, target, temperature=4.0, soft=0.9)
+    assert torch.equal(distillation_loss(student, teacher, target), want)
+
+
 def test_the_gradient_is_t_times_the_difference_of_the_two_distributions() -> None:
     student, teacher, target = example()
     t = 3.0

@@ -48,6 +48,7 @@ def test_the_average_takes_no_gradient_and_leaves_the_model_alone() -> None:
     ema = EMA(model, momentum=0.3)
     ema.update(model)
     assert not any(p.requires_grad for p in ema.average.parameters())
+    assert model.training and not ema.average.training  # an average is for evaluation
     assert model.weight.requires_grad and torch.equal(model.weight, before)
 
 
@@ -85,4 +86,4 @@ def test_a_momentum_given_for_one_update_counts_for_that_update() -> None:
         model.weight.add_(1)
     ema.update(model, 0.25)
     torch.testing.assert_close(ema.average.weight, before + 0.75)
-    assert ema.momentum == 0.9
+    assert ema.momentum == 0.9 and EMA(model).momentum == 0.99
