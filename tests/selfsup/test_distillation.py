@@ -67,8 +67,9 @@ def test_bad_input_is_told() -> None:
         distillation_loss(student, teacher[:, :4], target)
     with pytest.raises(ValueError, match="temperature: got 0, want a finite number above 0"):
         distillation_loss(student, teacher, target, temperature=0)
-    with pytest.raises(ValueError, match="soft: got 2"):
-        distillation_loss(student, teacher, target, soft=2)
+    for soft in (-0.01, 1.01):
+        with pytest.raises(ValueError, match=f"soft: got {soft}"):
+            distillation_loss(student, teacher, target, soft=soft)
     for bad, message in (
         ((student.detach().byte(), teacher, target), "student: got torch.uint8"),
         ((student[:0], teacher[:0], target[:0]), "no axis of length 0"),

@@ -55,6 +55,9 @@ def test_the_average_takes_no_gradient_and_leaves_the_model_alone() -> None:
 def test_bad_input_is_told() -> None:
     with pytest.raises(ValueError, match=r"momentum 1\.5"):
         EMA(nn.Linear(2, 2), momentum=1.5)
+    for momentum in (-0.01, 1.01):  # just outside
+        with pytest.raises(ValueError, match=f"momentum {momentum}"):
+            EMA(nn.Linear(2, 2), momentum=momentum)
     with pytest.raises(ValueError, match="other tensors"):
         EMA(nn.Linear(2, 2)).update(nn.Conv2d(1, 1, 1, bias=False))
     with pytest.raises(ValueError, match=r"these differ: \['bias', 'weight'\]"):
