@@ -169,6 +169,22 @@ def test_a_share_of_none_and_of_all() -> None:
     assert torch.equal(every.image, c.paste(target, source, source.labels >= 0).image)
 
 
+def test_the_paper_s_large_jitter_and_every_other_object_are_the_defaults() -> None:
+    def first() -> torch.Generator:
+        return torch.Generator().manual_seed(2)
+
+    batch = scenes(8, k=6)
+    settings = {"scale": (0.1, 2.0), "flip": True}
+    for got, want in (
+        (c.scale_jitter(batch, first()), c.scale_jitter(batch, first(), fill=0.5, **settings)),
+        (
+            c.random_copy_paste(batch, first()),
+            c.random_copy_paste(batch, first(), share=0.5, min_area=1, **settings),
+        ),
+    ):
+        assert torch.equal(got.image, want.image) and torch.equal(got.masks, want.masks)
+
+
 @pytest.mark.parametrize("n", [1, 6])
 def test_random_copy_paste_keeps_the_books(n: int) -> None:
     batch = scenes(n)

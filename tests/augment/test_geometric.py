@@ -275,6 +275,17 @@ def test_random_warps_are_those_of_their_numbers() -> None:
     torch.testing.assert_close(moved, want, rtol=0, atol=1e-3)
 
 
+def test_the_ranges_that_the_chapter_states_are_the_defaults() -> None:
+    def first() -> torch.Generator:
+        return torch.Generator().manual_seed(5)
+
+    settings = {"degrees": 30.0, "translate": 0.1, "scale": (0.8, 1.25), "shear": 10.0}
+    want = g.random_affine(4, (20, 30), first(), **settings)
+    assert torch.equal(g.random_affine(4, (20, 30), first()), want)
+    want = g.random_perspective(4, (20, 30), first(), distortion=0.3)
+    assert torch.equal(g.random_perspective(4, (20, 30), first()), want)
+
+
 def test_half_precision_flow_keeps_its_places() -> None:
     flow = disks(1).flow
     want = a.move_flow(flow, w.rotation(9.0, (28.0, 20.0)))
@@ -315,6 +326,8 @@ POINTS = torch.rand(1, 1, 2, 3)
         (lambda: g.Annotated(IMAGE, flow=torch.full((1, 2, 6, 8), math.nan)), "want finite ones"),
         (lambda: g.flip(IMAGE), "sample: got Tensor, want Annotated"),
         (lambda: g.warp(IMAGE, w.rotation(1.0)), "sample: got Tensor"),
+        (lambda: g.crop(IMAGE, 0, 0, 3, 4), "sample: got Tensor"),
+        (lambda: g.resize(IMAGE, (3, 4)), "sample: got Tensor"),
         (lambda: g.crop(g.Annotated(IMAGE), 0.5, 0, 3, 4), "top: got 0.5"),
         (lambda: g.random_affine(1, (4, 4), torch.Generator(), scale=(1.0, math.inf)), "want 2 finite"),
         (lambda: g.random_affine(1, (4, 4), torch.Generator(), degrees=math.nan), "degrees: got nan"),

@@ -107,6 +107,12 @@ def test_flow_is_the_motion_of_the_foremost() -> None:
     assert torch.equal(flow[0][:, rest], behind[0][:, None].expand(2, int(rest.sum())))
 
 
+def test_half_of_a_sprite_is_enough_to_be_what_moves_and_less_is_not() -> None:
+    alphas = torch.tensor([0.0, 0.49, 0.5, 0.51, 1.0]).reshape(1, 1, 1, 1, 5)
+    flow = m.motion_flow(alphas, torch.tensor([[[2.0, -3.0]]]), torch.zeros(1, 2))
+    assert flow[0, :, 0].tolist() == [[0, 0, 2, 2, 2], [0, 0, -3, -3, -3]]
+
+
 def test_the_rim_takes_no_colour_from_outside_the_sprite() -> None:
     """A white sprite on white stays white, whatever colour hides where its alpha is 0."""
     alphas = torch.zeros(1, 1, 1, *SIZE)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -134,7 +135,25 @@ def test_types_and_devices(device: str, dtype: torch.dtype) -> None:
         assert got.dtype == dtype and got.device.type == device and got.shape == x.shape
 
 
+def test_random_changes_are_those_of_their_numbers_in_the_ranges_of_the_chapter() -> None:
+    x, u = pictures(3, 3, 6, 5), torch.rand(4, 3, generator=torch.Generator().manual_seed(2))
+    want = p.contrast(p.brightness(x, 0.3 + 1.4 * u[0]), 0.5 + u[1])
+    want = p.hue(p.saturation(want, 0.5 + u[2]), -0.1 + 0.2 * u[3])
+    got = p.random_photometric(x, torch.Generator().manual_seed(2))
+    torch.testing.assert_close(got, want)
+
+
 X = pictures(2, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "change", [p.brightness, p.contrast, p.saturation, p.hue, p.gamma, partial(p.gaussian_noise, sigma=0.1)]
+)
+def test_every_change_refuses_pictures_out_of_range(change: Callable) -> None:
+    settings = {"generator": torch.Generator()} if isinstance(change, partial) else {}
+    for bad in (X * 3, X - 1, X * math.nan):
+        with pytest.raises(ValueError, match=r"want all in \[0, 1\] and no NaN"):
+            change(bad, **settings) if settings else change(bad, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """S01.3: AlexNet against torchvision, the paper's variant against its size, a small one on digits."""
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -192,6 +193,11 @@ def test_bad_input_is_named() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             net(bad)
+    for widths in ((4, 4, 4, 4, 3), (4, 4, 3, 4, 4), (3, 4, 4, 4, 4), (0, 4, 4, 4, 4), (4, 4, 4, 4)):
+        with pytest.raises(
+            ValueError, match=f"got widths {re.escape(str(widths))}, want five multiples of 2"
+        ):
+            AlexNet(widths=widths, groups=2, hidden=4)
     with torch.device("meta"):
         assert alexnet().smallest == 63
     AlexNet(widths=(4, 4, 4, 4, 4), hidden=4)(torch.zeros(1, 3, 63, 63))  # the smallest one passes

@@ -190,6 +190,8 @@ def test_bad_input_is_told() -> None:
         (lambda: model.attention_maps(torch.zeros(3, 16, 16)), r"for one image use x\[None\]"),
         (lambda: resize_positions(torch.zeros(1, 7, 4), 3, 3), r"\(1, 7, 4\), want \(1, 1 \+ side², D\)"),
         (lambda: resize_positions(torch.zeros(5, 4), 3, 3), r"\(5, 4\), want"),
+        (lambda: resize_positions(torch.zeros(1, 0, 4), 3, 3), r"\(1, 0, 4\), want"),
+        (lambda: resize_positions(torch.zeros(1, 1, 4), 3, 3), r"\(1, 1, 4\), want"),
         (lambda: resize_positions(torch.zeros(1, 5, 4), 0, 3), "got rows 0"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.explain.dissection import dissect, unit_masks, unit_thresholds
+from lecture_utils.explain.dissection import Dissection, dissect, unit_masks, unit_thresholds
 
 pytestmark = pytest.mark.system("S04.3")
 NAMES = ("circle", "left", "rare", "absent")
@@ -118,6 +118,18 @@ def test_thresholds_from_other_images_and_a_dead_unit() -> None:
     assert all(label.unit != 0 for label in one.labels(0.0))
 
 
+def test_the_paper_s_share_and_least_iou_are_the_defaults_and_the_names_are_kept() -> None:
+    masks = concepts()
+    maps, names = planted(masks), list(NAMES)
+    torch.testing.assert_close(unit_thresholds(maps), unit_thresholds(maps, 0.005))
+    found = dissect(maps, masks, names)
+    assert torch.equal(found.thresholds, unit_thresholds(maps, 0.005))
+    names.clear()  # the list is the caller's to use again
+    assert found.names == NAMES
+    at_the_edge = Dissection(torch.tensor([[0.04, 0.0], [0.01, 0.05]]), torch.zeros(2), ("a", "b"))
+    assert at_the_edge.labels() == [(1, "b", pytest.approx(0.05))] and at_the_edge.detectors() == {"b": [1]}
+
+
 def test_bad_input_is_told() -> None:
     masks = concepts(4)
     maps = planted(masks)
@@ -128,6 +140,7 @@ def test_bad_input_is_told() -> None:
         (lambda: dissect(maps, masks[:3], NAMES), r"\(3, 4, 24, 24\), want torch.bool \(4, K, H, W\)"),
         (lambda: dissect(maps, masks, NAMES[:2]), "2 names, want 4"),
         (lambda: dissect(maps[0], masks, NAMES), r"want \(B, C, H, W\)"),
+        (lambda: unit_thresholds(maps[0]), r"want \(B, C, H, W\)"),
         (lambda: unit_thresholds(maps, 0.0), "share"),
         (lambda: unit_thresholds(maps[:1, :, :5, :5]), "0.005 of 25 values"),
         (lambda: unit_masks(maps, torch.zeros(3), 8), r"\(3,\), want \(6,\)"),

@@ -174,6 +174,7 @@ def test_high_values_are_quantiles() -> None:
     for q in (0.0, 0.5, 0.99, 1.0):
         wanted = torch.quantile(maps[:, [3, 0]].transpose(0, 1).flatten(1), q, dim=1, interpolation="nearest")
         torch.testing.assert_close(high_values(maps, [3, 0], q), wanted)
+    assert torch.equal(high_values(maps, [3, 0]), high_values(maps, [3, 0], 0.99))
 
 
 def test_bad_input(z: Tensor) -> None:

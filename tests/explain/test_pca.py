@@ -51,6 +51,11 @@ def test_the_sign_is_settled() -> None:
     torch.testing.assert_close(a.components, b.components)
 
 
+def test_two_components_for_a_picture_are_the_default() -> None:
+    x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(fit_pca(x).components, fit_pca(x, 2).components)
+
+
 def test_odd_shapes_and_types() -> None:
     x = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))  # fewer points than numbers
     fitted = fit_pca(x, 3)

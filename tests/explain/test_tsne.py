@@ -209,6 +209,11 @@ def test_bad_input_is_told() -> None:
             lambda: kl_divergence(torch.eye(3, dtype=torch.int64), torch.zeros(3, 2)),
             "P: got dtype torch.int64",
         ),
+        (
+            lambda: tsne_gradient(torch.eye(3).long(), torch.zeros(3, 2)),
+            r"P: got dtype torch\.int64, want a float",
+        ),
+        (lambda: tsne_gradient(torch.eye(3), torch.zeros(3, 2).long()), r"map: got dtype torch\.int64"),
         (lambda: tsne_gradient(torch.eye(3), torch.zeros(4, 2)), r"\(3, 3\) and a map \(4, 2\)"),
         (lambda: tsne_gradient(torch.eye(3), torch.zeros(3, 2).double()), "want the same type"),
         (lambda: kl_divergence(torch.zeros(3, 4), torch.zeros(3, 2)), r"\(3, 4\) and a map \(3, 2\)"),

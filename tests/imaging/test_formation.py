@@ -127,6 +127,7 @@ def test_downsampling_with_and_without_low_pass() -> None:
     inside = filtered[0, :, 4:-4]  # away from the border, whose repeated pixels are no wave
     assert bare.std() > 0.3 and inside.std() < bare.std() / 100
     torch.testing.assert_close(downsample(fine, 1), fine)
+    assert torch.equal(downsample(fine[0], 4), filtered[0])  # rows and columns alone will do
     coarse = sample(grating(6), 256)[None]  # well below the limit: both keep it
     ratio = (
         downsample(coarse, 4)[0, 32, 4:-4].std() / downsample(coarse, 4, low_pass=False)[0, 32, 4:-4].std()
@@ -213,6 +214,7 @@ BAD: list[tuple[Any, tuple[Any, ...], str]] = [
     (project_pinhole, (torch.ones(4, 3), 0.0, (0, 0)), "focal: got 0.0, want a finite number above 0"),
     (project_pinhole, (torch.ones(4, 3, dtype=torch.int64), 1.0, (0, 0)), "points: got dtype torch.int64"),
     (project_pinhole, (torch.tensor([[0.0, 0, 1], [0, 0, 0], [0, 0, -1]]), 1.0, (0, 0)), "got 2 with Z ≤ 0"),
+    (project_pinhole, (torch.tensor([[1.0, 1, 0]]), 1.0, (0, 0)), "got 1 with Z ≤ 0"),
     (project_pinhole, (torch.full((1, 3), math.nan), 1.0, (0, 0)), "got 1 with Z ≤ 0 or NaN"),
     (
         project_pinhole,
@@ -240,6 +242,8 @@ BAD: list[tuple[Any, tuple[Any, ...], str]] = [
     (gaussian_blur, (IMAGE[0, 0], 1.0), r"shape \(8,\)"),
     (downsample, (IMAGE, 0), "factor 0, want 1 ≤ factor"),
     (downsample, (IMAGE, 9), "factor 9"),
+    (downsample, (IMAGE[:, :4], 5), r"shape \(3, 4, 8\) and factor 5"),
+    (downsample, (IMAGE[..., :4], 5), r"shape \(3, 8, 4\) and factor 5"),
     (alias_frequency, (3, 0), "rate: got 0"),
     (alias_frequency, (math.nan, 1), "frequency: got nan"),
     (quantise, (IMAGE, 0), "bits: got 0, want 1 to 16"),

@@ -42,6 +42,18 @@ def test_equals_the_fused_kernel(name: str) -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("leading", [(2, 3), (2, 1), (3,)])
+def test_a_query_may_look_nowhere_in_one_head_or_one_picture_only(leading: tuple[int, ...]) -> None:
+    mask = torch.ones(*leading, 7, 7, dtype=torch.bool)
+    mask.flatten(0, -3)[-1, 4] = False
+    mask[..., 0, 1:] = False
+    tensors = [torch.randn(2, 3, 7, 5) for _ in range(3)]
+    want = F.scaled_dot_product_attention(*tensors, attn_mask=mask)
+    got, weights = attention(*tensors, mask)
+    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(weights.sum(-1), mask.any(-1).float().expand(2, 3, 7))
+
+
 def test_rows_of_the_weights_sum_to_one_and_a_masked_row_to_zero() -> None:
     x = torch.randn(1, 1, 7, 5)
     weights = attention(x, x, x, masks(7, 7)["dead row"])[1][0, 0]

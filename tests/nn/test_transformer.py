@@ -143,6 +143,15 @@ def test_the_layers_sizes_and_norms_are_those_asked_for() -> None:
     assert decoder.norm1.eps == decoder.norm2.eps == decoder.norm3.eps == 1e-3 and decoder.pre_norm
 
 
+def test_positions_are_no_weights_a_longer_model_takes_a_shorter_one_s() -> None:
+    torch.manual_seed(0)
+    short, long = (Transformer(7, dim=8, heads=2, hidden=12, max_length=n) for n in (5, 9))
+    long.load_state_dict(short.state_dict())
+    ids = torch.randint(7, (2, 5))
+    torch.testing.assert_close(long(ids, ids), short(ids, ids))
+    assert Transformer(7).positions.shape == (64, 64) and len(Transformer(7).encoder) == 2
+
+
 def test_the_model_is_its_layers_in_order() -> None:
     torch.manual_seed(0)
     model = Transformer(7, dim=8, heads=2, hidden=12)

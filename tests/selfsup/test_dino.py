@@ -93,6 +93,15 @@ def test_momentum_rises_from_start_to_one() -> None:
     assert values == sorted(values)
 
 
+def test_the_paper_s_settings_are_the_defaults() -> None:
+    assert momentum_schedule(0, 10) == pytest.approx(0.996)
+    model = tiny()
+    assert (model.momentum, model.centre_momentum, model.centring) == (0.996, 0.9, True)
+    assert (model.student_temperature, model.teacher_temperature) == (0.1, 0.04)
+    assert tiny(sharpening=False).teacher_temperature == 0.1  # as soft as the student's
+    assert DINO(nn.Flatten(), 12).centre.shape == DINO(nn.Flatten(), 12).teacher(torch.rand(2, 12)).shape[1:]
+
+
 def test_entropy_of_the_two_collapses() -> None:
     assert math.isclose(entropy(torch.zeros(3, 8)).item(), math.log(8), rel_tol=1e-6)
     assert entropy(torch.tensor([[100.0, 0, 0]])).item() < 1e-6
@@ -157,6 +166,8 @@ L = torch.randn(3, 4)
     [
         (lambda: dino_loss([L, L], [L[:1]], torch.zeros(4)), r"teacher: got .*\(1, 4\), want .*\(3, 4\)"),
         (lambda: dino_loss([L, L[0]], [L], torch.zeros(4)), r"student: got .*\(4,\)"),
+        (lambda: dino_loss([L[0]] * 2, [L[0]], torch.zeros(4)), r"student: got .*\(4,\), want .*\(B, K\)"),
+        (lambda: dino_loss([L[:0]] * 2, [L[:0]], torch.zeros(4)), "student: got .* no axis of length 0"),
         (lambda: dino_loss([L, L], [L], torch.zeros(1)), r"centre: got .*\(1,\), want .*\(4,\)"),
         (
             lambda: dino_loss([L, L], [L], torch.zeros(4), teacher_temperature=0),

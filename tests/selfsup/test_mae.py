@@ -26,6 +26,18 @@ def tiny(**changes: object) -> MAE:
     return kind(encoder, width=16, heads=2, layers=1, **changes)  # type: ignore[arg-type]
 
 
+def test_the_defaults_are_the_small_decoder_and_three_quarters_hidden() -> None:
+    losses = []
+    for settings in ({}, {"width": 64, "heads": 4, "layers": 1, "ratio": 0.75, "normalise": True}):
+        torch.manual_seed(0)
+        model = MAE(ViT(image=16, patch=4, dim=24, heads=3, hidden=48, layers=1, classes=5), **settings)
+        with torch.no_grad():
+            for value in model.decoder.parameters():
+                value.mul_(8)  # attention that is not almost uniform: the number of heads counts
+        losses.append(model(torch.rand(2, 3, 16, 16), generator=torch.Generator().manual_seed(0))[0])
+    assert torch.equal(*losses)
+
+
 def test_patches_go_back_where_they_came_from() -> None:
     x = torch.randn(2, 3, 8, 12)
     rows = patchify(x, 4)
