@@ -283,6 +283,14 @@ def oldest_python() -> str:
     return str(python)
 
 
+def keep_times(done: list[Step], path: Path = ROOT / ".course" / "steps.json") -> None:
+    """Note how long each step took, for `make bench`."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= {step.name: round(step.seconds, 1) for step in done if step.ran and not step.failed}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run all steps, or those named."""
     for stream in (sys.stdout, sys.stderr):
@@ -314,6 +322,7 @@ def main(argv: list[str] | None = None) -> int:
                 run(step, python, env, Path(folder))
         except KeyboardInterrupt:
             print("\nInterrupted.")
+    keep_times(chosen)
     ran = {step.name for step in chosen}
     return summarise(chosen, asked.left_out() + (not_computed() if "notebooks" in ran else []))
 
