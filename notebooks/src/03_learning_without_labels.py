@@ -822,7 +822,7 @@ plotting.show(figure, "Three scenes filled in after training on hidden and on vi
 # %% [markdown] tags=["slide"]
 # ## 15 · With a GPU: DINO for longer
 #
-# The shipped DINO weights took twenty minutes on one processor core (their card says so). The cell below takes about twice as many steps, each of eight times as many pictures, with a larger head. Find out how much nearer DINO comes to the network that had labels. Without a graphics card it shows what was recorded, and the line above the result says where: on a processor, 1,500 steps of 32 pictures, far fewer than the shipped weights had.
+# The shipped DINO weights took twenty minutes on one processor core (their card says so). The cell below takes about twice as many steps, each of eight times as many pictures, with a larger head. Find out how much nearer DINO comes to the network that had labels. Without a graphics card it shows what was recorded, and the line above the result says where: on a processor, 400 steps of 32 pictures, far fewer than the shipped weights had.
 
 # %%
 # %%gpu ch03_dino_long
@@ -832,7 +832,7 @@ from lecture_utils.recipes._shared import pictures
 cuda = runtime.device()
 number = runtime.pick(quick=16_000, full=16_000, gpu=100_000)
 batch = runtime.pick(quick=32, full=32, gpu=256)
-steps = runtime.pick(quick=1_500, full=1_500, gpu=20_000)
+steps = runtime.pick(quick=400, full=400, gpu=20_000)
 many_x, many_y = (t.to(cuda) for t in pictures(number, "train", 1))  # bytes: at most 0.7 GB
 long = DINO(small_vit(), 64, momentum=0.996, hidden=512, bottleneck=128, prototypes=1024).to(cuda)
 long.teacher_temperature = shapes_dino.TEMPERATURE
