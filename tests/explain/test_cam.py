@@ -108,6 +108,7 @@ def test_bad_input_is_told() -> None:
         (lambda: cam(net, x, 8), "from 0 to 7"),
         (lambda: cam(MaxNet(), x, 0), "training mode"),
         (lambda: cam(net, x[0], 0), r"use x\[None\]"),
+        (lambda: cam(MeanNet().eval(), x[0], 0), r"use x\[None\]"),  # which checks nothing itself
         (lambda: cam(net, (255 * x).byte(), 0), "uint8"),
         (lambda: cam(net, x, True), "target: got bool"),
         (lambda: cam(net, x, [0, 1]), "got 2 class numbers"),
