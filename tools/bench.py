@@ -265,8 +265,8 @@ def percentiles(times: list[float]) -> str:
 def rounds() -> Rows:
     """What the last `make test` took by steps, and what it would take with all chapters.
 
-    Drift, gate and notebooks grow with the chapters, tests of content with the systems, the browser by a part of
-    a chapter each; the rest stays.
+    Drift, gate and notebooks grow with the chapters, tests of content with the systems, the browser by part
+    of a chapter each; the rest stays.
     """
     import json
     import tomllib
