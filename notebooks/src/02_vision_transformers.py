@@ -146,6 +146,8 @@ attend = check("02.1", attend)
 # The package's version takes any leading axes and also returns the weights. One line deserves attention: a query that may look *nowhere* would give $0/0$. It gets zeros.
 
 # %% tags=["show", "system:S02.1"]
+import math
+
 # show: lecture_utils.nn.attention.attention
 
 # %%
@@ -173,8 +175,6 @@ print("keys and values shuffled: same output?", torch.allclose(mixed, plain, ato
 # filling), and, later in this chapter, the mask of Swin's windows.
 
 # %%
-import math
-
 torch.manual_seed(0)
 tokens = 0.4 * torch.randn(1, 6, 16)
 causal = torch.ones(6, 6).tril().bool()
