@@ -52,7 +52,6 @@ from lecture_utils import plotting, runtime, zoo
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
-from lecture_utils.kernel.tables import show_table
 from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
@@ -529,6 +528,8 @@ plotting.show(figure, "A 9 by 9 matrix of numbers 0 to 24, equal along diagonals
 # both give torchvision's outputs to four decimals (`tests/backbones/test_vit.py`, `tests/backbones/test_swin.py`).
 
 # %%
+from lecture_utils.kernel.tables import show_table
+
 from lecture_utils.plotting.diagram import architecture
 
 figure = architecture(vit, images[:1])
