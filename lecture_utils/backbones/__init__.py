@@ -1,1 +1,1 @@
-"""Image classifiers, oldest first: AlexNet, VGG, ResNet."""
+"""Image classifiers, oldest first: AlexNet, VGG, ResNet, ViT, Swin."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import LocalResponseNorm
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes
 
 
 class AlexNet(nn.Module):
@@ -48,8 +48,8 @@ class AlexNet(nn.Module):
     Raises
     ------
     ValueError
-        From `forward`, for input that is not floating point (B, in_channels, H, W), or too small for three
-        pools.
+        From `forward`, for input that is not floating point (B, in_channels, H, W) of the weights' type, or
+        too small for three pools.
     """
 
     def __init__(
@@ -68,10 +68,18 @@ class AlexNet(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
+        check_sizes(
+            "AlexNet", classes=classes, in_channels=in_channels, grid=grid, hidden=hidden, groups=groups
+        )
+        if (
+            len(widths) != 5
+            or any(width < 1 or width % groups for width in widths[:-1])
+            or widths[-1] % groups
+        ):
+            raise ValueError(f"AlexNet: got widths {widths}, want five multiples of {groups}, the groups")
         self.in_channels = in_channels
-        self.smallest = (
-            14 * first_stride + first_kernel - 2 * first_padding
-        )  # image side that three pools survive
+        # The shortest side of an image that three pools survive.
+        self.smallest = 14 * first_stride + first_kernel - 2 * first_padding
         first = nn.Conv2d(in_channels, widths[0], first_kernel, first_stride, first_padding)
         self.features = alexnet_features(first, widths, groups=groups, lrn=lrn)
         self.pool = nn.AdaptiveAvgPool2d(grid)
@@ -79,7 +87,7 @@ class AlexNet(nn.Module):
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
-        check_images(x, self.in_channels)
+        check_images(x, self.in_channels, like=self.classifier[-1].weight)
         if min(x.shape[2:]) < self.smallest:
             raise ValueError(
                 f"images: got {x.shape[2]} × {x.shape[3]} pixels, want {self.smallest} or more a side"

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import FusedBatchNorm2d
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes
 
 
 class PadShortcut(nn.Module):
@@ -23,9 +23,12 @@ class PadShortcut(nn.Module):
 
     def __init__(self, extra_channels: int, stride: int) -> None:
         super().__init__()
+        check_sizes("pad shortcut", stride=stride)
+        check_sizes("pad shortcut", least=0, extra_channels=extra_channels)
         self.extra_channels, self.stride = extra_channels, stride
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        check_images(x, maps=True)
         x = x[:, :, :: self.stride, :: self.stride]  # (B, C, H/s, W/s)
         return F.pad(x, (0, 0, 0, 0, 0, self.extra_channels))  # (B, C + extra, H/s, W/s)
 
@@ -41,6 +44,7 @@ def make_shortcut(
         Option A (zeros for the new channels), option B (a strided 1×1 convolution), or no shortcut: a plain
         network.
     """
+    check_sizes("shortcut", in_channels=in_channels, out_channels=out_channels, stride=stride)
     if kind not in ("identity", "projection", "none"):
         raise ValueError(f"shortcut: got {kind!r}, want 'identity', 'projection' or 'none'")
     if kind == "none":
@@ -147,6 +151,12 @@ class ResNet(nn.Module):
         K, C of the input, and channels of the stem (64 in the paper).
     shortcut, norm, zero_init_last
         As for `CifarNet`.
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, an unknown shortcut, or input that is not floating point (B, in_channels, H, W) of
+        the weights' type.
     """
 
     def __init__(
@@ -162,6 +172,7 @@ class ResNet(nn.Module):
         zero_init_last: bool = False,
     ) -> None:
         super().__init__()
+        check_sizes("ResNet", classes=classes, in_channels=in_channels, width=width, blocks=min(blocks))
         self.in_channels = in_channels
         conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
         self.stem = nn.Sequential(conv1, norm(width), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1))
@@ -178,7 +189,7 @@ class ResNet(nn.Module):
         init_residual_(self, zero_last=zero_init_last)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        check_images(x, self.in_channels)
+        check_images(x, self.in_channels, like=self.head.weight)
         x = self.stem(x)  # (B, 64, H/4, W/4)
         x = self.stages(x)  # (B, 512 or 2048, H/32, W/32)
         x = x.mean(dim=(2, 3))  # (B, 512 or 2048): global average pooling
@@ -225,7 +236,8 @@ class CifarNet(nn.Module):
     Raises
     ------
     ValueError
-        For another depth, an unknown shortcut, or input that is not floating point (B, in_channels, H, W).
+        For another depth, an unknown shortcut, or input that is not floating point (B, in_channels, H, W) of
+        the weights' type.
     """
 
     def __init__(
@@ -241,7 +253,8 @@ class CifarNet(nn.Module):
         zero_init_last: bool = False,
     ) -> None:
         super().__init__()
-        if depth < 8 or (depth - 2) % 6:
+        check_sizes("CifarNet", classes=classes, in_channels=in_channels, width=width)
+        if not isinstance(depth, int) or depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth: got {depth}, want 6n + 2 with n ≥ 1: 8, 14, 20, 32, …")
         if shortcut not in ("identity", "projection"):
             raise ValueError(f"shortcut: got {shortcut!r}, want 'identity' or 'projection'")
@@ -259,7 +272,7 @@ class CifarNet(nn.Module):
         init_residual_(self, zero_last=zero_init_last)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        check_images(x, self.in_channels)
+        check_images(x, self.in_channels, like=self.head.weight)
         x = self.stem(x)  # (B, 16, H, W)
         x = self.stages(x)  # (B, 64, H/4, W/4)
         x = x.mean(dim=(2, 3))  # (B, 64): global average pooling

@@ -16,7 +16,7 @@ Shapes: B batch, C channels, H height, W width, K classes.
 from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes
 
 # Table 1: the kernel sizes of the convolutions in each of the five stages; a 2×2 pool ends a stage.
 CONFIGURATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -50,7 +50,7 @@ class VGG(nn.Module):
     ------
     ValueError
         For an unknown configuration; from `forward`, for input that is not floating point (B, in_channels, H,
-        W), or an image of less than 32 pixels a side, of which five pools leave nothing.
+        W) of the weights' type, or an image of less than 32 pixels a side, of which five pools leave nothing.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class VGG(nn.Module):
         super().__init__()
         if configuration not in CONFIGURATIONS:
             raise ValueError(f"configuration: got {configuration!r}, want one of {', '.join(CONFIGURATIONS)}")
+        check_sizes("VGG", classes=classes, in_channels=in_channels, width=width, grid=grid, hidden=hidden)
         self.in_channels = channels = in_channels
         self.stages = nn.Sequential()
         for k, kernels in enumerate(CONFIGURATIONS[configuration]):
@@ -77,7 +78,7 @@ class VGG(nn.Module):
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
-        check_images(x, self.in_channels)
+        check_images(x, self.in_channels, like=self.classifier[-1].weight)
         if min(x.shape[2:]) < 32:
             raise ValueError(
                 f"images: got {x.shape[2]} × {x.shape[3]} pixels, want 32 × 32 or more for five 2×2 pools"

@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.nn.transformer import EncoderLayer
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes
 
 
 class PatchEmbedding(nn.Module):
@@ -28,26 +28,38 @@ class PatchEmbedding(nn.Module):
 
     def __init__(self, patch: int, dim: int, *, in_channels: int = 3) -> None:
         super().__init__()
+        check_sizes("patches", patch=patch, dim=dim, in_channels=in_channels)
         self.patch = patch
         self.projection = nn.Conv2d(in_channels, dim, kernel_size=patch, stride=patch)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        if x.shape[-2] % self.patch or x.shape[-1] % self.patch:
-            raise ValueError(f"patches: got images of {tuple(x.shape[-2:])}, want multiples of {self.patch}")
+        self.check(x)
         return rearrange(self.projection(x), "b d h w -> b (h w) d")  # (B, N, D)
 
     def as_linear(self, x: Tensor) -> Tensor:
         """Give the same result as `forward` by cutting, flattening and multiplying."""
+        self.check(x)
         patches = rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=self.patch, q=self.patch)
         return F.linear(patches, self.projection.weight.flatten(1), self.projection.bias)
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError unless `x` is floating point (B, C, H, W) that divides into patches."""
+        check_images(x, self.projection.in_channels, like=self.projection.weight)
+        if x.shape[-2] % self.patch or x.shape[-1] % self.patch:
+            got = f"{x.shape[-2]} × {x.shape[-1]} pixels"
+            raise ValueError(f"patches: got images of {got}, want sides that are multiples of {self.patch}")
 
 
 def resize_positions(position: Tensor, rows: int, columns: int) -> Tensor:
     """Stretch a square grid of learned positions (1, 1 + N, D) to an image of other size (section 3.2).
 
     The class token's position, the first, stays as it is; the others are interpolated in two dimensions.
+    Raises ValueError for positions that are no square grid.
     """
-    side = math.isqrt(position.shape[1] - 1)
+    check_sizes("positions", rows=rows, columns=columns)
+    side = math.isqrt(max(position.shape[1] - 1, 0)) if position.ndim == 3 else 0
+    if side < 1 or position.shape[:2] != (1, 1 + side**2):
+        raise ValueError(f"positions: got shape {tuple(position.shape)}, want (1, 1 + side², D)")
     if (rows, columns) == (side, side):
         return position
     grid = rearrange(position[:, 1:], "1 (h w) d -> 1 d h w", h=side)
@@ -73,7 +85,8 @@ class ViT(nn.Module):
     Raises
     ------
     ValueError
-        For an image side that is not a multiple of the patch, or input that is not float (B, C, H, W).
+        For an image side that is not a multiple of the patch, or input that is not float (B, C, H, W) of the
+        weights' type.
 
     Notes
     -----
@@ -94,9 +107,10 @@ class ViT(nn.Module):
         position: bool = True,
     ) -> None:
         super().__init__()
+        check_sizes("ViT", image=image, patch=patch, layers=layers, classes=classes)
         if image % patch:
             raise ValueError(f"ViT: got image side {image} and patch side {patch}, want a multiple")
-        self.in_channels = in_channels
+        self.dim, self.in_channels = dim, in_channels
         self.embed = PatchEmbedding(patch, dim, in_channels=in_channels)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
         positions = torch.randn(1, (image // patch) ** 2 + 1, dim) * 0.02
@@ -117,12 +131,15 @@ class ViT(nn.Module):
 
     def embed_tokens(self, x: Tensor) -> Tensor:
         """Return z_0: class token and patches, with positions, (B, 1 + N, D)."""
-        check_images(x, self.in_channels)
+        check_images(x, self.in_channels, like=self.class_token)
         tokens = torch.cat([self.class_token.expand(len(x), -1, -1), self.embed(x)], dim=1)
         if self.position is None:
             return tokens
-        rows, columns = (side // self.embed.patch for side in x.shape[-2:])
-        return tokens + resize_positions(self.position, rows, columns)
+        return tokens + resize_positions(self.position, *self.grid(x))
+
+    def grid(self, x: Tensor) -> tuple[int, int]:
+        """Return (rows, columns) of the patches of images (B, C, H, W), for maps of their tokens."""
+        return x.shape[-2] // self.embed.patch, x.shape[-1] // self.embed.patch
 
     @torch.inference_mode()
     def attention_maps(self, x: Tensor) -> Tensor:

@@ -16,17 +16,17 @@ from torch import Tensor
 from lecture_utils.explain.maps import patch_grid
 
 
-def cls_attention(attention: Tensor, *, layer: int = -1, grid: tuple[int, int] | None = None) -> Tensor:
+def cls_attention(attention: Tensor, *, grid: tuple[int, int], layer: int = -1) -> Tensor:
     """How much the class token takes from each patch, head by head.
 
     Parameters
     ----------
     attention : Tensor
         (L, B, A, 1 + N, 1 + N), as `ViT.attention_maps` gives it; query first, then key.
+    grid : (h, w)
+        Rows and columns of the patches, h·w = N, as `ViT.grid` gives them for the images.
     layer : int
         Which one; the last by default.
-    grid : (h, w), optional
-        With h·w = N; a square if omitted.
 
     Returns
     -------
@@ -36,7 +36,8 @@ def cls_attention(attention: Tensor, *, layer: int = -1, grid: tuple[int, int] |
     Raises
     ------
     ValueError
-        For other shapes, rows that do not sum to 1, or a layer that there is not.
+        For other shapes, rows that do not sum to 1, a grid of more or fewer places, or a layer that there is
+        not.
     """
     check_attention(attention)
     layers = len(attention)
@@ -76,8 +77,8 @@ def rollout(attention: Tensor, *, residual: float = 0.5) -> Tensor:
     return result
 
 
-def rollout_map(attention: Tensor, *, residual: float = 0.5, grid: tuple[int, int] | None = None) -> Tensor:
-    """The class token's row of `rollout`, laid out on the image, (B, h, w)."""
+def rollout_map(attention: Tensor, *, grid: tuple[int, int], residual: float = 0.5) -> Tensor:
+    """The class token's row of `rollout`, laid out on the image: (B, h, w) = (B, *grid)."""
     row = rollout(attention, residual=residual)[:, 0, 1:]  # (B, N)
     h, w = patch_grid(row.shape[1], grid)
     return rearrange(row, "b (h w) -> b h w", h=h, w=w)
@@ -87,8 +88,8 @@ def check_attention(attention: Tensor) -> None:
     """Raise ValueError unless these are attention weights (L, B, A, 1 + N, 1 + N)."""
     shape = tuple(attention.shape)
     if attention.ndim != 5 or shape[-1] != shape[-2] or 0 in shape or not attention.is_floating_point():
-        wanted = "floating-point (layers, B, heads, 1 + N, 1 + N)"
-        raise ValueError(f"attention: got {attention.dtype} {shape}, want {wanted}")
+        want = "floating-point (layers, B, heads, 1 + N, 1 + N)"
+        raise ValueError(f"attention: got {attention.dtype} {shape}, want {want}")
     worst = (attention.sum(-1) - 1).abs().max().item()
     if not worst < 1e-3:  # NaN fails too
         raise ValueError(f"attention: got rows off a sum of 1 by {worst:.3g}, want weights after softmax")

@@ -42,7 +42,7 @@ def grad_cam(
     relu : bool
         Keep only what speaks for the score. Without it, negative values mark what speaks against it.
     as_maps : function, optional
-        Turns the layer's output into maps, such as `tokens_to_maps` for a transformer's (B, 1 + N, D).
+        Turns the layer's output into maps, such as `tokens_to_maps` with a grid for a transformer's tokens.
 
     Returns
     -------

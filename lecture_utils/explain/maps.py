@@ -3,8 +3,6 @@
 Shapes: B maps, h, w of a layer's grid, H, W of the image, N tokens without the class token, D width.
 """
 
-import math
-
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
@@ -34,12 +32,19 @@ def upsample(maps: Tensor, size: int | tuple[int, int], *, mode: str = "bilinear
     Raises
     ------
     ValueError
-        For other shapes or modes.
+        For other shapes or modes, or a map that lies on its side: taller than wide for an image wider than
+        tall, or the reverse, which is what a grid with rows and columns swapped gives.
     """
     check_maps(maps)
     if mode not in ("bilinear", "bicubic", "nearest"):
         raise ValueError(f"mode: got {mode!r}, want 'bilinear', 'bicubic' or 'nearest'")
     size = (size, size) if isinstance(size, int) else size
+    if len(size) != 2 or min(size) < 1:
+        raise ValueError(f"size: got {size}, want (H, W), both 1 or more")
+    rows, columns = maps.shape[1:]
+    if (rows - columns) * (size[0] - size[1]) < 0:
+        got = f"maps of {rows} × {columns} for an image of {size[0]} × {size[1]}"
+        raise ValueError(f"maps: got {got}, want both upright or both lying: rows first, then columns")
     corners = None if mode == "nearest" else False
     return F.interpolate(maps[:, None], size=size, mode=mode, align_corners=corners)[:, 0]
 
@@ -52,31 +57,34 @@ def to_unit(maps: Tensor) -> Tensor:
     return (maps - low) / span.masked_fill(span == 0, 1)
 
 
-def tokens_to_maps(tokens: Tensor, grid: tuple[int, int] | None = None) -> Tensor:
+def tokens_to_maps(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     """Lay a transformer's tokens (B, 1 + N, D) out on the image, (B, D, h, w), without the class token.
 
     Parameters
     ----------
     tokens : Tensor
         (B, 1 + N, D), class token first.
-    grid : (h, w), optional
-        With h·w = N; a square if omitted.
+    grid : (h, w)
+        Rows and columns of the patches, h·w = N, as `ViT.grid` gives them for the images.
 
     Raises
     ------
     ValueError
         If N patches do not make such a grid.
     """
+    check_float(tokens, name="tokens")
     if tokens.ndim != 3:
         raise ValueError(f"tokens: got shape {tuple(tokens.shape)}, want (B, 1 + N, D)")
     h, w = patch_grid(tokens.shape[1] - 1, grid)
     return rearrange(tokens[:, 1:], "b (h w) d -> b d h w", h=h, w=w)
 
 
-def patch_grid(patches: int, grid: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Return (h, w) of N patches: `grid` where it fits, the square where none is given."""
-    side = math.isqrt(max(patches, 0))
-    h, w = grid or (side, side)
-    if patches < 1 or h * w != patches:
-        raise ValueError(f"grid: got {patches} patches for {h} × {w} places, want as many (pass grid=(h, w))")
-    return h, w
+def patch_grid(patches: int, grid: tuple[int, int]) -> tuple[int, int]:
+    """Return `grid`, the rows and columns (h, w) of N patches; ValueError unless h·w = N.
+
+    There is no default: 64 patches may be 8 × 8 or 4 × 16, and the tokens do not tell.
+    """
+    if len(grid) != 2 or min(grid) < 1 or grid[0] * grid[1] != patches:
+        places = " × ".join(str(side) for side in grid)
+        raise ValueError(f"grid: got {patches} patches for {places} places, want as many, grid=(h, w)")
+    return grid

@@ -29,7 +29,8 @@ def rgb_to_hsv(image: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (…, 3, H, W): hue in [0, 1), saturation and value in [0, 1]. Grey has hue 0, black also saturation 0.
+        (…, 3, H, W): hue, saturation and value in [0, 1]. Hue 1 is red, as is 0; it appears only where
+        rounding lifts the hue of a red with a trace of blue. Grey has hue 0, black also saturation 0.
 
     Raises
     ------
@@ -71,9 +72,8 @@ def hsv_to_rgb(image: Tensor) -> Tensor:
     channels = []
     for offset in (5, 3, 1):  # red, green, blue: one curve over the hue, a third of the circle apart
         k = (offset + 6 * hue) % 6
-        share = torch.minimum(k, 4 - k).clamp(
-            0, 1
-        )  # 0: full brightness, 1: as dark as the saturation makes it
+        # 0: full brightness, 1: as dark as the saturation makes it
+        share = torch.minimum(k, 4 - k).clamp(0, 1)
         channels.append(value * (1 - saturation * share))
     return torch.stack(channels, dim=-3)
 
@@ -99,6 +99,6 @@ def rgb_to_luma(image: Tensor, weights: tuple[float, float, float] = BT601) -> T
         For another shape or type, values outside [0, 1], NaN, or weights that do not sum to 1.
     """
     check_rgb(image, unit_range=True)
-    if len(weights) != 3 or abs(sum(weights) - 1) > 1e-3:
+    if len(weights) != 3 or not abs(sum(weights) - 1) <= 1e-3:  # NaN fails too
         raise ValueError(f"weights: got {weights}, want three numbers with sum 1")
     return (image * image.new_tensor(weights)[:, None, None]).sum(dim=-3, keepdim=True)

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float, check_rgb
+from lecture_utils.ops.checks import check_float, check_rgb, check_sizes
 
 Scene = Callable[[Tensor, Tensor], Tensor]  # brightness at x (right) and y (down) in the unit square
 
@@ -42,18 +42,23 @@ def project_pinhole(points: Tensor, focal: float, centre: tuple[float, float]) -
     Raises
     ------
     ValueError
-        For another last axis, a focal length that is not positive, or points with Z ≤ 0 (behind the pinhole)
-        or NaN.
+        For another last axis, integers, NaN or infinite numbers, a focal length that is not positive, or
+        points with Z ≤ 0 (behind the pinhole).
     """
     check_float(points, name="points")
     if points.ndim < 1 or points.shape[-1] != 3:
         raise ValueError(f"points: got shape {tuple(points.shape)}, want (…, 3)")
-    if not focal > 0:
+    if not 0 < focal < math.inf:
         raise ValueError(f"focal: got {focal}, want a positive number of pixels")
+    if len(centre) != 2 or not all(math.isfinite(c) for c in centre):
+        raise ValueError(f"centre: got {centre}, want two finite numbers of pixels")
     depth_m = points[..., 2:]  # (…, 1)
     if not bool((depth_m > 0).all()):  # NaN is not > 0 either
         bad = int((~(depth_m > 0)).sum())
         raise ValueError(f"points: got {bad} with Z ≤ 0 or NaN, want all in front of the camera (Z > 0)")
+    if not bool(points.isfinite().all()):
+        bad = int((~points.isfinite()).sum())
+        raise ValueError(f"points: got {bad} numbers that are NaN or infinite, want finite ones")
     return focal * points[..., :2] / depth_m + points.new_tensor(centre)  # (…, 2)
 
 
@@ -92,13 +97,15 @@ def sample(scene: Scene, size: int, *, low_pass: bool = False, subsamples: int =
     Raises
     ------
     ValueError
-        For `size` or `subsamples` below 1.
+        For `size` or `subsamples` that are no whole numbers or below 1, or a scene that is not vectorised.
     """
-    if size < 1 or subsamples < 1:
-        raise ValueError(f"sample: got size {size} and subsamples {subsamples}, want both ≥ 1")
+    if not (isinstance(size, int) and isinstance(subsamples, int) and size > 0 and subsamples > 0):
+        raise ValueError(f"sample: got size {size} and subsamples {subsamples}, want whole numbers ≥ 1")
     fine = size * subsamples if low_pass else size
     places = (torch.arange(fine) + 0.5) / fine  # (fine,): the centres
     image = scene(places[None, :], places[:, None])  # (fine, fine)
+    if tuple(image.shape) != (fine, fine):
+        raise ValueError(f"scene: got shape {tuple(image.shape)}, want ({fine}, {fine}), one value a place")
     return F.avg_pool2d(image[None], subsamples)[0] if low_pass else image  # (size, size)
 
 
@@ -120,13 +127,12 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     Raises
     ------
     ValueError
-        For an image of another rank or type, or a negative sigma.
+        For an image of another rank or type or without pixels, or a sigma that is negative or not finite.
     """
     check_float(image)
-    if image.ndim < 2 or not sigma >= 0:
-        raise ValueError(
-            f"blur: got shape {tuple(image.shape)} and sigma {sigma}, want (…, H, W) and sigma ≥ 0"
-        )
+    if image.ndim < 2 or image.numel() == 0 or not 0 <= sigma < math.inf:
+        got = f"shape {tuple(image.shape)} and sigma {sigma}"
+        raise ValueError(f"blur: got {got}, want (…, H, W) with pixels and sigma ≥ 0")
     radius = int(4 * sigma + 0.5)
     taps = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     weights = torch.softmax(-((taps / max(sigma, 1e-6)) ** 2) / 2, dim=0)  # (2r + 1,), sums to 1
@@ -154,9 +160,14 @@ def downsample(image: Tensor, factor: int, *, low_pass: bool = True) -> Tensor:
     -------
     Tensor
         (…, about H / factor, about W / factor).
+
+    Raises
+    ------
+    ValueError
+        For an image of another rank or type, or a factor out of range.
     """
     check_float(image)
-    if image.ndim < 2 or not 1 <= factor <= min(image.shape[-2:]):
+    if image.ndim < 2 or not isinstance(factor, int) or not 1 <= factor <= min(image.shape[-2:]):
         raise ValueError(
             f"downsample: got shape {tuple(image.shape)} and factor {factor}, want 1 ≤ factor ≤ H, W"
         )
@@ -202,7 +213,7 @@ def quantise(x: Tensor, bits: int) -> Tensor:
         For values outside [0, 1] or NaN, integers, or bits out of range.
     """
     check_float(x, unit_range=True, name="quantise")
-    if not 1 <= bits <= 16:
+    if bits not in range(1, 17):
         raise ValueError(f"bits: got {bits}, want 1 to 16")
     steps = 2**bits - 1
     return torch.round(x * steps) / steps
@@ -210,6 +221,7 @@ def quantise(x: Tensor, bits: int) -> Tensor:
 
 def bayer_mask(height: int, width: int) -> Tensor:
     """Which colour each photosite sees, (3, H, W) of 0 and 1: rows of R G R G … and G B G B … in turn."""
+    check_sizes("Bayer mask", height=height, width=width)
     mask = torch.zeros(3, height, width)
     mask[0, ::2, ::2] = 1  # red
     mask[1, ::2, 1::2] = mask[1, 1::2, ::2] = 1  # green: every second photosite
@@ -229,6 +241,11 @@ def bayer_mosaic(image: Tensor) -> Tensor:
     -------
     Tensor
         (…, 1, H, W).
+
+    Raises
+    ------
+    ValueError
+        For another shape or type.
     """
     check_rgb(image)
     mask = bayer_mask(*image.shape[-2:]).to(image)
@@ -248,9 +265,14 @@ def demosaic_bilinear(raw: Tensor) -> Tensor:
     Tensor
         (…, 3, H, W). Recorded values stay as they are. At the border the mean is over the neighbours that
         exist.
+
+    Raises
+    ------
+    ValueError
+        For another shape or type.
     """
     check_float(raw)
-    if raw.ndim < 3 or raw.shape[-3] != 1 or min(raw.shape[-2:]) < 2:
+    if raw.ndim < 3 or raw.shape[-3] != 1 or min(raw.shape[-2:]) < 2 or raw.numel() == 0:
         raise ValueError(f"raw: got shape {tuple(raw.shape)}, want (…, 1, H, W) with H, W ≥ 2")
     mask = bayer_mask(*raw.shape[-2:]).to(raw)
     cross = raw.new_tensor([[0, 1, 0], [1, 4, 1], [0, 1, 0]])  # green has its neighbours beside it

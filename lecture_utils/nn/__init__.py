@@ -1,1 +1,1 @@
-"""Blocks that several systems share: normalisation layers, initialisation."""
+"""Blocks that several systems share: attention, transformer layers, normalisation, initialisation."""

@@ -1,11 +1,9 @@
 """Normalisation layers of the convolutional networks.
 
 - Batch normalisation: S. Ioffe, C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by
-Reducing Internal
-  Covariate Shift", ICML 2015, algorithms 1 and 2.
+  Reducing Internal Covariate Shift", ICML 2015, algorithms 1 and 2.
 - Local response normalisation: A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet Classification with Deep
-Convolutional
-  Neural Networks", NeurIPS 2012, section 3.3.
+  Convolutional Neural Networks", NeurIPS 2012, section 3.3.
 
 `BatchNorm2d` is the equations and is the one to read; autograd differentiates it step by step.
 `FusedBatchNorm2d` has the same parameters and buffers and calls PyTorch's kernel: the tests hold the two
@@ -20,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes, check_type
 
 
 class BatchNorm2d(nn.Module):
@@ -44,8 +42,8 @@ class BatchNorm2d(nn.Module):
     Raises
     ------
     ValueError
-        For input that is not floating point (B, C, H, W), or has one value a channel in training (no
-        variance).
+        For input that is not floating point (B, C, H, W), is of another type than the parameters (half types
+        may meet float32 ones), or has one value a channel in training (no variance).
     """
 
     running_mean: Tensor
@@ -53,6 +51,11 @@ class BatchNorm2d(nn.Module):
 
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
+        check_sizes("batch norm", channels=channels)
+        if not (eps >= 0 and 0 <= momentum <= 1):
+            raise ValueError(
+                f"batch norm: got eps {eps}, momentum {momentum}, want eps ≥ 0, 0 ≤ momentum ≤ 1"
+            )
         self.eps, self.momentum = eps, momentum
         self.weight = nn.Parameter(torch.ones(channels))  # γ
         self.bias = nn.Parameter(torch.zeros(channels))  # β
@@ -78,6 +81,8 @@ class BatchNorm2d(nn.Module):
     def check(self, x: Tensor) -> None:
         """Raise ValueError unless `x` can be normalised."""
         check_images(x, len(self.weight))
+        if torch.float64 in (x.dtype, self.weight.dtype):  # half types may meet float32 statistics
+            check_type(x, self.weight)
         if self.training and x.numel() == x.shape[1]:
             raise ValueError(
                 f"batch norm in training: got one value a channel, shape {tuple(x.shape)}, want two or more"
@@ -113,16 +118,15 @@ class LocalResponseNorm(nn.Module):
 
     def __init__(self, size: int = 5, *, alpha: float = 1e-4, beta: float = 0.75, k: float = 2.0) -> None:
         super().__init__()
-        if size < 1 or size % 2 == 0:
+        if not isinstance(size, int) or size < 1 or size % 2 == 0:
             raise ValueError(f"local response norm: got size {size}, want an odd positive number of channels")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
-        check_images(x)
+        check_images(x, maps=True)
         half = self.size // 2
-        energy = F.pad(
-            x**2, (0, 0, 0, 0, half, half)
-        )  # (B, C + size - 1, H, W): zeros beyond the first and last channel
+        # (B, C + size - 1, H, W): zeros beyond the first and the last channel
+        energy = F.pad(x**2, (0, 0, 0, 0, half, half))
         energy = energy.unfold(1, self.size, 1).sum(-1)  # (B, C, H, W): sums over sliding windows of channels
         return x / (self.k + self.alpha * energy) ** self.beta
 

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+from lecture_utils.ops.checks import check_sizes
+
 
 def sinusoidal_encoding(n: int, dim: int) -> Tensor:
     """Return the (n, dim) table of sines (even columns) and cosines (odd columns) of section 3.5.
@@ -28,10 +30,9 @@ def sinusoidal_encoding(n: int, dim: int) -> Tensor:
     ValueError
         For an odd width or fewer than one position.
     """
-    if n < 1 or dim < 2 or dim % 2:
-        raise ValueError(
-            f"sinusoidal encoding: got {n} positions of width {dim}, want n ≥ 1 and an even width"
-        )
+    check_sizes("sinusoidal encoding", positions=n, width=dim)
+    if dim % 2:
+        raise ValueError(f"sinusoidal encoding: got width {dim}, want an even one")
     position = torch.arange(n)[:, None]  # (n, 1)
     frequency = torch.exp(-math.log(10_000.0) * torch.arange(0, dim, 2) / dim)  # (dim / 2,)
     table = torch.empty(n, dim)

@@ -14,18 +14,24 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.nn.positions import sinusoidal_encoding
+from lecture_utils.ops.checks import check_float, check_ids, check_sizes, check_tokens
 
 
 class MLP(nn.Module):
-    """Two linear layers with a nonlinearity between, on each token alone (section 3.3)."""
+    """Two linear layers with a nonlinearity between, on each token alone (section 3.3).
 
-    def __init__(self, dim: int, hidden: int, *, activation: type[nn.Module] = nn.ReLU) -> None:
+    `activation` is `nn.ReLU` in the paper; the default, as in all layers here, is the later `nn.GELU`.
+    """
+
+    def __init__(self, dim: int, hidden: int, *, activation: type[nn.Module] = nn.GELU) -> None:
         super().__init__()
+        check_sizes("MLP", dim=dim, hidden=hidden)
         self.fc1 = nn.Linear(dim, hidden)
         self.activation = activation()
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D)
+        check_float(x, name="tokens")
         return self.fc2(self.activation(self.fc1(x)))
 
 
@@ -61,6 +67,7 @@ class EncoderLayer(nn.Module):
         self.mlp = MLP(dim, hidden, activation=activation)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, N, D)
+        check_tokens(x, self.attention.dim, like=self.attention.to_query.weight)
         if self.pre_norm:
             x = x + self.attention(self.norm1(x), mask=mask)
             return x + self.mlp(self.norm2(x))
@@ -94,6 +101,7 @@ class DecoderLayer(nn.Module):
     def forward(
         self, x: Tensor, memory: Tensor, mask: Tensor | None = None, memory_mask: Tensor | None = None
     ) -> Tensor:  # x (B, N, D), memory (B, M, D)
+        check_tokens(x, self.self_attention.dim, like=self.self_attention.to_query.weight)
         if self.pre_norm:
             x = x + self.self_attention(self.norm1(x), mask=mask)
             x = x + self.cross_attention(self.norm2(x), memory, memory_mask)
@@ -132,6 +140,7 @@ class Transformer(nn.Module):
         pre_norm: bool = True,
     ) -> None:
         super().__init__()
+        check_sizes("transformer", vocabulary=vocabulary, layers=layers, max_length=max_length)
         self.scale = dim**0.5  # section 3.4: embeddings are multiplied by √D
         self.embed = nn.Embedding(vocabulary, dim)
         nn.init.normal_(self.embed.weight, std=dim**-0.5)
@@ -158,7 +167,7 @@ class Transformer(nn.Module):
         return self.norm_encoder(x)
 
     def decode(self, memory: Tensor, target: Tensor) -> Tensor:
-        """Return the logits (B, N, V); position i sees target tokens 0 to i and the whole memory."""
+        """Return logits (B, N, V); position i sees target tokens 0 to i and all of the memory (B, M, D)."""
         x = self.tokens(target)  # (B, N, D)
         mask = causal_mask(target.shape[1]).to(x.device)
         for layer in self.decoder:
@@ -168,13 +177,15 @@ class Transformer(nn.Module):
     def tokens(self, ids: Tensor) -> Tensor:
         """Embed ids (B, N) and add their positions: (B, N, D)."""
         if ids.ndim != 2 or ids.dtype != torch.long or ids.shape[1] > len(self.positions):
-            wanted = f"int64 (B, N ≤ {len(self.positions)})"
-            raise ValueError(f"tokens: got {ids.dtype} of shape {tuple(ids.shape)}, want {wanted}")
+            want = f"int64 (B, N ≤ {len(self.positions)})"
+            raise ValueError(f"tokens: got {ids.dtype} of shape {tuple(ids.shape)}, want {want}")
+        check_ids(ids, self.embed.num_embeddings, name="tokens")
         return self.embed(ids) * self.scale + self.positions[: ids.shape[1]]
 
     @torch.inference_mode()
     def generate(self, source: Tensor, start: int, length: int) -> Tensor:
         """Decode greedily: (B, length) ids, each the likeliest after those before it."""
+        check_sizes("generate", length=length)
         memory = self.encode(source)
         ids = torch.full((len(source), 1), start, dtype=torch.long, device=source.device)
         for _ in range(length):
@@ -185,4 +196,8 @@ class Transformer(nn.Module):
 
 def next_token_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of logits (B, N, V) against the ids (B, N) that should have come next."""
+    check_tokens(logits, name="logits")
+    if target.shape != logits.shape[:2]:
+        raise ValueError(f"target: got shape {tuple(target.shape)}, want {tuple(logits.shape[:2])}")
+    check_ids(target, logits.shape[2], name="target")
     return F.cross_entropy(logits.flatten(0, 1), target.flatten())

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.nn.attention import MultiHeadAttention
+from lecture_utils.ops.checks import check_sizes
 
 
 @torch.no_grad()
@@ -26,7 +27,18 @@ def start_(position: Tensor, attentions: Iterable[MultiHeadAttention]) -> None:
         (1, 1 + side², D), the class token's position first, which is left alone.
     attentions : iterable of MultiHeadAttention
         Those of its layers.
+
+    Raises
+    ------
+    ValueError
+        For positions that are no square grid, or of a width that four does not divide.
     """
+    if (
+        position.ndim != 3
+        or len(position) != 1
+        or math.isqrt(position.shape[1] - 1) ** 2 != position.shape[1] - 1
+    ):
+        raise ValueError(f"positions: got shape {tuple(position.shape)}, want (1, 1 + side², D)")
     count, dim = position.shape[1] - 1, position.shape[2]
     position[0, 1:] = 0.5 * grid_encoding(math.isqrt(count), dim)
     for attention in attentions:
@@ -34,7 +46,13 @@ def start_(position: Tensor, attentions: Iterable[MultiHeadAttention]) -> None:
 
 
 def grid_encoding(side: int, dim: int) -> Tensor:
-    """Return (side², dim): half the channels are sines and cosines of the row, half of the column."""
+    """Return (side², dim): half the channels are sines and cosines of the row, half of the column.
+
+    Raises ValueError for a width that is not a multiple of 4.
+    """
+    check_sizes("grid encoding", side=side, width=dim)
+    if dim % 4:
+        raise ValueError(f"grid encoding: got width {dim}, want a multiple of 4")
     frequency = 100.0 ** (-torch.arange(dim // 4) / (dim // 4))  # 1 down to about 1/100 radian a patch
     angle = torch.arange(side)[:, None] * frequency
     line = torch.cat([angle.sin(), angle.cos()], dim=1)  # (side, dim / 2)
@@ -51,7 +69,7 @@ def mimetic_(attention: MultiHeadAttention) -> None:
     def factors(size: float, sign: int, rank: int) -> tuple[Tensor, Tensor]:
         u, s, v = torch.linalg.svd(size * (torch.randn(dim, dim) / math.sqrt(dim) + sign * torch.eye(dim)))
         root = s[:rank].sqrt()
-        return u[:, :rank] * root, v[:rank].T * root  # two (D, rank), whose product is the wanted matrix
+        return u[:, :rank] * root, v[:rank].T * root  # two (D, rank), whose product is the matrix to have
 
     for rows in torch.arange(dim).split(d):
         query, key = factors(0.7, 1, d)
@@ -60,4 +78,5 @@ def mimetic_(attention: MultiHeadAttention) -> None:
     attention.to_value.weight.copy_(value.T)
     attention.to_output.weight.copy_(output)
     for layer in (attention.to_query, attention.to_key, attention.to_value, attention.to_output):
-        layer.bias.zero_()
+        if layer.bias is not None:
+            layer.bias.zero_()

@@ -7,8 +7,8 @@ K. Chellapilla, S. Puri, P. Simard, "High Performance Convolutional Neural Netwo
 
 Simplified: stride, padding and dilation are one integer for both axes; padding is with zeros.
 
-Shapes: B batch, C input channels, O output channels, G groups, H × W image, kh × kw kernel, h × w output, L =
-h·w.
+Shapes: B batch, C input channels, O output channels, G groups, H × W image, kh × kw kernel, h × w output,
+L = h·w.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float, check_images
+from lecture_utils.ops.checks import check_float, check_images, check_sizes, check_type
 
 
 def conv_output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -30,9 +30,8 @@ def conv_output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 
     ValueError
         When a setting is out of range, or the kernel spans more than the padded axis.
     """
-    if min(kernel, stride, dilation) < 1 or padding < 0:
-        got = f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}"
-        raise ValueError(f"convolution: got {got}, want kernel, stride, dilation ≥ 1 and padding ≥ 0")
+    check_sizes("convolution", size=size, kernel=kernel, stride=stride, dilation=dilation)
+    check_sizes("convolution", least=0, padding=padding)
     span, padded = dilation * (kernel - 1) + 1, size + 2 * padding
     if span > padded:
         raise ValueError(
@@ -45,16 +44,21 @@ def conv_output_shape(
     x: Tensor, weight: Tensor, bias: Tensor | None, *, stride: int, padding: int, dilation: int, groups: int
 ) -> tuple[int, int, int, int]:
     """Check that the arguments of a convolution fit together; answer the shape (B, O, h, w) of its output."""
-    check_images(x)
+    check_images(x, maps=True)
     check_float(weight, name="weight")
+    check_type(x, weight)
     batch, channels, height, width = x.shape
-    if groups < 1 or channels % groups:
+    if groups not in range(1, channels + 1) or channels % groups:
         raise ValueError(f"groups: got {groups}, want a positive divisor of the {channels} input channels")
-    if weight.ndim != 4 or weight.shape[1] != channels // groups or weight.shape[0] % groups:
-        wanted = f"(O, {channels // groups}, kh, kw) with O a multiple of {groups}"
-        raise ValueError(f"weight: got shape {tuple(weight.shape)}, want {wanted} for input {tuple(x.shape)}")
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"bias: got shape {tuple(bias.shape)}, want ({weight.shape[0]},)")
+    filters = 0 if weight.ndim != 4 or weight.shape[1] != channels // groups else weight.shape[0]
+    if filters < 1 or filters % groups:
+        want = f"(O, {channels // groups}, kh, kw) with O a multiple of {groups}"
+        raise ValueError(f"weight: got shape {tuple(weight.shape)}, want {want} for input {tuple(x.shape)}")
+    if bias is not None:
+        check_float(bias, name="bias")
+        check_type(bias, weight, name="bias")
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(f"bias: got shape {tuple(bias.shape)}, want ({weight.shape[0]},)")
     h = conv_output_size(height, weight.shape[2], stride=stride, padding=padding, dilation=dilation)
     w = conv_output_size(width, weight.shape[3], stride=stride, padding=padding, dilation=dilation)
     return batch, weight.shape[0], h, w
@@ -126,8 +130,13 @@ def im2col(
     Tensor
         (B, C·kh·kw, L). Within a column: channel, then row, then column of the patch. Columns go row by row
         over the image.
+
+    Raises
+    ------
+    ValueError
+        When shape, type or settings do not fit together.
     """
-    check_images(x)
+    check_images(x, maps=True)
     kh, kw = kernel_size
     h = conv_output_size(x.shape[2], kh, stride=stride, padding=padding, dilation=dilation)
     w = conv_output_size(x.shape[3], kw, stride=stride, padding=padding, dilation=dilation)
@@ -185,11 +194,17 @@ def col2im(
     -------
     Tensor
         (B, C, H, W). A pixel that n patches share receives n contributions.
+
+    Raises
+    ------
+    ValueError
+        When shapes, types or settings do not fit together.
     """
+    check_float(columns, name="columns")
     (height, width), (kh, kw) = image_size, kernel_size
     h = conv_output_size(height, kh, stride=stride, padding=padding, dilation=dilation)
     w = conv_output_size(width, kw, stride=stride, padding=padding, dilation=dilation)
-    if columns.ndim != 3 or columns.shape[1] % (kh * kw) or columns.shape[2] != h * w:
+    if columns.ndim != 3 or 0 in columns.shape or columns.shape[1] % (kh * kw) or columns.shape[2] != h * w:
         raise ValueError(f"columns: got shape {tuple(columns.shape)}, want (B, C·{kh * kw}, {h * w})")
     patches = rearrange(columns, "b (c kh kw) (h w) -> b c kh kw h w", kh=kh, kw=kw, h=h)
     image = columns.new_zeros(*patches.shape[:2], height + 2 * padding, width + 2 * padding)
@@ -231,6 +246,8 @@ def conv2d_backward(
     """
     settings = {"stride": stride, "padding": padding, "dilation": dilation}
     shape = conv_output_shape(x, weight, None, **settings, groups=groups)
+    check_float(grad_out, name="grad_out")
+    check_type(grad_out, weight, name="grad_out")
     if grad_out.shape != shape:
         raise ValueError(f"grad_out: got shape {tuple(grad_out.shape)}, want {shape}, the output's")
     (_, _, height, width), (_, _, kh, kw) = x.shape, weight.shape

@@ -15,6 +15,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.ops.checks import check_sizes
+
+# Layers that move pixels in another way than `receptive_field` reckons.
+OTHERS = (
+    nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Fold, nn.LPPool2d,
+    nn.FractionalMaxPool2d, nn.MaxUnpool2d, nn.PixelShuffle, nn.PixelUnshuffle, nn.Unfold, nn.Upsample,
+    nn.ZeroPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.ConstantPad2d, nn.CircularPad2d,
+    nn.MultiheadAttention,
+)  # fmt: skip
+
 
 class Layer(NamedTuple):
     """A convolution or a pool, as far as its geometry goes."""
@@ -60,6 +70,8 @@ def receptive_field(layers: list[Layer]) -> list[Field]:
     """
     fields, size, jump, start = [], 1, 1, 0.0
     for layer in layers:
+        if not all(isinstance(number, int) for number in layer[:4]):
+            raise ValueError(f"got {layer}, want whole numbers")
         if min(layer.kernel, layer.stride, layer.dilation) < 1 or layer.padding < 0:
             raise ValueError(f"got {layer}, want kernel, stride, dilation ≥ 1 and padding ≥ 0")
         reach = layer.dilation * (layer.kernel - 1)  # in inputs of this layer
@@ -80,15 +92,21 @@ def layers_of(module: nn.Module) -> list[Layer]:
     Raises
     ------
     ValueError
-        For a kernel or setting that differs between the two axes, or padding given by name.
+        For a layer that is neither a convolution nor a pool but moves pixels (a transposed convolution,
+        up-sampling, convolutions along one or three axes), a setting that differs between the two axes, or
+        padding given by name.
     """
     layers = []
     for name, part in module.named_modules():
         if isinstance(part, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d | nn.Flatten | nn.Linear):
             break
-        if not isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-            continue
         if any(step in ("shortcut", "downsample") for step in name.split(".")):
+            continue
+        if isinstance(part, OTHERS):
+            raise ValueError(
+                f"layers: got {type(part).__name__} {name!r}, want Conv2d, MaxPool2d or AvgPool2d"
+            )
+        if not isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
             continue
         dilation = getattr(part, "dilation", 1)  # an average pool has none
         k, s, p, d = (as_one(v) for v in (part.kernel_size, part.stride, part.padding, dilation))
@@ -142,13 +160,16 @@ def gradient_support(
     ValueError
         When the module's output is not a map, or the unit lies outside it.
     """
+    if len(in_shape) != 3:
+        raise ValueError(f"in_shape: got {in_shape}, want (C, H, W)")
+    check_sizes("in_shape", channels=in_shape[0], height=in_shape[1], width=in_shape[2])
     x = torch.ones(1, *in_shape, dtype=torch.float64, requires_grad=True)  # (1, C, H, W)
     out = positive_twin(module)(x * 1)  # (1, C', h, w)
     if out.ndim != 4:
         raise ValueError(
             f"module: got output shape {tuple(out.shape)}, want a map (1, C', h, w); leave the head off"
         )
-    i, j = unit or (out.shape[2] // 2, out.shape[3] // 2)
+    i, j = (out.shape[2] // 2, out.shape[3] // 2) if unit is None else unit
     if not (0 <= i < out.shape[2] and 0 <= j < out.shape[3]):
         raise ValueError(
             f"unit: got ({i}, {j}), want a place inside the {out.shape[2]} × {out.shape[3]} output"
@@ -167,7 +188,7 @@ def positive_twin(module: nn.Module) -> nn.Module:
     twin = nn.Sequential(copy.deepcopy(module)).to("cpu", torch.float64).eval()
     for parent in list(twin.modules()):
         for name, part in parent.named_children():
-            if isinstance(part, nn.Conv2d):
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 nn.init.constant_(part.weight, 1 / part.weight[0].numel())
                 part.bias = None
             elif isinstance(part, nn.MaxPool2d):

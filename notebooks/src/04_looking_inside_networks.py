@@ -565,13 +565,13 @@ from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout
 
 vit = zoo.load("shapes_vit")  # 32 × 32 pictures in a grid of 8 × 8 patches
 attention = vit.attention_maps(asked[:2])  # (layers, 2, heads, 65, 65)
-heads = cls_attention(attention)  # (2, heads, 8, 8): the last layer's
+heads = cls_attention(attention, grid=(8, 8))  # (2, heads, 8, 8): the last layer's
 total = rollout(attention)  # (2, 65, 65)
 print("rows of the rollout sum to 1:", torch.allclose(total.sum(-1), torch.ones(2, 65), atol=1e-5))
 print("your function agrees:", torch.allclose(attention_rollout(attention[:, 0]), total[0], atol=1e-5))
 pictures, titles = [], []
 for i in range(2):
-    maps = torch.stack([*heads[i], rollout_map(attention)[i]])  # (heads + 1, 8, 8)
+    maps = torch.stack([*heads[i], rollout_map(attention, grid=(8, 8))[i]])  # (heads + 1, 8, 8)
     pictures += [draw.few(asked[i]), *(draw.heat(asked[i], m) for m in upsample(maps, 32))]
     titles += [toyworld.CLASSES[asked_labels[i]], *(f"head {h + 1}" for h in range(len(heads[i]))), "rollout"]
 title = "Heads of the last layer, and the rollout of all layers"
@@ -579,7 +579,7 @@ figure = plotting.image_grid(pictures, titles, 2 + heads.shape[1], 0.96, title)
 plotting.show(figure, "Two pictures with the class token's attention, head by head, and the rollout.")
 
 # %% [markdown]
-# **How to read it.** The rule for rollout has no place where a class could enter. It is a property of the picture and the weights, so it says *where the network looked*, never *why star and not heart*. Grad-CAM works on transformers too: lay a layer's tokens out as maps (`as_maps=tokens_to_maps`) and ask for a class. Attention is a fact about the computation; whether it explains the answer has to be measured (section 13).
+# **How to read it.** The rule for rollout has no place where a class could enter. It is a property of the picture and the weights, so it says *where the network looked*, never *why star and not heart*. Grad-CAM works on transformers too: lay a layer's tokens out as maps (`as_maps=lambda tokens: tokens_to_maps(tokens, (8, 8))`) and ask for a class. Attention is a fact about the computation; whether it explains the answer has to be measured (section 13).
 #
 # ## 10 · Dissecting a GAN
 #
@@ -984,7 +984,7 @@ if attender is not None:
 #
 # 1. Take Grad-CAM of the *mistakes* in section 1. Can you now say why they were made? Test your answer by changing the picture.
 # 2. Give the stamp of section 12 to half the sevens only. From which share on does the network cheat?
-# 3. Write Grad-CAM for the ViT of section 9 with `as_maps=tokens_to_maps`, and enter it in the table of section 13.
+# 3. Write Grad-CAM for the ViT of section 9 with `as_maps` and `tokens_to_maps`, and enter it in the table of section 13.
 # 4. t-SNE with a Gaussian in the map instead of the Student t is called symmetric SNE. Change three lines of `tsne_gradient` and look at the crowding.
 # 5. Dissect the stages of `shapes_net`. At which depth do classes appear, at which colours?
 #

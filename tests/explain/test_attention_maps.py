@@ -37,7 +37,7 @@ def test_rows_sum_to_one() -> None:
 def test_heads_show_their_class_token_s_row() -> None:
     weights = attention()
     for layer in (-1, 0, 2):
-        maps = cls_attention(weights, layer=layer)
+        maps = cls_attention(weights, layer=layer, grid=(4, 4))
         assert maps.shape == (2, 3, 4, 4)
         for patch in (0, 5, 15):
             assert torch.equal(maps[:, :, patch // 4, patch % 4], weights[layer, :, :, 0, 1 + patch])
@@ -54,7 +54,9 @@ def test_rollout_equals_the_direct_matrix_product(residual: float) -> None:
             want = (residual * torch.eye(17, dtype=torch.float64) + (1 - residual) * mean) @ want
         got = rollout(weights, residual=residual)[b]
         torch.testing.assert_close(got, want, rtol=0, atol=1e-6)
-        torch.testing.assert_close(rollout_map(weights, residual=residual)[b].flatten(), got[0, 1:])
+        torch.testing.assert_close(
+            rollout_map(weights, residual=residual, grid=(4, 4))[b].flatten(), got[0, 1:]
+        )
 
 
 def test_what_rollout_must_be_in_the_limits() -> None:
@@ -73,8 +75,8 @@ def test_the_order_of_the_layers_matters_and_the_last_is_on_the_left() -> None:
     first[2] = torch.eye(5)[3]
     second[0] = torch.eye(5)[2]
     weights = torch.stack([first, second])[:, None, None]
-    assert rollout_map(weights, residual=0.0).flatten().tolist() == [0, 0, 1, 0]
-    assert rollout_map(weights.flip(0), residual=0.0).flatten().tolist() == [0, 1, 0, 0]
+    assert rollout_map(weights, residual=0.0, grid=(2, 2)).flatten().tolist() == [0, 0, 1, 0]
+    assert rollout_map(weights.flip(0), residual=0.0, grid=(2, 2)).flatten().tolist() == [0, 1, 0, 0]
 
 
 def test_images_that_are_not_square_a_batch_of_one_and_up_sampling() -> None:
@@ -83,7 +85,24 @@ def test_images_that_are_not_square_a_batch_of_one_and_up_sampling() -> None:
     assert maps.shape == (1, 2, 5) and upsample(maps, (12, 30)).shape == (1, 12, 30)
     assert cls_attention(weights, grid=(2, 5)).shape == (1, 3, 2, 5)
     with pytest.raises(ValueError, match="10 patches for 3 × 3"):
-        rollout_map(weights)
+        rollout_map(weights, grid=(3, 3))
+
+
+def test_a_patch_on_the_far_right_of_a_wide_picture_stays_there() -> None:
+    """4 × 16 patches are a square number of them: only the grid says that they are not 8 × 8."""
+    model, x = vit(), torch.rand(1, 3, 24, 96, generator=torch.Generator().manual_seed(1))
+    weights, grid = model.attention_maps(x), model.grid(x)
+    assert grid == (4, 16)
+    patch = 1 * 16 + 14
+    weights = torch.full_like(weights, 0.0)
+    weights[..., 1 + patch] = 1
+    for maps in (cls_attention(weights, grid=grid)[:, 0], rollout_map(weights, grid=grid, residual=0.0)):
+        assert divmod(int(maps.flatten().argmax()), 16) == (1, 14)
+        assert upsample(maps, (24, 96)).shape == (1, 24, 96)
+    with pytest.raises(TypeError, match="grid"):
+        rollout_map(weights)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="16 × 4 for an image of 24 × 96"):
+        upsample(rollout_map(weights, grid=(16, 4)), (24, 96))
 
 
 def test_bad_input_is_told() -> None:
@@ -95,7 +114,7 @@ def test_bad_input_is_told() -> None:
         (lambda: rollout(weights * torch.nan), "off a sum of 1 by nan"),
         (lambda: rollout(weights.long()), "torch.int64"),
         (lambda: rollout(weights, residual=1.5), "residual: got 1.5"),
-        (lambda: cls_attention(weights, layer=4), "got 4, want -4 to 3"),
+        (lambda: cls_attention(weights, layer=4, grid=(4, 4)), "got 4, want -4 to 3"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

@@ -1,6 +1,7 @@
 """S04.6: Grad-CAM against pytorch-grad-cam, against CAM, and by hand."""
 
 import importlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -126,7 +127,8 @@ def test_frozen_models_inside_no_grad_and_layers_in_place() -> None:
 def test_a_transformer_s_tokens_as_maps() -> None:
     torch.manual_seed(0)
     model = ViT(image=24, patch=8, dim=16, heads=2, hidden=32, layers=2, classes=5).eval()
-    got = grad_cam(model, torch.randn(2, 3, 24, 24), 1, layer="layers.0", as_maps=tokens_to_maps, relu=False)
+    as_maps = partial(tokens_to_maps, grid=(3, 3))
+    got = grad_cam(model, torch.randn(2, 3, 24, 24), 1, layer="layers.0", as_maps=as_maps, relu=False)
     assert got.shape == (2, 3, 3) and float(got.abs().sum()) > 0
 
 

@@ -31,7 +31,7 @@ def test_tokens_lie_where_their_patches_were() -> None:
     tokens = torch.cat([torch.full((1, 1, 4), -1.0), patches], dim=1)
     maps = tokens_to_maps(tokens, (2, 3))
     assert torch.equal(F.pixel_shuffle(maps, 2), image)
-    assert tokens_to_maps(tokens[:, :5]).shape == (1, 4, 2, 2) and patch_grid(49) == (7, 7)
+    assert patch_grid(48, (4, 12)) == (4, 12)
 
 
 def test_bad_input_is_told() -> None:
@@ -40,8 +40,14 @@ def test_bad_input_is_told() -> None:
     with pytest.raises(ValueError, match="got 'linear'"):
         upsample(torch.zeros(1, 2, 2), 4, mode="linear")
     with pytest.raises(ValueError, match=r"6 patches for 2 × 2 places"):
-        tokens_to_maps(torch.zeros(1, 7, 4))
+        tokens_to_maps(torch.zeros(1, 7, 4), (2, 2))
     with pytest.raises(ValueError, match=r"\(7, 4\), want \(B, 1 \+ N, D\)"):
-        tokens_to_maps(torch.zeros(7, 4))
+        tokens_to_maps(torch.zeros(7, 4), (2, 3))
+    with pytest.raises(ValueError, match=r"16 patches for -4 × -4 places"):
+        patch_grid(16, (-4, -4))
+    with pytest.raises(ValueError, match=r"4 × 2 for an image of 24 × 48, want both upright or both lying"):
+        upsample(torch.zeros(1, 4, 2), (24, 48))
+    with pytest.raises(ValueError, match=r"size: got \(0, 4\)"):
+        upsample(torch.zeros(1, 2, 2), (0, 4))
     with pytest.raises(ValueError, match="floating"):
         to_unit(torch.zeros(1, 2, 2, dtype=torch.uint8))

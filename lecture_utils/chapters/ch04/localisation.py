@@ -86,10 +86,13 @@ def explanations(
         named["input gradient"].append(saliency(input_gradient(net, images, target)))
         smooth = smooth_grad(net, images, target, samples=samples, noise=NOISE, seed=seed)
         named["SmoothGrad"].append(saliency(smooth))
-    attention = vit.attention_maps(scenes.small)  # (layers, N, heads, tokens, tokens)
+    attention, grid = (
+        vit.attention_maps(scenes.small),
+        vit.grid(scenes.small),
+    )  # (layers, N, heads, tokens, tokens)
     blind = {
-        "attention rollout": rollout_map(attention),
-        "attention of the last layer": cls_attention(attention).mean(1),
+        "attention rollout": rollout_map(attention, grid=grid),
+        "attention of the last layer": cls_attention(attention, grid=grid).mean(1),
         "centre": centre_map(images),
         "where objects stand": prior.expand(len(images), -1, -1),
         "edges": edge_map(images),
