@@ -1,6 +1,5 @@
 """The course on the command line: `python -m lecture_utils doctor | claims | weights | progress`."""
 
-import pkgutil
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,6 +10,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An interactive course on modern computer vision.",
 )
+
+
+@app.callback()
+def main() -> None:
+    """An interactive course on modern computer vision."""
+    from lecture_utils.kernel.terminal import forgive
+
+    forgive()
 
 
 def fail(error: Exception) -> NoReturn:
@@ -27,21 +34,43 @@ def doctor() -> None:
     raise typer.Exit(examination.report(examination.examine()))
 
 
+JOBS = Annotated[int, typer.Option(min=1, help="processes; results do not depend on it")]
+ENGINE = Annotated[str, typer.Option(help="processes, or ray: on a Ray cluster")]
+
+
 @app.command()
 def claims(
     ids: Annotated[list[str] | None, typer.Argument(help="such as C01.1; all when none is given")] = None,
     budget: Annotated[str, typer.Option(help="quick, full or gpu")] = "full",
-    workers: Annotated[int, typer.Option(help="processes; results do not depend on it")] = 1,
+    jobs: JOBS = 1,
+    engine: ENGINE = "processes",
+    confirm: Annotated[bool, typer.Option(help="run one seed, and confirm a record that agrees")] = False,
+    against: Annotated[str, typer.Option(help="with --confirm: a git revision to compare with, here")] = "",
 ) -> None:
     """Measure claims over all their seeds and record them in assets/claims."""
     from lecture_utils.experiments import ledger
+    from lecture_utils.training.jobs import ENGINES, JobsError, spread
 
     if budget not in ("quick", "full", "gpu"):
-        raise typer.BadParameter(f"budget is {budget!r}; wanted quick, full or gpu.")
+        raise typer.BadParameter(f"budget: got {budget!r}, want quick, full or gpu.")
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"engine: got {engine!r}, want {' or '.join(ENGINES)}.")
+    if against and not confirm:
+        raise typer.BadParameter("against: got a revision without --confirm, want both.")
     try:
-        for name in ids or [item.id for item in ledger.statements()]:
-            ledger.run(name, budget, workers=workers)
-    except ledger.ClaimError as error:
+        names = ids or [item.id for item in ledger.statements()]
+        if not confirm:
+            ledger.run_all(names, budget, jobs=jobs, engine=engine)
+            return
+        from lecture_utils.experiments.confirm import attempt
+
+        failed = False
+        for good, line in spread(attempt, [(name, against) for name in names], jobs=jobs, engine=engine):
+            typer.echo(line, err=not good)
+            failed |= not good
+        if failed:
+            raise typer.Exit(1)
+    except (ledger.ClaimError, JobsError) as error:
         fail(error)
 
 
@@ -51,17 +80,33 @@ def weights(
         list[str] | None, typer.Argument(help="such as shapes_resnet; all when none is given")
     ] = None,
     seed: Annotated[int, typer.Option(help="handed to the recipe")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="train nothing: evaluate what is shipped")] = False,
+    jobs: JOBS = 1,
+    engine: ENGINE = "processes",
 ) -> None:
-    """Train shipped weights again from their recipes."""
-    from lecture_utils import recipes, zoo
+    """Train shipped weights again from their recipes, or evaluate them again."""
+    from lecture_utils import zoo
+    from lecture_utils.training.jobs import ENGINES, JobsError, spread
 
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"engine: got {engine!r}, want {' or '.join(ENGINES)}.")
+    chosen = names or zoo.recipes()
+    if check:
+        try:
+            for name in chosen:
+                typer.echo(f"{name}: {zoo.check(name).metrics}")
+        except zoo.WeightsError as error:
+            fail(error)
+        return
+    typer.echo(
+        f"{', '.join(chosen)}: training from {'its recipe' if len(chosen) == 1 else 'their recipes'} …"
+    )
     try:
-        for name in names or sorted(info.name for info in pkgutil.iter_modules(recipes.__path__)):
-            typer.echo(f"{name}: training from its recipe …")
-            card = zoo.train(name, seed)
+        for made in spread(zoo.made, [(name, seed) for name in chosen], jobs=jobs, engine=engine):
+            card = zoo.keep(made)
             metrics = ", ".join(f"{key} {value:.4g}" for key, value in card.metrics.items())
-            typer.echo(f"{name}: {metrics}; {card.steps} steps, {card.seconds:.0f} s on {card.device}")
-    except zoo.WeightsError as error:
+            typer.echo(f"{card.name}: {metrics}; {card.steps} steps, {card.seconds:.0f} s on {card.device}")
+    except (zoo.WeightsError, JobsError) as error:
         fail(error)
 
 

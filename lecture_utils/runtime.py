@@ -15,23 +15,31 @@ ROOT = Path(__file__).resolve().parent.parent
 ASSETS = ROOT / "assets"
 Budget = Literal["quick", "full", "gpu"]
 T = TypeVar("T")
+ON, OFF = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 def _choice(variable: str, allowed: tuple[str, ...], default: str) -> str:
     value = os.environ.get(variable, "").strip().lower() or default
     if value not in allowed:
-        raise ValueError(f"{variable} is {value!r}; wanted one of {', '.join(allowed)}.")
+        raise ValueError(f"{variable}: got {value!r}, want one of {', '.join(allowed)}")
     return value
+
+
+def _switch(variable: str) -> bool:
+    value = os.environ.get(variable, "").strip().lower()
+    if value not in (*ON, *OFF):
+        raise ValueError(f"{variable}: got {value!r}, want 1 or 0")
+    return value in ON
 
 
 def is_static() -> bool:
     """Whether widgets and questions show their static form (``COURSE_STATIC=1``: builds, CI, the site)."""
-    return os.environ.get("COURSE_STATIC", "") == "1"
+    return _switch("COURSE_STATIC")
 
 
 def downloads_allowed() -> bool:
     """Whether the learner has allowed downloads (``COURSE_DOWNLOAD=1``)."""
-    return os.environ.get("COURSE_DOWNLOAD", "") == "1"
+    return _switch("COURSE_DOWNLOAD")
 
 
 def gpu_mode() -> str:
@@ -96,13 +104,39 @@ def seed_everything(seed: int = 0) -> None:
         If the seed is not an integer from 0 to 2**32 - 1.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed is {seed!r}; wanted an integer from 0 to 2**32 - 1.")
+        raise ValueError(f"seed: got {seed!r}, want an integer from 0 to 2**32 - 1")
     import numpy as np
     import torch
 
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def chosen_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, or None where it is not set.
+
+    Raises
+    ------
+    ValueError
+        If it begins with the home folder of a user who does not exist.
+    """
+    chosen = os.environ.get(variable, "").strip()
+    try:
+        return Path(chosen).expanduser().absolute() if chosen else None
+    except RuntimeError:
+        raise ValueError(f"{variable}: got {chosen!r}, want a folder; there is no such user") from None
+
+
+def _instead(folder: Path | str, reason: str) -> Path:
+    """Make a temporary folder in the place of another, with a warning."""
+    instead = Path(tempfile.mkdtemp(prefix="course-"))
+    warnings.warn(
+        f"Your progress cannot be kept in {folder} ({reason}); "
+        f"until this session ends it is kept in {instead}. Set COURSE_HOME to a folder you may write to.",
+        stacklevel=4,
+    )
+    return instead
 
 
 @cache
@@ -113,13 +147,12 @@ def _writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             return folder
     except OSError as error:
-        instead = Path(tempfile.mkdtemp(prefix="course-"))
-        warnings.warn(
-            f"Your progress cannot be kept in {folder} ({error.strerror or error}); "
-            f"until this session ends it is kept in {instead}. Set COURSE_HOME to a folder you may write to.",
-            stacklevel=3,
-        )
-        return instead
+        return _instead(folder, error.strerror or str(error))
+
+
+@cache
+def _nobodys(chosen: str) -> Path:
+    return _instead(chosen, "there is no such user")
 
 
 def course_home() -> Path:
@@ -127,5 +160,7 @@ def course_home() -> Path:
 
     Where it cannot be written, a temporary folder takes its place, with one warning.
     """
-    chosen = os.environ.get("COURSE_HOME", "").strip()
-    return _writable(Path(chosen).expanduser().absolute() if chosen else ROOT / ".course")
+    try:
+        return _writable(chosen_folder("COURSE_HOME") or ROOT / ".course")
+    except ValueError:
+        return _nobodys(os.environ["COURSE_HOME"])

@@ -4,16 +4,19 @@ parsed.
 Parameters are stored in float16, buffers (such as batch norm's running statistics) and integers as they are.
 """
 
+import dataclasses
 import difflib
 import hashlib
 import importlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lecture_utils import runtime
+from lecture_utils.provenance import fingerprint
 from lecture_utils.provenance.files import write_atomically
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ class Card:
         Version that trained it.
     tolerance : float
         A fresh evaluation must give each metric within this.
+    evaluated : str
+        What was evaluated (`evaluated_now`): while it is the same, the metrics need no second look by day.
     """
 
     name: str
@@ -58,11 +63,18 @@ class Card:
     sha256: str
     torch: str
     tolerance: float = 0.01
+    evaluated: str = ""
 
 
 def names() -> list[str]:
     """Return the names of all weights that have a card."""
     return sorted(path.stem for path in _folder().glob("*.json"))
+
+
+def recipes() -> list[str]:
+    """Return the names of all recipes."""
+    folder = Path(__file__).parent / "recipes"
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def card(name: str) -> Card:
@@ -73,13 +85,19 @@ def card(name: str) -> Card:
     WeightsError
         If there is none, or it is damaged.
     """
+    _check_name(name, "weights")
     path = _folder() / f"{name}.json"
     try:
-        return Card(**json.loads(path.read_text(encoding="utf-8")))
+        return _checked(Card(**json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
         if (_folder() / f"{name}.safetensors").exists():
             raise WeightsError(
                 f"{_shown(path)} is missing, so its weights cannot be checked. {_remedy(name)}"
+            ) from None
+        if not _folder().exists():
+            raise WeightsError(
+                f"There are no weights {name!r}: this installation has no {_shown(_folder())}. Clone the "
+                "course and install it from there: `pip install -e .`"
             ) from None
         near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
         hint = (
@@ -88,8 +106,29 @@ def card(name: str) -> Card:
             else f"There are: {', '.join(names()) or 'none yet'}."
         )
         raise WeightsError(f"There are no weights {name!r}. {hint}") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"{_shown(path)} is damaged ({type(error).__name__}). {_remedy(name)}") from error
+
+
+def _checked(known: Card) -> Card:
+    """Raise ValueError unless what a card says is of the right kind."""
+    numbers = (known.seed, known.steps, known.seconds, known.tolerance, *dict(known.metrics).values())
+    if any(isinstance(n, bool) or not isinstance(n, int | float) or not math.isfinite(n) for n in numbers):
+        raise ValueError("a number is none")
+    if not all(
+        isinstance(text, str)
+        for text in (known.name, known.recipe, known.device, known.torch, known.evaluated)
+    ):
+        raise ValueError("a text is none")
+    if not re.fullmatch(r"[0-9a-f]{64}", str(known.sha256)):
+        raise ValueError("sha256 is none")
+    return known
+
+
+def _check_name(name: object, what: str) -> None:
+    """Raise unless a name can be that of a file beside the others, and of a module."""
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise WeightsError(f"{what}: got {name!r}, want a name such as 'shapes_resnet'.")
 
 
 def load(name: str) -> "nn.Module":
@@ -111,10 +150,17 @@ def load(name: str) -> "nn.Module":
         If the file is missing or is not the one that the card describes, or the recipe builds another
         network.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load as parse
 
     known = card(name)
-    state = parse(_verified(name, known))
+    try:
+        state = parse(_verified(name, known))
+    except SafetensorError as error:
+        file = _shown(_folder() / f"{name}.safetensors")
+        raise WeightsError(
+            f"{file} is what its card describes, but damaged ({error}). {_remedy(name)}"
+        ) from error
     model: nn.Module = _recipe(known.recipe).build()
     try:
         model.load_state_dict(state)
@@ -185,24 +231,56 @@ def save(
     WeightsError
         If a weight or metric is not finite or too large for float16, or the files cannot be written.
     """
+    known: Any = {
+        "seed": seed,
+        "steps": steps,
+        "seconds": seconds,
+        "metrics": metrics,
+        "tolerance": tolerance,
+    }
+    return keep(_packed(name, model, recipe=recipe or name, device=device, **known))
+
+
+def _packed(
+    name: str,
+    model: "nn.Module",
+    *,
+    seconds: float,
+    metrics: dict[str, float],
+    device: str = "",
+    **known: Any,
+) -> tuple[Card, bytes]:
+    """Make a card and the bytes of the weight file."""
     import torch
     from safetensors.torch import save as serialise
 
+    _check_name(name, "weights")
     data = serialise(_stored(name, model))
     if any(not math.isfinite(value) for value in metrics.values()):
-        raise WeightsError(f"{name}: every metric must be a number, got {metrics}.")
+        raise WeightsError(f"{name}: got the metrics {metrics}, want finite numbers.")
     made = Card(
-        name=name, recipe=recipe or name, seed=seed, steps=steps, device=device or runtime.device().type,
-        seconds=round(seconds, 1), metrics={key: round(float(value), 6) for key, value in metrics.items()},
-        sha256=hashlib.sha256(data).hexdigest(), torch=torch.__version__.partition("+")[0],
-        tolerance=tolerance,
+        name=name, device=device or runtime.device().type, seconds=round(seconds, 1),
+        metrics={key: round(float(value), 6) for key, value in metrics.items()},
+        sha256=hashlib.sha256(data).hexdigest(), torch=torch.__version__.partition("+")[0], **known,
     )  # fmt: skip
+    return made, data
+
+
+def keep(made: tuple[Card, bytes]) -> Card:
+    """Write what `made` gives, the weights and their card.
+
+    Raises
+    ------
+    WeightsError
+        If the files cannot be written.
+    """
+    known, data = made
     try:
-        write_atomically(_folder() / f"{name}.safetensors", data)
-        write_atomically(_folder() / f"{name}.json", json.dumps(asdict(made), indent=1) + "\n")
+        write_atomically(_folder() / f"{known.name}.safetensors", data)
+        write_atomically(_folder() / f"{known.name}.json", json.dumps(asdict(known), indent=1) + "\n")
     except OSError as error:
         raise WeightsError(f"Cannot write to {_shown(_folder())}: {error.strerror or error}.") from error
-    return made
+    return known
 
 
 def _stored(name: str, model: "nn.Module") -> "dict[str, Tensor]":
@@ -235,17 +313,52 @@ def train(name: str, seed: int = 0) -> Card:
     WeightsError
         As for `save`; or if there is no such recipe.
     """
+    return keep(made(name, seed))
+
+
+def made(name: str, seed: int = 0) -> tuple[Card, bytes]:
+    """Train by the recipe and evaluate what will be stored; write nothing (another machine may do this)."""
     recipe = _recipe(name)
     model, info = recipe.train(seed)
     rounded = recipe.build()
     rounded.load_state_dict(_stored(name, model))
     metrics = recipe.evaluate(rounded.eval())
-    return save(
-        name, model, seed=seed, steps=int(info["steps"]), seconds=float(info["seconds"]), metrics=metrics
-    )
+    times: Any = {"steps": int(info["steps"]), "seconds": float(info["seconds"])}
+    return _packed(name, model, recipe=name, seed=seed, metrics=metrics, tolerance=0.01, **times)
+
+
+def evaluated_now(known: Card) -> str:
+    """Say what an evaluation of these weights would cover: the weights, and the logic that it reaches."""
+    recipe = _recipe(known.recipe)
+    return f"{known.sha256[:16]}-{fingerprint.closure_hash(recipe.build, recipe.evaluate)}"
+
+
+def check(name: str) -> Card:
+    """Evaluate shipped weights afresh, hold the card to it, and note on the card what was evaluated.
+
+    Raises
+    ------
+    WeightsError
+        If the file is damaged, or a metric is off by more than the card's tolerance.
+    """
+    known = card(name)
+    fresh = _recipe(known.recipe).evaluate(load(name))
+    off = {
+        key: (known.metrics.get(key), fresh.get(key))
+        for key in {**known.metrics, **fresh}
+        if abs(known.metrics.get(key, math.inf) - fresh.get(key, math.inf)) > known.tolerance
+        or key not in known.metrics.keys() & fresh.keys()
+    }
+    if off:
+        raise WeightsError(f"{name}: got other metrics than its card's (card, fresh): {off}")
+    noted = dataclasses.replace(known, evaluated=evaluated_now(known))
+    if noted != known:
+        write_atomically(_folder() / f"{name}.json", json.dumps(asdict(noted), indent=1) + "\n")
+    return noted
 
 
 def _recipe(name: str) -> Any:
+    _check_name(name, "recipe")
     module = f"lecture_utils.recipes.{name}"
     try:
         return importlib.import_module(module)

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -12,8 +10,6 @@ import pytest
 import torch
 
 from lecture_utils import runtime
-from lecture_utils.kernel import missing_names as kernel_help
-from lecture_utils.kernel import start
 
 VARIABLES = ("COURSE_GPU", "COURSE_BUDGET", "COURSE_STATIC", "COURSE_DOWNLOAD")
 
@@ -23,6 +19,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     runtime._writable.cache_clear()
+    runtime._nobodys.cache_clear()
 
 
 def _cuda(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
@@ -69,7 +66,7 @@ def test_budget(monkeypatch: pytest.MonkeyPatch, value: str, cuda: bool, wanted:
 @pytest.mark.parametrize("variable", ["COURSE_GPU", "COURSE_BUDGET"])
 def test_a_misspelt_setting_lists_what_there_is(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "fast")
-    with pytest.raises(ValueError, match=rf"{variable} is 'fast'; wanted one of .*auto"):
+    with pytest.raises(ValueError, match=rf"{variable}: got 'fast', want one of .*auto"):
         runtime.budget()
 
 
@@ -88,6 +85,30 @@ def test_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runtime.is_static() and runtime.downloads_allowed()
 
 
+@pytest.mark.parametrize("variable", ["COURSE_STATIC", "COURSE_DOWNLOAD"])
+def test_switches_take_words_and_refuse_the_rest(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    read = runtime.is_static if variable == "COURSE_STATIC" else runtime.downloads_allowed
+    for value, wanted in (("true", True), ("Yes ", True), ("on", True), ("0", False), ("no", False)):
+        monkeypatch.setenv(variable, value)
+        assert read() is wanted
+    monkeypatch.setenv(variable, "perhaps")
+    with pytest.raises(ValueError, match=f"{variable}: got 'perhaps', want 1 or 0"):
+        read()
+
+
+def test_a_home_of_nobody_warns_once_and_a_temporary_one_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COURSE_HOME", "~nosuchuser/x")
+    with pytest.warns(UserWarning, match="~nosuchuser/x.*there is no such user"):
+        home = runtime.course_home()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert runtime.course_home() == home and home.is_dir()
+    with pytest.raises(ValueError, match="COURSE_HOME: got '~nosuchuser/x', want a folder"):
+        runtime.chosen_folder("COURSE_HOME")
+
+
 def test_a_seed_fixes_every_generator() -> None:
     def draw() -> tuple[float, float, float]:
         runtime.seed_everything(7)
@@ -101,7 +122,7 @@ def test_a_seed_fixes_every_generator() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "0", True])
 def test_a_bad_seed_is_refused(seed: int) -> None:
-    with pytest.raises(ValueError, match="wanted an integer"):
+    with pytest.raises(ValueError, match="want an integer"):
         runtime.seed_everything(seed)
 
 
@@ -134,50 +155,3 @@ def test_a_read_only_home_is_unwritable_too(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     with pytest.warns(UserWarning, match="cannot be kept"):
         assert runtime.course_home() != tmp_path
-
-
-def test_start_prints_one_stable_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COURSE_GPU", "off")
-    start.start("01", seed=3)
-    first = float(torch.rand(()))
-    assert capsys.readouterr().out == "Chapter 01 on cpu, budget quick, seed 3.\n"
-    start.start("01", seed=3)
-    assert float(torch.rand(())) == first
-
-
-def test_start_tells_of_a_training_that_was_killed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-    killed = (
-        "import os, torch\n"
-        "from lecture_utils.training.loop import fit\n"
-        "model = torch.nn.Linear(1, 1)\n"
-        "def batches():\n"
-        "    yield torch.zeros(1, 1), torch.zeros(1, 1)\n"
-        "    os._exit(9)\n"
-        "loss = lambda m, x, y: ((m(x) - y) ** 2).mean()\n"
-        "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
-        "fit(model, batches(), loss=loss, optimizer=optimizer, steps=5, progress=False)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", killed]).returncode == 9
-    start.start()
-    said = capsys.readouterr().out
-    assert "last session ended in the middle of training" in said and "nothing of yours is lost" in said
-    start.start()
-    assert "last session" not in capsys.readouterr().out
-
-
-def test_start_in_a_notebook_registers_the_magic_and_the_helper() -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    shell = InteractiveShell.instance()
-    try:
-        start.start("01")
-        assert "gpu" in shell.magics_manager.magics["cell"] and kernel_help.current_chapter == "01"
-        start.start("01")  # twice does no harm
-    finally:
-        kernel_help.current_chapter = ""
-        InteractiveShell.clear_instance()

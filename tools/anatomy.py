@@ -4,11 +4,11 @@ import ast
 import dataclasses
 import io
 import itertools
-import math
 import re
 import statistics
 import tokenize
 from collections.abc import Iterator
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -17,6 +17,8 @@ PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 IMG = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 MARKDOWN_IMG = re.compile(r"!\[([^\]]*)\]\(")
 BASE64 = re.compile(r"base64,[A-Za-z0-9+/=\s]+")
+WORD = re.compile(r"\w[\w'’-]*")
+WITHOUT_WEIGHTS = "not on this machine"
 FENCED = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,6 +31,10 @@ class Chapter:
     claims: list[str] = dataclasses.field(default_factory=list)
     hints: dict[str, int] = dataclasses.field(default_factory=dict)  # exercise id: how many hints
     kilobytes: float = 0.0
+    exempt: dict[str, str] = dataclasses.field(
+        default_factory=dict
+    )  # section, figure or "term …": why without
+    glossary: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def figures_of(book: NotebookNode, chapter: Chapter) -> dict[str, float]:
@@ -38,15 +44,78 @@ def figures_of(book: NotebookNode, chapter: Chapter) -> dict[str, float]:
     return {
         "cells": len(book.cells),
         "median lines of a code cell": statistics.median(lines),
-        "90th percentile of lines": sorted(lines)[math.ceil(0.9 * len(lines)) - 1],
-        "words": sum(len(re.findall(r"\w[\w'’-]*", prose_of(cell))) for cell in markdown_cells(book)),
+        "lines of the longest code cell": max(lines),
+        "packed assignments": sum(packed(cell.source) for cell in code_cells(book)),
+        "words": sum(len(WORD.findall(prose_of(cell))) for cell in markdown_cells(book)),
+        "words of the longest paragraph": max(map(len, paragraphs(book)), default=0),
         "figures": len(pictured),
         "first figure, part of the way": (pictured[0] if pictured else len(book.cells))
         / max(len(book.cells), 1),
         "exercises": len(tagged(book, "exercise:")),
         "widgets": sum("data-course-widget" in page_of(output) for _, output in outputs_of(book)),
-        "kB": chapter.kilobytes,
+        "cells without others' weights": sum(WITHOUT_WEIGHTS in said_by(cell) for cell in code_cells(book)),
+        "kB without widgets' frames": chapter.kilobytes - frames_kilobytes(book),
     }
+
+
+def paragraphs(book: NotebookNode) -> list[list[str]]:
+    """Return the words of each paragraph, item of a list and row of a table."""
+    found = []
+    for cell in markdown_cells(book):
+        for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+|>]|\d+\.) )", FENCED.sub("\n\n", cell.source)):
+            found.append(WORD.findall(prose_of(NotebookNode(source=block))))
+    return found
+
+
+def packed(source: str) -> int:
+    """Count the assignments that give three or more names their values at once: ``a, b, c = x, y, z``."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return 0
+    pairs = (
+        (target, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
+    return sum(
+        isinstance(target, ast.Tuple | ast.List)
+        and isinstance(value, ast.Tuple | ast.List)
+        and len(target.elts) >= 3
+        and len(value.elts) >= 3
+        for target, value in pairs
+    )
+
+
+def said_by(cell: NotebookNode) -> str:
+    """Return all text that a cell's outputs say."""
+    parts = []
+    for output in cell.get("outputs", []):
+        parts.append(output.get("text", ""))
+        parts += [str(part) for kind, part in output.get("data", {}).items() if kind not in PICTURES]
+    return BASE64.sub("", "\n".join(parts))
+
+
+def frames_kilobytes(book: NotebookNode) -> float:
+    """Return how much of a notebook are its widgets' pictures: under the sliders, and the first one's PNG."""
+    size = 0
+    for _, output in outputs_of(book):
+        if "data-course-widget" in (page := page_of(output)):
+            size += sum(len(match) for match in BASE64.findall(page))
+            size += len(output.get("data", {}).get("image/png", ""))
+    return size / 1000
+
+
+def questions_of(source: str) -> list[str]:
+    """Return the ids of the questions that a cell asks by ``predict``."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return []
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    asked = (node for node in calls if getattr(node.func, "id", "") == "predict" and node.args)
+    return [str(node.args[0].value) for node in asked if isinstance(node.args[0], ast.Constant)]
 
 
 def code_cells(book: NotebookNode) -> list[NotebookNode]:

@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-import pictures
 from nbformat import NotebookNode
 from notebook_run import RunError, Stats, run
 from notebook_source import METADATA, NOTEBOOKS, ROOT, DirectiveError, assemble, drift, sources, target
@@ -71,7 +70,7 @@ def build(path: Path, *, execute: bool = True, timeout: float = 120, scratch: Pa
 
 
 def normalise(book: NotebookNode) -> None:
-    """Drop what differs from run to run: versions, widget state, object addresses, picture metadata."""
+    """Drop what differs from run to run: versions, widget state, object addresses."""
     book.metadata = nbformat.from_dict(METADATA)
     for cell in book.cells:
         cell.metadata.pop("execution", None)
@@ -79,7 +78,6 @@ def normalise(book: NotebookNode) -> None:
             for kind, text in output.get("data", {}).items():
                 if kind == "text/plain":
                     output.data[kind] = ADDRESS.sub("0x…", text)
-    pictures.tidy(book)
 
 
 def write(path: Path, book: NotebookNode) -> None:

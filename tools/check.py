@@ -229,18 +229,19 @@ def read_report(step: Step, report: Path) -> None:
             step.passed += 1
 
 
-NOT_NOW = re.compile(r"[^\n]*(?:not computed now|[Nn]othing is recorded|are not on this machine)[^\n.]*\.?")
-
-
 def not_computed(notebooks: Path = ROOT / "notebooks") -> list[str]:
-    """Say, in their own words, which cells of the built notebooks show what was not computed."""
+    """Say, in their own words, which cells of the built notebooks show what was not computed.
+
+    Such an output is marked by its metadata: {"course": {"computed": false}} (lecture_utils.kernel.panel).
+    """
     lines = []
     for path in sorted(notebooks.glob("*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8")).get("cells", []):
             for output in cell.get("outputs", []):
-                text = output.get("text") or output.get("data", {}).get("text/plain") or ""
-                said = NOT_NOW.findall("".join(text))
-                lines += [f"{path.stem}, cell [{cell['execution_count']}]: {line.strip()}" for line in said]
+                if output.get("metadata", {}).get("course", {}).get("computed", True):
+                    continue
+                text = "".join(output.get("data", {}).get("text/plain", "")).partition(". ")[0].rstrip(".")
+                lines.append(f"{path.stem}, cell [{cell['execution_count']}]: {text}.")
     return lines
 
 
@@ -282,6 +283,14 @@ def oldest_python() -> str:
     return str(python)
 
 
+def keep_times(done: list[Step], path: Path = ROOT / ".course" / "steps.json") -> None:
+    """Note how long each step took, for `make bench`."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= {step.name: round(step.seconds, 1) for step in done if step.ran and not step.failed}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run all steps, or those named."""
     for stream in (sys.stdout, sys.stderr):
@@ -313,6 +322,7 @@ def main(argv: list[str] | None = None) -> int:
                 run(step, python, env, Path(folder))
         except KeyboardInterrupt:
             print("\nInterrupted.")
+    keep_times(chosen)
     ran = {step.name for step in chosen}
     return summarise(chosen, asked.left_out() + (not_computed() if "notebooks" in ran else []))
 

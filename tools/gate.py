@@ -17,8 +17,10 @@ from typing import Any
 
 import nbformat
 from anatomy import Chapter, figures_of
-from gate_rules import BOUNDS, EXEMPT, defects
+from gate_rules import bounds_of, defects
 from nbformat import NotebookNode
+from notebook_source import of_chapter
+from terms import glossary
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,26 +42,59 @@ def read(path: Path) -> tuple[NotebookNode | None, list[str]]:
 
 
 def chapter(path: Path, root: Path = ROOT) -> Chapter:
-    """Gather what the package and docs/course.toml promise for a notebook."""
-    number = path.stem.partition("_")[0]
-    systems, claims = listed(root / "docs" / "course.toml", number)
-    code = root / "lecture_utils" / "experiments" / f"ch{number}.py"
-    claims = sorted({*claims, *(claimed(code.read_text(encoding="utf-8")) if code.exists() else [])})
-    return Chapter(number, systems, claims, hints(number), path.stat().st_size / 1000)
+    """Gather what the package and docs/course.toml promise for a notebook.
+
+    Of a chapter in two notebooks each owes what the other one does not have.
+    """
+    notebook = path.stem.partition("_")[0]
+    number = notebook.rstrip("ab")
+    about = listed(root / "docs" / "course.toml", number)
+    code = root / "lecture_utils" / "chapters" / f"ch{number}" / "claims.py"
+    claims = {str(c["id"]) for c in about.get("claims", [])}
+    claims |= set(claimed(code.read_text(encoding="utf-8")) if code.exists() else [])
+    promised = {
+        "system": [str(s["id"]) for s in about.get("systems", [])],
+        "claim": sorted(claims),
+        "exercise": list(hints(number)),
+    }
+    here, there = tags_of(path), set()
+    for other in path.parent.glob("*.ipynb"):
+        if other != path and of_chapter(other, number):
+            there |= tags_of(other)
+    systems, claim_ids, exercise_ids = (
+        [name for name in names if f"{kind}:{name}" in here or f"{kind}:{name}" not in there]
+        for kind, names in promised.items()
+    )
+    few = {name: count for name, count in hints(number).items() if name in exercise_ids}
+    return Chapter(
+        notebook,
+        systems,
+        claim_ids,
+        few,
+        path.stat().st_size / 1000,
+        {str(what): str(why) for what, why in about.get("exempt", {}).items()},
+        glossary(root / "docs" / "glossary.toml"),
+    )
 
 
-def listed(course: Path, number: str) -> tuple[list[str], list[str]]:
-    """Return the ids of a chapter's systems and claims in docs/course.toml."""
+def tags_of(path: Path) -> set[str]:
+    """Return all tags of a notebook's cells."""
+    book, _ = read(path)
+    return (
+        {tag for cell in book.cells for tag in cell.metadata.get("tags", [])} if book is not None else set()
+    )
+
+
+def listed(course: Path, number: str) -> dict[str, Any]:
+    """Return a chapter's entry in docs/course.toml."""
     if not course.exists():
-        return [], []
+        return {}
     table: dict[str, Any] = tomllib.loads(course.read_text(encoding="utf-8"))
-
-    about = next((c for c in table.get("chapter", []) if str(c.get("number")) == number), {})
-    return [str(s["id"]) for s in about.get("systems", [])], [str(c["id"]) for c in about.get("claims", [])]
+    return next((c for c in table.get("chapter", []) if str(c.get("number")) == number), {})
 
 
 def claimed(code: str) -> list[str]:
-    """Return the ids of the claims that an experiments module defines."""
+    """Return the ids of the claims that a module defines."""
     return [
         str(node.args[0].value)
         for node in ast.walk(ast.parse(code))
@@ -70,17 +105,20 @@ def claimed(code: str) -> list[str]:
 
 def hints(number: str) -> dict[str, int]:
     """Return how many hints each exercise of a chapter has."""
-    name = f"lecture_utils.exercises.ch{number}"
-    if importlib.util.find_spec(name) is None:
+    name = f"lecture_utils.chapters.ch{number}"
+    if importlib.util.find_spec(name) is None or importlib.util.find_spec(f"{name}.exercises") is None:
         return {}
-    return {exercise.id: len(exercise.hints) for exercise in importlib.import_module(name).EXERCISES}
+    return {
+        exercise.id: len(exercise.hints)
+        for exercise in importlib.import_module(f"{name}.exercises").EXERCISES
+    }
 
 
-def table(name: str, number: str, figures: dict[str, float]) -> str:
+def table(name: str, about: Chapter, figures: dict[str, float]) -> str:
     """Lay a notebook's figures out beside their bounds."""
     lines = [name]
     for key, value in figures.items():
-        low, high = BOUNDS[key]
+        low, high = bounds_of(key, about)
         wanted = " to ".join(f"{x:g}" for x in (low, high) if x is not None)
         wanted = (
             wanted
@@ -88,7 +126,7 @@ def table(name: str, number: str, figures: dict[str, float]) -> str:
             else f"at {'most' if low is None else 'least'} {wanted}"
         )
         lines.append(f"  {key:<32}{value:>8.4g}   {wanted}")
-    lines += [f"  goes without {what!r}: {why}" for what, why in EXEMPT.get(number, {}).items()]
+    lines += [f"  goes without {what!r}: {why}" for what, why in about.exempt.items()]
     return "\n".join(lines)
 
 
@@ -99,8 +137,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     options = parser.parse_args(arguments)
     every = sorted((root / "notebooks").glob("*.ipynb"))
     wanted = [Path(c).stem for c in options.chapters]
-    chosen = [p for p in every if not wanted or p.stem in wanted or p.stem.partition("_")[0] in wanted]
-    missing = [w for w in wanted if not any(w in (p.stem, p.stem.partition("_")[0]) for p in chosen)]
+    chosen = [p for p in every if not wanted or any(w == p.stem or of_chapter(p, w) for w in wanted)]
+    missing = [w for w in wanted if not any(w == p.stem or of_chapter(p, w) for p in chosen)]
     for name in missing:
         print(f"No notebook for chapter {name!r}; build it first.")
     if not every:
@@ -110,7 +148,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         book, found = read(path)
         if book is not None:
             about = chapter(path, root)
-            print(table(path.name, about.number, figures_of(book, about)))
+            print(table(path.name, about, figures_of(book, about)))
             found = defects(book, about)
         else:
             print(path.name)

@@ -20,21 +20,29 @@ from anatomy import (
     outputs_of,
     page_of,
     prose_of,
+    questions_of,
+    said_by,
     tagged,
 )
 from nbformat import NotebookNode
+from terms import SETUP, undefined
 
-# figure: (least, most); None is no bound
-BOUNDS: dict[str, tuple[float | None, float | None]] = {
-    "cells": (50, 90),
-    "median lines of a code cell": (None, 8),
-    "90th percentile of lines": (None, 30),
-    "words": (2500, 5000),
-    "figures": (12, None),
-    "first figure, part of the way": (None, 0.1),
-    "exercises": (4, 6),
-    "widgets": (2, 4),
-    "kB": (None, 800),
+PREDICT = re.compile(r"\s*predict\([\"'][^\"']+[\"']\)\s*")
+
+# figure: (least, most, and how much more for each system); None is no bound
+BOUNDS: dict[str, tuple[float | None, float | None, float]] = {
+    "cells": (50, 50, 8),
+    "median lines of a code cell": (None, 8, 0),
+    "lines of the longest code cell": (None, 20, 0),
+    "packed assignments": (None, 0, 0),
+    "words": (2500, 3000, 500),
+    "words of the longest paragraph": (None, 90, 0),
+    "figures": (12, None, 0),
+    "first figure, part of the way": (None, 0.1, 0),
+    "exercises": (4, 6, 0),
+    "widgets": (2, 4, 0),
+    "cells without others' weights": (None, 1, 0),
+    "kB without widgets' frames": (None, 800, 0),
 }
 SETUP_LINES = 12
 SECTIONS = {
@@ -52,17 +60,7 @@ SECTIONS = {
     "references": r"references|sources",
     "what comes next": r"next",
 }
-# chapter: {section or figure: why this chapter goes without it}
-EXEMPT: dict[str, dict[str, str]] = {
-    "00": {
-        "put together": "no one model runs through the chapter: it is a tour",
-        "train": "nothing is trained before chapter 01",
-        "evaluate": "nothing is trained before chapter 01",
-        "claims": "the syllabus has no claim for this chapter",
-        "with real weights": "no system of this chapter has weights",
-    },
-    "04": {"widgets": "five: retrieval, t-SNE, a unit, Grad-CAM, a GAN's units; none can stand for another"},
-}
+NOTHING_RECORDED = re.compile(r"nothing is recorded|nothing recorded", re.IGNORECASE)
 MACHINE_PATH = re.compile(
     r"(?<![\w.:/])/(?:home|Users|root|tmp|work|private|mnt|opt|usr|var)/[\w.-]+|\b[A-Z]:\\\w+|site-packages"
 )
@@ -73,12 +71,18 @@ def defects(book: NotebookNode, chapter: Chapter) -> list[str]:
     return [defect for rule in RULES for defect in rule(book, chapter)]
 
 
+def bounds_of(name: str, chapter: Chapter) -> tuple[float | None, float | None]:
+    """Return the least and the most that a figure may be in a chapter with so many systems."""
+    low, high, more = BOUNDS[name]
+    return low, None if high is None else high + more * len(chapter.systems)
+
+
 def bounds(book: NotebookNode, chapter: Chapter) -> list[str]:
     """Anatomy lies within its bounds."""
     found = []
     for name, value in figures_of(book, chapter).items():
-        low, high = BOUNDS[name]
-        if name in EXEMPT.get(chapter.number, {}):
+        low, high = bounds_of(name, chapter)
+        if name in chapter.exempt:
             continue
         if low is not None and value < low:
             found.append(f"{name}: {value:g}, wanted at least {low:g}")
@@ -98,13 +102,13 @@ def sections(book: NotebookNode, chapter: Chapter) -> list[str]:
     for name, pattern in SECTIONS.items():
         there = any(re.search(pattern, heading, re.IGNORECASE) for heading in headings)
         tagged = f"section:{name.replace(' ', '-')}" in tags
-        if not there and not tagged and name not in EXEMPT.get(chapter.number, {}):
+        if not there and not tagged and name not in chapter.exempt:
             found.append(
                 f"section {name!r}: no heading like /{pattern}/ and no tag section:{name.replace(' ', '-')}"
             )
-    setup = next((cell for cell in code_cells(book) if "runtime.start(" in cell.source), None)
+    setup = next((cell for cell in code_cells(book) if SETUP.search(cell.source)), None)
     if setup is None:
-        found.append("setup: no cell calls runtime.start(...)")
+        found.append("setup: no cell calls start(...)")
     elif (lines := len([x for x in setup.source.splitlines() if x.strip()])) > SETUP_LINES:
         found.append(f"setup: {lines} lines, wanted at most {SETUP_LINES}")
     return found
@@ -191,16 +195,60 @@ def promises(book: NotebookNode, chapter: Chapter) -> list[str]:
 
 
 def ignored_outputs(book: NotebookNode, chapter: Chapter) -> list[str]:
-    """A cell whose output is not compared says why in its first comment."""
+    """A cell whose output is not compared says why in a tag, out of the learner's sight."""
     found = []
     for cell in code_cells(book):
-        if "nbval-ignore-output" in cell.metadata.get("tags", []):
-            lines = [x for x in cell.source.splitlines() if x.strip() and not x.startswith("%%")] or [""]
-            if not lines[0].startswith("#") or len(lines[0].split()) < 4 or lines[0].startswith("# from "):
-                found.append(
-                    f"{label(cell)} is tagged nbval-ignore-output without a reason in its first comment"
-                )
+        tags = cell.metadata.get("tags", [])
+        reasons = [tag for tag in tags if tag.startswith("why:") and len(tag[4:].split("-")) >= 2]
+        if "nbval-ignore-output" in tags and not reasons:
+            found.append(f"{label(cell)} is tagged nbval-ignore-output without a tag why:the-reason-in-words")
+        if "nbval-ignore-output" not in tags and reasons:
+            found.append(f"{label(cell)} has a tag {reasons[0]}, but its output is compared")
+        if re.search(r"^# not compared", cell.source, re.IGNORECASE | re.MULTILINE):
+            found.append(f"{label(cell)} tells its reader what is not compared: a tag why:… does that")
     return found
+
+
+def predictions(book: NotebookNode, chapter: Chapter) -> list[str]:
+    """A question stands alone in its cell, in order, and the answer below it is folded until it is run."""
+    found: list[str] = []
+    last: list[int] = []
+    exercise = {cell.id for _, cell, _ in tagged(book, "exercise:")}
+    code = [cell for cell in code_cells(book) if cell.id not in exercise or questions_of(cell.source)]
+    for cell, below in zip(code, [*code[1:], None], strict=True):
+        for name in questions_of(cell.source):
+            if not PREDICT.fullmatch(cell.source):
+                found.append(f'predict("{name}") is not alone in its cell')
+                continue
+            if below is None:
+                found.append(f'predict("{name}") has no code cell after it that answers')
+            elif not below.metadata.get("jupyter", {}).get("outputs_hidden"):
+                found.append(f'predict("{name}"): the stored output of the next code cell is in sight')
+            if name not in said_by(cell):
+                found.append(f'predict("{name}"): its card does not show its number')
+            number = [int(part) for part in re.findall(r"\d+", name)]
+            if number <= last:
+                found.append(f'predict("{name}") comes after {".".join(map(str, last))}: ids must ascend')
+            last = number
+    return found
+
+
+def recorded(book: NotebookNode, chapter: Chapter) -> list[str]:
+    """No cell is left empty: one that cannot run here shows a recording."""
+    return [
+        f"{label(cell)} has nothing recorded to show: run it with COURSE_GPU=record"
+        for cell in code_cells(book)
+        if NOTHING_RECORDED.search(said_by(cell))
+    ]
+
+
+def terms_defined(book: NotebookNode, chapter: Chapter) -> list[str]:
+    """Each term of the glossary is defined before it is used."""
+    return [
+        f"term {term!r}: {problem}"
+        for term, problem in undefined(book, chapter.number, chapter.glossary)
+        if f"term {term}" not in chapter.exempt
+    ]
 
 
 def clean_source(book: NotebookNode, chapter: Chapter) -> list[str]:
@@ -239,5 +287,8 @@ RULES: list[Callable[[NotebookNode, Chapter], list[str]]] = [
     exercises,
     promises,
     ignored_outputs,
+    predictions,
+    recorded,
+    terms_defined,
     clean_source,
 ]

@@ -23,9 +23,54 @@ UV = "uv==0.13.8"
 EXTRAS = {"lab": ".", "dev": ".[dev]"}
 START = "notebooks/00_start_here.ipynb"
 PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Installed")
+SERVER = {  # the file browser shows chapters, not what they are made of
+    "ContentsManager": {
+        "hide_globs": ["__pycache__", "*.pyc", "*.pyo", ".DS_Store", "*~", "src", "conftest.py"]
+    }
+}
 JUPYTERLAB = {  # no pop-up and no look-up on the network when JupyterLab starts
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
+
+
+class Lock:
+    """Held by one installation at a time, and by what it has started, even after a kill of its own process.
+
+    The system's lock on a file beside .venv: it falls when the last holder ends, so that none is left over.
+    """
+
+    def __init__(self, root):
+        self.path = os.path.join(root, ".venv.lock")
+        self.file = None
+
+    def __enter__(self):
+        self.file = open(self.path, "a+", encoding="utf-8")
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                self.file.seek(1 << 20)  # far behind the number, which others may read
+                msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+                return self  # a file system without locks: go on as if alone
+            holder = read(self.path).strip() or "unknown"
+            self.file.close()
+            raise Problem(
+                "Another installation (process {}) is under way: wait until it has ended, and try "
+                "again.".format(holder)
+            ) from None
+        self.file.truncate(0)
+        self.file.write(str(os.getpid()))
+        self.file.flush()
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
 
 
 class Venv:
@@ -33,6 +78,7 @@ class Venv:
 
     def __init__(self, root):
         self.root = root
+        self.lock = None
         self.path = os.path.join(root, ".venv")
         scripts = os.path.join(self.path, "Scripts" if os.name == "nt" else "bin")
         self.scripts = scripts
@@ -99,7 +145,6 @@ class Venv:
         return made[0] if made and os.path.isabs(made[0]) else ""
 
     def install(self, mode):
-        self.refuse_second_install()
         reason = self.damage()
         if reason:
             say("Making .venv afresh: {}.".format(reason))
@@ -120,7 +165,7 @@ class Venv:
                 "Making .venv with {} (Python {}).".format(python, ".".join(str(v) for v in probe(python)[0]))
             )
             os.makedirs(self.path, exist_ok=True)
-        self.mark()
+        self.write(".installing", str(os.getpid()))
         try:
             if fresh:
                 self.call([python, "-m", "venv", self.path])
@@ -138,11 +183,9 @@ class Venv:
             os.path.join("share", "jupyter", "lab", "settings", "overrides.json"),
             json.dumps(JUPYTERLAB, indent=2),
         )
+        self.write(os.path.join("etc", "jupyter", "jupyter_server_config.json"), json.dumps(SERVER, indent=2))
         self.write(".installed-" + mode, json.dumps(self.wanted()))
         os.unlink(self.marker)
-
-    def mark(self):
-        self.write(".installing", str(os.getpid()))
 
     def write(self, name, text):
         """Write a file of the folder, whole or not at all."""
@@ -152,27 +195,15 @@ class Venv:
             file.write(text)
         os.replace(path + ".tmp", path)
 
-    def refuse_second_install(self):
-        try:
-            with open(self.marker, encoding="utf-8") as file:
-                pid = int(file.read())
-            if os.name != "nt" and pid != os.getpid():  # on Windows, signal 0 would end the process
-                os.kill(pid, 0)
-                raise Problem(
-                    "Another installation (process {}) is under way: wait for it, or delete .venv if "
-                    "that is some other program.".format(pid)
-                )
-        except (OSError, ValueError):
-            return
-
     def call(self, command):
         """Run one step: show its progress lines, turn its failure into a Problem."""
         env = dict(os.environ, PYTHONUNBUFFERED="1")
         env.pop("VIRTUAL_ENV", None)
         if "PIP_INDEX_URL" in env:
             env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])
+        held = (self.lock.file.fileno(),) if self.lock and os.name != "nt" else ()
         process = subprocess.Popen(
-            command, cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, cwd=self.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=held
         )
         lines = []
         for raw in process.stdout:
@@ -210,13 +241,14 @@ def ensure(mode, root=ROOT):
     venv = Venv(root)
     try:
         if not venv.ready(mode):
-            earlier = [m for m in EXTRAS if venv.read_stamp(m)] if not venv.damage() else []
-            try:
-                venv.install(mode)
-            except Problem as problem:
-                if mode != "lab" or not earlier:
-                    raise
-                say("{} Going on with the packages installed before.".format(problem))
+            with Lock(root) as venv.lock:
+                earlier = [m for m in EXTRAS if venv.read_stamp(m)] if not venv.damage() else []
+                try:
+                    venv.install(mode)
+                except Problem as problem:
+                    if mode != "lab" or not earlier:
+                        raise
+                    say("{} Going on with the packages installed before.".format(problem))
         venv.configure()
     except OSError as error:
         sentence = explain("{} [Errno {}]".format(error, error.errno), root)
@@ -243,7 +275,10 @@ def main(argv):
         return 0
     if command[0] == "--open":
         first = [START] if os.path.exists(os.path.join(ROOT, START)) else []
-        command = ["-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT, *first, *command[1:]]
+        # Pictures beside the chapters need the whole course as root; the file browser opens on the chapters.
+        folders = ["--ServerApp.root_dir=" + ROOT]
+        folders += ["--ServerApp.preferred_dir=" + os.path.join(ROOT, "notebooks")] if first else []
+        command = ["-m", "jupyterlab", *folders, *first, *command[1:]]
     os.environ["VIRTUAL_ENV"] = venv.path
     os.environ["PATH"] = venv.scripts + os.pathsep + os.environ.get("PATH", "")
     os.chdir(ROOT)

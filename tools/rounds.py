@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = ROOT / "tests" / "slow.txt"
-TIMES = ROOT / ".course" / "times.json"
+TIMES = "times.json"
 SLOW_SECONDS = 1.0  # of CPU: such a test is left out of the quick round
 NIGHTLY_SECONDS = 25.0  # of CPU: the aim is 10, and a busy or old machine may take twice as long
 CHECKED = re.compile(r"[\[-]C?(\d\d)\.")
@@ -29,6 +29,7 @@ class Rounds:
         self.chapter: str | None = config.getoption("--chapter")
         self.slow = set(SLOW.read_text(encoding="utf-8").split()) if SLOW.exists() else set()
         self.times: dict[str, float] = {}
+        self.path = config.rootpath / ".course" / TIMES
         self.write = not hasattr(config, "workerinput")  # with pytest-xdist: only in the controller
 
     @pytest.hookimpl(tryfirst=True)  # before the expression of -m is looked at
@@ -79,13 +80,13 @@ class Rounds:
         """Write the costs of this run over those of earlier ones."""
         if not (self.write and self.times):
             return
-        known = json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
-        TIMES.parent.mkdir(parents=True, exist_ok=True)
-        partial = TIMES.with_suffix(f".{os.getpid()}.partial")
+        known = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(
             json.dumps({**known, **self.times}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
         )
-        os.replace(partial, TIMES)
+        os.replace(partial, self.path)
 
 
 _BEGIN = pytest.StashKey[float]()
@@ -130,7 +131,7 @@ class _Chapter:
 
 def main() -> None:
     """Write tests/slow.txt from what the last runs measured."""
-    times = json.loads(TIMES.read_text(encoding="utf-8"))
+    times = json.loads((ROOT / ".course" / TIMES).read_text(encoding="utf-8"))
     slow = sorted(name for name, seconds in times.items() if seconds > SLOW_SECONDS)
     SLOW.write_text("".join(f"{name}\n" for name in slow), encoding="utf-8")
     print(f"{len(slow)} of {len(times)} tests take over {SLOW_SECONDS:g} s of CPU; {time.strftime('%F')}")

@@ -15,6 +15,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from terms import Entry, glossary, slug
+
 from lecture_utils.experiments import ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,11 +29,6 @@ NOTE = "<!-- Drawn by tools/tables.py (`make tables`); edit its sources, not thi
 def course() -> list[dict[str, Any]]:
     """Return the chapters of docs/course.toml, each with its systems."""
     return tomllib.loads((ROOT / "docs" / "course.toml").read_text(encoding="utf-8"))["chapter"]
-
-
-def glossary() -> list[dict[str, str]]:
-    """Return the entries of docs/glossary.toml: term, meaning, chapter."""
-    return tomllib.loads((ROOT / "docs" / "glossary.toml").read_text(encoding="utf-8"))["entry"]
 
 
 def tests_that_ran(path: Path = RAN) -> Ran | None:
@@ -60,8 +57,13 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def exists(chapter: dict[str, Any]) -> bool:
-    """Whether a chapter has its notebook."""
-    return "file" in chapter and (ROOT / "notebooks" / f"{chapter['file']}.ipynb").exists()
+    """Whether a chapter has its notebooks."""
+    return bool(files(chapter)) and all((ROOT / "notebooks" / f"{f}.ipynb").exists() for f in files(chapter))
+
+
+def files(chapter: dict[str, Any]) -> list[str]:
+    """Return the names of a chapter's notebooks: one `file`, or `files` where a large chapter has two."""
+    return chapter.get("files") or [chapter["file"] for _ in range("file" in chapter)]
 
 
 def chapters_table(chapters: list[dict[str, Any]]) -> str:
@@ -69,8 +71,12 @@ def chapters_table(chapters: list[dict[str, Any]]) -> str:
     rows = []
     for chapter in chapters:
         there = exists(chapter)
-        name = f"[{chapter['title']}](notebooks/{chapter['file']}.ipynb)" if there else chapter["title"]
-        minutes = str(chapter["minutes"]) if there else "to come"
+        name, minutes = chapter["title"], "to come"
+        if there:
+            first, *more = (f"notebooks/{file}.ipynb" for file in files(chapter))
+            name = f"[{name}]({first})" + "".join(f", [second half]({file})" for file in more)
+            spent = chapter["minutes"]
+            minutes = " + ".join(map(str, spent)) if isinstance(spent, list) else str(spent)
         rows.append([chapter["number"], name, minutes, chapter["builds"]])
     return table(["", "Chapter", "Minutes", "You build"], rows)
 
@@ -127,21 +133,25 @@ def claims_page(records: list[ledger.Record], statements: list[Any]) -> str:
         verdict = ledger.verdict(record)
         shown = verdict if verdict == "holds" else f"*{verdict}*"
         where = f"{record.device}, budget {record.budget}"
-        rows.append([record.id, record.statement, shown, ledger.effect_text(record), where])
+        if seal := record.confirmed:
+            where += f"; code confirmed {seal['date']} by one seed against {seal['by']}"
+        rows.append([record.id, record.statement, shown, ledger.effect_text(record, item.names), where])
     page += table(["id", "Claim", "Verdict", "Effect", "Measured on"], rows)
     for item in statements:
         record = measured.get(item.id)
-        rules = "; and ".join(ledger.rule_text(rule) for rule in item.rules)
+        rules = "; and ".join(ledger.rule_text(rule, item.names) for rule in item.rules)
         page += f"\n**{item.id}** {item.paper}. It holds when {rules}."
+        if record and record.boundary:
+            page += f" Boundary: {ledger.boundary_text(record, item.names)}."
         page += f" {record.note}\n" if record and record.note else "\n"
     return page
 
 
-def glossary_page(entries: list[dict[str, str]]) -> str:
-    """Return docs/glossary.md in alphabetical order."""
+def glossary_page(entries: list[Entry]) -> str:
+    """Return docs/glossary.md in alphabetical order, an anchor at each term."""
     page = "# Glossary\n\n" + NOTE
     rows = [
-        [f"**{entry['term']}**", entry["meaning"], entry["chapter"]]
+        [f'<a id="{slug(entry["term"])}"></a>**{entry["term"]}**', entry["meaning"], entry["chapter"]]
         for entry in sorted(entries, key=lambda entry: entry["term"].casefold())
     ]
     return page + table(["Term", "Meaning", "Chapter"], rows)

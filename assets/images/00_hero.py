@@ -1,6 +1,6 @@
 """Draw 00_hero.png, the picture in chapter 00's title, with the chapter's own code (its cells tagged "hero").
 
-    python assets/images/00_hero.py
+python assets/images/00_hero.py
 """
 
 from pathlib import Path

@@ -17,7 +17,7 @@ from lecture_utils.augment.warp import (
     sample_nearest,
     transform_points,
 )
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_boxes, check_size, check_tensor
 
 
 def move_boxes(boxes: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
@@ -26,7 +26,7 @@ def move_boxes(boxes: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     Parameters
     ----------
     boxes : Tensor
-        (B, K, 4) x1, y1, x2, y2; zeros where a place is empty.
+        (B, K, 4) x1, y1, x2, y2, floating point and finite; zeros where a place is empty.
     matrix : Tensor
         (B, 3, 3) or (1, 3, 3).
     size : tuple of int
@@ -36,10 +36,17 @@ def move_boxes(boxes: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     -------
     Tensor
         (B, K, 4); zeros where nothing is left in the picture.
+
+    Raises
+    ------
+    ValueError
+        For other shapes or types, NaN, a box with x2 < x1 or y2 < y1, or a matrix that cannot be inverted.
     """
+    check_tensor(boxes, "boxes", "B", "K", 4)
+    check_boxes(boxes, "B", "K")
     corners = boxes[..., [0, 1, 2, 1, 2, 3, 0, 3]].unflatten(-1, (4, 2))  # (B, K, 4, 2)
     moved = transform_points(corners, matrix)
-    height, width = size
+    height, width = check_size(size)
     limit = moved.new_tensor([width, height])
     low, high = moved.amin(2).clamp_min(0).minimum(limit), moved.amax(2).clamp_min(0).minimum(limit)
     here = ((boxes[..., 2:] > boxes[..., :2]) & (high > low)).all(-1, keepdim=True)  # (B, K, 1)
@@ -47,9 +54,12 @@ def move_boxes(boxes: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def boxes_from_masks(masks: Tensor) -> Tensor:
-    """Boxes around the set pixels: (…, H, W) bool -> (…, 4) float32; zeros where none is set."""
-    if masks.ndim < 2 or masks.dtype != torch.bool:
-        raise ValueError(f"masks: got {masks.dtype} {tuple(masks.shape)}, want bool (…, H, W)")
+    """Boxes around the set pixels: (…, H, W) bool -> (…, 4) float32; zeros where none is set.
+
+    One mask (H, W) gives one box (4,).
+    """
+    check_tensor(masks, "masks", "…", "H", "W", kind="bool")
+    check_size(masks.shape[-2:], "masks")
     spans = []
     for line in (masks.any(-2), masks.any(-1)):  # columns (…, W), rows (…, H)
         place = torch.arange(line.shape[-1], device=masks.device)
@@ -68,7 +78,7 @@ def move_keypoints(
     Parameters
     ----------
     keypoints : Tensor
-        (B, K, P, 3) x, y, visible.
+        (B, K, P, 3) x, y, visible; floating point and finite.
     matrix : Tensor
         (B, 3, 3) or (1, 3, 3).
     size : tuple of int
@@ -81,7 +91,14 @@ def move_keypoints(
     -------
     Tensor
         (B, K, P, 3).
+
+    Raises
+    ------
+    ValueError
+        For other shapes or types, NaN, a matrix that cannot be inverted, or a swap that names no keypoint.
     """
+    check_keypoints(keypoints, swap)
+    check_size(size)
     matrix = check_matrix(matrix, len(keypoints)).to(keypoints)
     xy, (height, width) = transform_points(keypoints[..., :2], matrix), size
     inside = (xy >= 0).all(-1) & (xy[..., 0] < width) & (xy[..., 1] < height)
@@ -89,7 +106,7 @@ def move_keypoints(
     if swap is None:
         return moved
     order = swap.expand(keypoints.shape[:3])[..., None].expand(keypoints.shape)  # (B, K, P, 3)
-    mirrored = torch.linalg.det(matrix.double()) < 0  # (B,)
+    mirrored = (torch.linalg.det(matrix.cpu().double()) < 0).to(keypoints.device)  # (B,)
     return torch.where(mirrored[:, None, None, None], moved.gather(2, order), moved)
 
 
@@ -103,7 +120,7 @@ def move_flow(
     Parameters
     ----------
     flow : Tensor
-        (B, 2, H, W) right and down, in pixels.
+        (B, 2, H, W) right and down, in pixels; floating point and finite.
     matrix : Tensor
         (B, 3, 3) or (1, 3, 3).
     size : tuple of int, optional
@@ -115,12 +132,30 @@ def move_flow(
     -------
     Tensor
         (B, 2, H', W'); 0 where the result lies outside the source.
+
+    Raises
+    ------
+    ValueError
+        For another shape or type, NaN, or a matrix that cannot be inverted.
     """
-    check_images(flow, channels=2)
+    check_tensor(flow, "flow", "B", 2, "H", "W", finite=True, some=True)
+    kind, flow = flow.dtype, flow.to(torch.promote_types(flow.dtype, torch.float32))
     matrix = check_matrix(matrix, len(flow)).to(flow)
     start = inverse_grid(matrix, size or (flow.shape[-2], flow.shape[-1]))  # (B, H', W', 2) p
     vector = (sample_nearest if nearest else sample_bilinear)(flow, start).movedim(1, -1)  # v
     moved = transform_points(start + vector, matrix) - transform_points(start, matrix)
     height, width = flow.shape[-2:]
     inside = (start >= 0).all(-1) & (start[..., 0] < width) & (start[..., 1] < height)
-    return (moved * inside[..., None]).movedim(-1, 1)
+    return (moved * inside[..., None]).movedim(-1, 1).to(kind)
+
+
+def check_keypoints(keypoints: Tensor, swap: Tensor | None) -> None:
+    """Raise ValueError unless keypoints are finite (B, K, P, 3), and swap None or int64 (P,) or (B, K, P)."""
+    check_tensor(keypoints, "keypoints", "B", "K", "P", 3, finite=True)
+    if swap is None:
+        return
+    shape = keypoints.shape[2:3] if isinstance(swap, Tensor) and swap.ndim == 1 else keypoints.shape[:3]
+    check_tensor(swap, "swap", *shape, kind="int")
+    if swap.dtype != torch.int64 or not bool(((swap >= 0) & (swap < keypoints.shape[2])).all()):
+        got = f"{swap.dtype} {swap.flatten().tolist()[:8]}"
+        raise ValueError(f"swap: got {got}, want int64 from 0 to {keypoints.shape[2] - 1}")

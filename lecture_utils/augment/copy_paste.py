@@ -6,7 +6,9 @@ at random and jittered in scale, a random subset of one's objects is pasted onto
 they cover loses those pixels: its mask and its box shrink, and what has vanished is dropped from the
 annotations.
 
-Simplified: nothing is smoothed before a picture is made smaller.
+Simplified: nothing is smoothed before a picture is made smaller. Departures: a shrunken picture lands
+anywhere in the frame (torchvision's reference fills up at the lower right); of the paper's two halves only
+the augmentation is here, not the self-training on unlabelled pictures.
 
 Shapes: B pictures, C channels, H and W height and width, K places for objects.
 """
@@ -17,9 +19,10 @@ import torch
 from torch import Tensor
 
 from lecture_utils.augment.annotations import boxes_from_masks
+from lecture_utils.augment.geometric import check_factors
 from lecture_utils.augment.photometric import gaussian_blur
 from lecture_utils.augment.warp import flip_matrix, scaling, translation, warp_image
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_number, check_tensor, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +43,12 @@ class Instances:
     def __post_init__(self) -> None:
         check_images(self.image)
         b, _, h, w = self.image.shape
-        k = self.labels.shape[1] if self.labels.ndim == 2 else -1
-        if self.masks.shape != (b, k, h, w) or self.labels.shape != (b, k) or self.masks.dtype != torch.bool:
-            raise ValueError(
-                f"got masks {self.masks.dtype} {tuple(self.masks.shape)} and labels "
-                f"{tuple(self.labels.shape)}, want bool ({b}, K, {h}, {w}) and ({b}, K)"
-            )
+        check_tensor(self.masks, "masks", b, "K", h, w, kind="bool")
+        k = self.masks.shape[1]
+        check_tensor(self.labels, "labels", b, k, kind="int")
+        if self.labels.dtype != torch.int64 or bool((self.labels < -1).any()):
+            got = f"{self.labels.dtype} {self.labels.flatten().tolist()[:8]}"
+            raise ValueError(f"labels: got {got}, want int64, class numbers or -1")
         if k and bool((self.masks.sum(1) > 1).any()):
             raise ValueError("masks: got a pixel in two of them, want each object's visible pixels only")
 
@@ -56,6 +59,11 @@ class Instances:
 
     def semantic(self, background: Tensor | int = 0) -> Tensor:
         """(B, H, W) int64: 1 + class where an object is, else `background`, a number or a (B, H, W) map."""
+        if isinstance(background, Tensor):
+            b, _, h, w = self.image.shape
+            check_tensor(background, "background", b, h, w, kind="int")
+        else:
+            check_whole(background, "background", None)
         value = (self.masks * (self.labels + 1)[..., None, None]).sum(1)  # (B, H, W), no two masks overlap
         return torch.where(self.masks.any(1), value, background)
 
@@ -84,13 +92,11 @@ def paste(
     Raises
     ------
     ValueError
-        If the batches do not fit each other.
+        If the batches do not fit each other, or a setting is out of its range.
     """
-    if target.image.shape != source.image.shape or chosen.shape != source.labels.shape:
-        raise ValueError(
-            f"got pictures {tuple(target.image.shape)} and {tuple(source.image.shape)} and chosen "
-            f"{tuple(chosen.shape)}, want equal pictures and chosen {tuple(source.labels.shape)}"
-        )
+    check_paste(target, source, chosen)
+    check_whole(min_area, "min_area", 0)
+    check_number(softness, "softness", 0)
     pasted = source.masks & chosen[..., None, None]  # (B, K', H, W)
     over = pasted.any(1, keepdim=True)  # (B, 1, H, W) what is covered now
     share = over.to(target.image)
@@ -135,8 +141,9 @@ def scale_jitter(
     ValueError
         For factors that are not positive or not in order.
     """
-    if not 0 < scale[0] <= scale[1]:
-        raise ValueError(f"scale: got {scale}, want two positive factors, the smaller first")
+    check_instances(sample)
+    check_factors(scale)
+    check_number(fill, "fill")
     (height, width), n = sample.image.shape[-2:], len(sample.image)
     u = torch.rand(n, 4, generator=generator)
     factor = scale[0] + (scale[1] - scale[0]) * u[:, 0]
@@ -178,10 +185,33 @@ def random_copy_paste(
     -------
     Instances
         With 2 K places.
+
+    Raises
+    ------
+    ValueError
+        As `scale_jitter` and `paste`, and for a share outside [0, 1].
     """
+    check_instances(batch)
+    check_number(share, "share", 0, 1)
     partner = torch.randperm(len(batch.image), generator=generator).to(batch.image.device)
     source = Instances(batch.image[partner], batch.masks[partner], batch.labels[partner])
     target = scale_jitter(batch, generator, scale=scale, flip=flip)
     source = scale_jitter(source, generator, scale=scale, flip=flip)
     lot = torch.rand(source.labels.shape, generator=generator).to(batch.image.device)
     return paste(target, source, (lot < share) & (source.labels >= 0), min_area=min_area)
+
+
+def check_instances(sample: Instances) -> None:
+    """Raise ValueError unless it is an `Instances`."""
+    if not isinstance(sample, Instances):
+        raise ValueError(f"sample: got {type(sample).__name__}, want Instances(image, masks, labels)")
+
+
+def check_paste(target: Instances, source: Instances, chosen: Tensor) -> None:
+    """Raise ValueError unless the two batches are of the same pictures, and `chosen` is bool (B, K')."""
+    check_instances(target)
+    check_instances(source)
+    (one, other) = (f"{s.image.dtype} {tuple(s.image.shape)}" for s in (target, source))
+    if one != other:
+        raise ValueError(f"got pictures {one} and {other}, want equal pictures")
+    check_tensor(chosen, "chosen", *source.labels.shape, kind="bool")

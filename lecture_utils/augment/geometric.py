@@ -8,6 +8,7 @@ Learning, Journal of Big Data 2019 (section on geometric transformations).
 Shapes: B pictures, C channels, H and W height and width, K places for objects, P keypoints an object.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,7 +24,15 @@ from lecture_utils.augment.warp import (
     translation,
     warp_image,
 )
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import (
+    check_boxes,
+    check_images,
+    check_number,
+    check_numbers,
+    check_size,
+    check_tensor,
+    check_whole,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +43,8 @@ class Annotated:
     ----------
     image : (B, C, H, W) floating point.
     masks : (B, K, H, W) bool, one for each object; nothing set where a place is empty.
-    boxes : (B, K, 4) x1, y1, x2, y2 in pixels; zeros where a place is empty.
-    keypoints : (B, K, P, 3) x, y in pixels, and 1 where visible, else 0.
+    boxes : (B, K, 4) floating point x1, y1, x2, y2 in pixels; zeros where a place is empty.
+    keypoints : (B, K, P, 3) floating point x, y in pixels, and 1 where visible, else 0.
     flow : (B, 2, H, W) how far each pixel moves until the next frame, right and down, in pixels.
     """
 
@@ -48,19 +57,15 @@ class Annotated:
     def __post_init__(self) -> None:
         check_images(self.image)
         b, _, h, w = self.image.shape
-        wanted = {"masks": (b, None, h, w), "boxes": (b, None, 4), "keypoints": (b, None, None, 3)}
-        for name, shape in {**wanted, "flow": (b, 2, h, w)}.items():
-            value = getattr(self, name)
-            if value is None:
-                continue
-            fits = len(shape) == value.ndim and all(
-                s in (None, v) for s, v in zip(shape, value.shape, strict=True)
-            )
-            if not fits:
-                text = ", ".join("any" if s is None else str(s) for s in shape)
-                raise ValueError(f"{name}: got shape {tuple(value.shape)}, want ({text})")
-        if self.boxes is not None and bool((self.boxes[..., 2:] < self.boxes[..., :2]).any()):
-            raise ValueError("boxes: got one with x2 < x1 or y2 < y1, want x1, y1, x2, y2")
+        if self.masks is not None:
+            check_tensor(self.masks, "masks", b, "K", h, w, kind="bool")
+        if self.boxes is not None:
+            check_tensor(self.boxes, "boxes", b, "K", 4)
+            check_boxes(self.boxes, b, "K")
+        if self.keypoints is not None:
+            check_tensor(self.keypoints, "keypoints", b, "K", "P", 3, finite=True)
+        if self.flow is not None:
+            check_tensor(self.flow, "flow", b, 2, h, w, finite=True)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,7 +101,8 @@ def warp(
     ValueError
         For a matrix that cannot be inverted or does not fit the batch.
     """
-    size = size or sample.size
+    check_sample(sample)
+    size = sample.size if size is None else size
     return Annotated(
         image=warp_image(sample.image, matrix, size, fill=fill),
         masks=None if sample.masks is None else warp_image(sample.masks, matrix, size, nearest=True),
@@ -108,6 +114,7 @@ def warp(
 
 def flip(sample: Annotated, *, swap: Tensor | None = None) -> Annotated:
     """Mirror left and right, pixel for pixel; `swap` as in `move_keypoints`."""
+    check_sample(sample)
     matrix, size = flip_matrix(sample.size[1]).to(sample.image.device), sample.size
     moved = replace(sample, image=sample.image.flip(-1))
     if sample.masks is not None:
@@ -123,6 +130,9 @@ def flip(sample: Annotated, *, swap: Tensor | None = None) -> Annotated:
 
 def crop(sample: Annotated, top: int, left: int, height: int, width: int) -> Annotated:
     """Cut a window out of all pictures; boxes are cut off at its edge, keypoints outside are not visible."""
+    check_sample(sample)
+    for number, name in ((top, "top"), (left, "left"), (height, "height"), (width, "width")):
+        check_whole(number, f"crop, {name}", None)
     full_height, full_width = sample.size
     fits = 1 <= height <= full_height - top and 1 <= width <= full_width - left
     if top < 0 or left < 0 or not fits:
@@ -141,6 +151,8 @@ def crop(sample: Annotated, top: int, left: int, height: int, width: int) -> Ann
 
 def resize(sample: Annotated, size: tuple[int, int]) -> Annotated:
     """Stretch all pictures to (H', W')."""
+    check_sample(sample)
+    check_size(size)
     return warp(sample, scaling(size[1] / sample.size[1], size[0] / sample.size[0]), size, fill=None)
 
 
@@ -165,7 +177,7 @@ def random_affine(
     generator : torch.Generator
         Source of the random numbers.
     degrees, shear : float
-        Largest angles, to either side.
+        Largest angles, to either side; a shear stays below 90.
     translate : float
         Largest shift as a share of the side.
     scale : tuple of float
@@ -175,9 +187,17 @@ def random_affine(
     -------
     Tensor
         (n, 3, 3).
+
+    Raises
+    ------
+    ValueError
+        For a setting out of its range.
     """
-    if not 0 < scale[0] <= scale[1]:
-        raise ValueError(f"scale: got {scale}, want two positive factors, the smaller first")
+    check_whole(n, "n", 0)
+    check_size(size)
+    check_factors(scale)
+    for name, value in (("degrees", degrees), ("translate", translate), ("shear", shear)):
+        check_number(value, name, 0, 89.9 if name == "shear" else math.inf)
     (height, width), u = size, 2 * torch.rand(n, 5, generator=generator) - 1  # (n, 5) in [-1, 1)
     middle = (width / 2, height / 2)
     low, high = torch.tensor(scale).log()
@@ -191,11 +211,25 @@ def random_perspective(
     n: int, size: tuple[int, int], generator: torch.Generator, *, distortion: float = 0.3
 ) -> Tensor:
     """Draw perspectives (n, 3, 3): each corner moves inwards by up to `distortion` of half a side."""
-    if not 0 <= distortion < 1:
+    check_whole(n, "n", 0)
+    if check_number(distortion, "distortion", 0) >= 1:
         raise ValueError(f"distortion: got {distortion}, want a number from 0 to below 1")
-    height, width = size
+    height, width = check_size(size)
     corners = torch.tensor([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
     inwards = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
     most = distortion / 2 * torch.tensor([width, height])
     moved = corners + inwards * most * torch.rand(n, 4, 2, generator=generator)
     return homography(corners.expand(n, 4, 2), moved)
+
+
+def check_sample(sample: Annotated) -> None:
+    """Raise ValueError unless it is an `Annotated`."""
+    if not isinstance(sample, Annotated):
+        raise ValueError(f"sample: got {type(sample).__name__}, want Annotated(image, …)")
+
+
+def check_factors(scale: tuple[float, float]) -> None:
+    """Raise ValueError unless `scale` is two positive, finite factors, the smaller first."""
+    check_numbers(scale, "scale", 2)
+    if not 0 < scale[0] <= scale[1]:
+        raise ValueError(f"scale: got {scale}, want two positive factors, the smaller first")

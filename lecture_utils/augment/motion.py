@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.augment.warp import translation, warp_image
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_finite, check_images, check_number, check_tensor, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,26 +45,35 @@ class MotionPair:
 
 def shift_layer(layer: Tensor, offset: Tensor, size: tuple[int, int] | None = None) -> Tensor:
     """Move (B, C, H, W) by (B, 2) pixels right and down, also by parts of a pixel; 0 comes in."""
+    check_images(layer)
+    check_tensor(offset, "offset", len(layer), 2, finite=True)
     return warp_image(layer, translation(offset[:, 0], offset[:, 1]).to(layer), size)
 
 
 def _check(background: Tensor, sprites: Tensor, alphas: Tensor, offsets: Tensor) -> None:
     """Raise ValueError unless the parts of a scene fit each other."""
     check_images(background)
+    check_finite(background, "background")
+    check_tensor(sprites, "sprites", "B", "K", background.shape[1], "H", "W")
     b, k = sprites.shape[:2]
-    wanted = {"sprites": (b, k, background.shape[1], *sprites.shape[-2:]), "alphas": (b, k, 1)}
-    wanted = {**wanted, "alphas": (b, k, 1, *sprites.shape[-2:]), "offsets": (b, k, 2)}
-    for name, got in (("sprites", sprites), ("alphas", alphas), ("offsets", offsets)):
-        if got.shape != wanted[name]:
-            raise ValueError(f"{name}: got shape {tuple(got.shape)}, want {wanted[name]}")
+    check_alphas(alphas, b, k, *sprites.shape[-2:])
+    check_tensor(offsets, "offsets", b, k, 2, finite=True)
     room = [have - need for have, need in zip(background.shape[-2:], sprites.shape[-2:], strict=True)]
     if len(background) != b or min(room) < 0:
         raise ValueError(
             f"background: got shape {tuple(background.shape)} for sprites {tuple(sprites.shape)}, want as "
             "many pictures, at least as large"
         )
+
+
+def check_alphas(alphas: Tensor, *shape: int | str) -> None:
+    """Raise ValueError unless alphas are (B, K, 1, H, W) in [0, 1], without NaN."""
+    b, k, height, width = shape
+    check_tensor(alphas, "alphas", b, k, 1, height, width)
     if alphas.numel() and not bool(((alphas >= 0) & (alphas <= 1)).all()):
-        raise ValueError("alphas: got values outside [0, 1] or NaN, want the share that a sprite covers")
+        raise ValueError(
+            f"alphas: got {alphas.min():.3g} to {alphas.max():.3g}, want shares in [0, 1] and no NaN"
+        )
 
 
 def composite(
@@ -104,6 +113,7 @@ def composite(
     size = (sprites.shape[-2], sprites.shape[-1])
     room = (torch.tensor(background.shape[-2:]) - torch.tensor(size)).flip(0) / 2  # (2,) n, m
     moved = torch.zeros(len(background), 2) if background_offset is None else background_offset
+    check_tensor(moved, "background_offset", len(background), 2, finite=True)
     if bool((moved.abs() > room.to(moved) + 1e-4).any()):
         raise ValueError(
             f"background_offset: got up to {moved.abs().amax(0).tolist()} pixels, want at most the margin "
@@ -119,6 +129,9 @@ def composite(
 
 def motion_flow(alphas: Tensor, displacement: Tensor, background_displacement: Tensor) -> Tensor:
     """Motion (B, 2, H, W) of what is seen in frame A: the foremost sprite with alpha of 1/2 or more."""
+    check_alphas(alphas, "B", "K", "H", "W")
+    check_tensor(displacement, "displacement", *alphas.shape[:2], 2, finite=True)
+    check_tensor(background_displacement, "background_displacement", len(alphas), 2, finite=True)
     b, k, _, height, width = alphas.shape
     flow = background_displacement[:, :, None, None].expand(b, 2, height, width)
     for i in range(k):
@@ -157,6 +170,8 @@ def motion_pair(
     ValueError
         As `composite`.
     """
+    check_tensor(displacement, "displacement", "B", "K", 2, finite=True)
+    check_factor(factor, len(displacement))
     still = displacement.new_zeros(len(displacement), 2)
     behind = still if background_displacement is None else background_displacement
     alpha = torch.as_tensor(factor, dtype=displacement.dtype, device=displacement.device).reshape(-1, 1)
@@ -181,9 +196,24 @@ def random_displacements(
 
     The paper's limits are 10 pixels for the input motion and 30 for the magnified one; the length is drawn
     evenly from 0 to the stricter one, so that a large α trains on motions below a pixel.
+
+    Raises
+    ------
+    ValueError
+        For a factor or a limit that is not positive, or negative counts.
     """
-    if not factor > 0:
-        raise ValueError(f"factor: got {factor}, want a positive number")
+    for name, count in (("n", n), ("k", k)):
+        check_whole(count, name, 0)
+    for name, value in (("factor", factor), ("most", most), ("most_magnified", most_magnified)):
+        check_number(value, name, 0, above=True)
     u = torch.rand(n, k, 2, generator=generator)
     length, angle = min(most, most_magnified / factor) * u[..., 0], 2 * math.pi * u[..., 1]
     return torch.stack([length * angle.cos(), length * angle.sin()], dim=-1)
+
+
+def check_factor(factor: float | Tensor, batch: int) -> None:
+    """Raise ValueError unless `factor` is one finite number, or (B,) of them."""
+    if isinstance(factor, Tensor) and factor.ndim:
+        check_tensor(factor, "factor", 1 if factor.shape == (1,) else batch, kind="any", finite=True)
+    else:
+        check_number(factor, "factor")

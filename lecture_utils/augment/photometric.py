@@ -13,13 +13,24 @@ Shapes: B pictures, C channels, H and W height and width. All values lie in [0, 
 """
 
 import math
+import numbers
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.imaging.colour import hsv_to_rgb, rgb_to_hsv, rgb_to_luma
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import (
+    check_boxes,
+    check_images,
+    check_number,
+    check_numbers,
+    check_size,
+    check_tensor,
+    check_whole,
+)
+from lecture_utils.ops.photometric import filter_channels
 
 Number = float | Tensor  # one for all pictures, or (B,) one for each
 GREY = (0.2989, 0.5870, 0.1140)  # BT.601 as torchvision rounds it
@@ -27,12 +38,14 @@ GREY = (0.2989, 0.5870, 0.1140)  # BT.601 as torchvision rounds it
 
 def _each(value: Number, x: Tensor, name: str, low: float = 0.0, high: float = math.inf) -> Tensor:
     """A number, or one for each picture, as (B or 1, 1, 1, 1); raise ValueError outside [low, high]."""
-    numbers = torch.as_tensor(value, dtype=x.dtype, device=x.device)
-    if numbers.ndim > 1 or numbers.numel() not in (1, len(x)):
-        raise ValueError(f"{name}: got shape {tuple(numbers.shape)}, want one number or ({len(x)},)")
-    if not bool(((numbers >= low) & (numbers <= high)).all()):
-        raise ValueError(f"{name}: got {numbers.tolist()}, want {low:g} to {high:g}")
-    return numbers.reshape(-1, 1, 1, 1)
+    if not isinstance(value, Tensor | np.ndarray | numbers.Real):
+        raise ValueError(f"{name}: got {type(value).__name__}, want one number or ({len(x)},)")
+    each = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    if each.ndim > 1 or each.numel() not in (1, len(x)):
+        raise ValueError(f"{name}: got shape {tuple(each.shape)}, want one number or ({len(x)},)")
+    if not bool(((each >= low) & (each <= high) & each.isfinite()).all()):
+        raise ValueError(f"{name}: got {each.tolist()}, want {low:g} to {high:g}, finite")
+    return each.reshape(-1, 1, 1, 1)
 
 
 def _grey(x: Tensor) -> Tensor:
@@ -121,8 +134,9 @@ def gaussian_noise(x: Tensor, sigma: Number, generator: torch.Generator) -> Tens
 
 def gaussian_kernel(sigma: float, size: int) -> Tensor:
     """The bell curve at `size` whole-numbered places about its middle, (size,) with sum 1."""
-    if not sigma > 0 or size < 1 or size % 2 == 0:
-        raise ValueError(f"blur: got sigma {sigma} and size {size}, want a positive number and an odd one")
+    check_number(sigma, "blur, sigma", 0, above=True)
+    if check_whole(size, "blur, size") % 2 == 0:
+        raise ValueError(f"blur, size: got {size}, want an odd number")
     place = torch.arange(size, dtype=torch.float64) - size // 2
     bell = torch.exp(-0.5 * (place / sigma) ** 2)
     return bell / bell.sum()
@@ -151,22 +165,26 @@ def gaussian_blur(x: Tensor, sigma: float, kernel_size: int | None = None) -> Te
         For another shape or type, or a kernel that does not fit.
     """
     check_images(x)
+    check_number(sigma, "blur, sigma", 0, above=True)
     most = 2 * min(x.shape[-2:]) - 1
+    if kernel_size is not None:
+        check_whole(kernel_size, "kernel_size")
     size = min(2 * math.ceil(3 * sigma) + 1, most) if kernel_size is None else kernel_size
     if size > most:
         raise ValueError(
             f"kernel_size: got {size} for pictures of {tuple(x.shape[-2:])}, want at most {most}"
         )
-    bell = gaussian_kernel(sigma, size).to(x).expand(x.shape[1], 1, 1, size)  # (C, 1, 1, size)
+    bell = gaussian_kernel(sigma, size).to(x)  # (size,)
     padded = F.pad(x, (size // 2,) * 4, mode="reflect")
-    along_rows = F.conv2d(padded, bell, groups=x.shape[1])
-    return F.conv2d(along_rows, bell.mT, groups=x.shape[1])
+    along_rows = filter_channels(padded, bell[None, :])
+    return filter_channels(along_rows, bell[:, None])
 
 
 def box_mask(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Which pixels lie in boxes (B, 4) of whole numbers x1, y1, x2, y2: (B, 1, H, W) bool."""
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"boxes: got shape {tuple(boxes.shape)}, want (B, 4)")
+    check_tensor(boxes, "boxes", "B", 4, kind="int")
+    check_boxes(boxes, "B")
+    check_size(size)
     x1, y1, x2, y2 = boxes[:, :, None].unbind(1)  # (B, 1)
     row, column = (torch.arange(n, device=boxes.device) for n in size)
     inside_rows, inside_columns = (row >= y1) & (row < y2), (column >= x1) & (column < x2)
@@ -179,9 +197,9 @@ def random_boxes(n: int, size: tuple[int, int], side: int, generator: torch.Gene
     Their area is therefore side² only where they fit; that they may stick out is what made cutout work best,
     its authors found (section 3.2).
     """
-    if side < 1:
-        raise ValueError(f"side: got {side}, want 1 or more pixels")
-    height, width = size
+    check_whole(n, "n", 0)
+    check_whole(side, "side")
+    height, width = check_size(size)
     x = (torch.rand(n, generator=generator) * width).long() - side // 2
     y = (torch.rand(n, generator=generator) * height).long() - side // 2
     limit = torch.tensor([width, height, width, height])
@@ -191,8 +209,8 @@ def random_boxes(n: int, size: tuple[int, int], side: int, generator: torch.Gene
 def cutout(x: Tensor, boxes: Tensor, fill: float = 0.0) -> Tensor:
     """Paint a box of each picture (B, 4) in one colour, so that no single part can be relied on."""
     check_images(x)
-    if len(boxes) != len(x):
-        raise ValueError(f"boxes: got {len(boxes)} for {len(x)} pictures, want one each")
+    check_tensor(boxes, "boxes", len(x), 4, kind="int")
+    check_number(fill, "fill")
     return torch.where(box_mask(boxes, (x.shape[-2], x.shape[-1])).to(x.device), fill, x)
 
 
@@ -216,13 +234,23 @@ def random_photometric(
     brightness_range, contrast_range, saturation_range : tuple of float
         Between which the factors are drawn evenly.
     most_hue : float
-        Largest turn to either side, in circles.
+        Largest turn to either side, in circles, 0 to 0.5.
 
     Returns
     -------
     Tensor
         (B, C, H, W) in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        For another shape, type or range.
     """
+    check_images(x, unit_range=True)
+    check_numbers(brightness_range, "brightness_range", 2)
+    check_numbers(contrast_range, "contrast_range", 2)
+    check_numbers(saturation_range, "saturation_range", 2)
+    check_number(most_hue, "most_hue")
     u = torch.rand(4, len(x), generator=generator).to(x)  # (4, B) in [0, 1)
 
     def between(span: tuple[float, float], share: Tensor) -> Tensor:

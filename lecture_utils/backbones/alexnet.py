@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import LocalResponseNorm
-from lecture_utils.ops.checks import check_images, check_sizes
+from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_wholes
 
 
 class AlexNet(nn.Module):
@@ -71,11 +71,10 @@ class AlexNet(nn.Module):
         check_sizes(
             "AlexNet", classes=classes, in_channels=in_channels, grid=grid, hidden=hidden, groups=groups
         )
-        if (
-            len(widths) != 5
-            or any(width < 1 or width % groups for width in widths[:-1])
-            or widths[-1] % groups
-        ):
+        check_sizes("AlexNet", first_kernel=first_kernel, first_stride=first_stride)
+        check_sizes("AlexNet", least=0, first_padding=first_padding)
+        check_wholes(widths, "AlexNet, widths", 5)
+        if any(width % groups for width in widths):
             raise ValueError(f"AlexNet: got widths {widths}, want five multiples of {groups}, the groups")
         self.in_channels = in_channels
         # The shortest side of an image that three pools survive.
@@ -87,7 +86,7 @@ class AlexNet(nn.Module):
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
-        check_images(x, self.in_channels, like=self.classifier[-1].weight)
+        check_images(x, self.in_channels, like=next(self.parameters()))
         if min(x.shape[2:]) < self.smallest:
             raise ValueError(
                 f"images: got {x.shape[2]} × {x.shape[3]} pixels, want {self.smallest} or more a side"
@@ -102,6 +101,8 @@ def alexnet_features(
     first: nn.Conv2d, widths: tuple[int, int, int, int, int], *, groups: int, lrn: bool
 ) -> nn.Sequential:
     """The convolutional part: figure 2 of the paper up to the fully connected layers."""
+    check_wholes(widths, "widths", 5)
+    check_sizes("AlexNet", groups=groups)
     w1, w2, w3, w4, w5 = widths
     return nn.Sequential(
         first, nn.ReLU(),
@@ -119,6 +120,8 @@ def alexnet_features(
 
 def alexnet_classifier(inputs: int, hidden: int, classes: int, *, dropout: float) -> nn.Sequential:
     """The three fully connected layers, with 96 % of the 61 M parameters."""
+    check_sizes("AlexNet", inputs=inputs, hidden=hidden, classes=classes)
+    check_number(dropout, "AlexNet, dropout", 0, 1)
     return nn.Sequential(
         nn.Dropout(dropout), nn.Linear(inputs, hidden), nn.ReLU(),
         nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import FusedBatchNorm2d
-from lecture_utils.ops.checks import check_images, check_sizes
+from lecture_utils.ops.checks import check_images, check_sizes, check_wholes
 
 
 class PadShortcut(nn.Module):
@@ -71,6 +71,7 @@ class BasicBlock(nn.Module):
         norm: type[nn.Module] = FusedBatchNorm2d,
     ) -> None:
         super().__init__()
+        check_sizes("block", in_channels=in_channels, channels=channels, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
         self.norm1 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -78,6 +79,7 @@ class BasicBlock(nn.Module):
         self.shortcut = make_shortcut(shortcut, in_channels, channels, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        check_images(x, self.conv1.in_channels, maps=True)
         y = F.relu(self.norm1(self.conv1(x)))  # (B, C', H/s, W/s)
         y = self.norm2(self.conv2(y))  # (B, C', H/s, W/s): F(x)
         if self.shortcut is not None:
@@ -100,6 +102,7 @@ class Bottleneck(nn.Module):
         norm: type[nn.Module] = FusedBatchNorm2d,
     ) -> None:
         super().__init__()
+        check_sizes("block", in_channels=in_channels, channels=channels, stride=stride)
         out_channels = channels * self.expansion
         self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
         self.norm1 = norm(channels)
@@ -110,6 +113,7 @@ class Bottleneck(nn.Module):
         self.shortcut = make_shortcut(shortcut, in_channels, out_channels, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)
+        check_images(x, self.conv1.in_channels, maps=True)
         y = F.relu(self.norm1(self.conv1(x)))  # (B, C', H, W)
         y = F.relu(self.norm2(self.conv2(y)))  # (B, C', H/s, W/s)
         y = self.norm3(self.conv3(y))  # (B, 4C', H/s, W/s): F(x)
@@ -129,6 +133,7 @@ def make_stage(
     norm: type[nn.Module],
 ) -> nn.Sequential:
     """`blocks` blocks in a row; the first one strides and widens."""
+    check_sizes("stage", blocks=blocks)
     layers: list[nn.Module] = []
     for i in range(blocks):
         layers.append(
@@ -172,7 +177,8 @@ class ResNet(nn.Module):
         zero_init_last: bool = False,
     ) -> None:
         super().__init__()
-        check_sizes("ResNet", classes=classes, in_channels=in_channels, width=width, blocks=min(blocks))
+        check_sizes("ResNet", classes=classes, in_channels=in_channels, width=width)
+        check_wholes(blocks, "ResNet, blocks", 4)
         self.in_channels = in_channels
         conv1 = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
         self.stem = nn.Sequential(conv1, norm(width), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1))

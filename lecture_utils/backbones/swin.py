@@ -22,12 +22,13 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.nn.transformer import MLP
-from lecture_utils.ops.checks import check_float, check_images, check_sizes
+from lecture_utils.ops.checks import check_float, check_images, check_sizes, check_whole, check_wholes
 
 
 def window_partition(x: Tensor, window: int) -> Tensor:
     """Cut (B, H, W, C) into (B·nW, m², C), window after window."""
-    if x.ndim != 4 or window < 1:
+    check_sizes("windows", window=window)
+    if x.ndim != 4 or x.numel() == 0:
         raise ValueError(
             f"windows: got shape {tuple(x.shape)}, window {window}, want (B, H, W, C), window ≥ 1"
         )
@@ -40,12 +41,14 @@ def window_partition(x: Tensor, window: int) -> Tensor:
 
 def window_reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
     """Put (B·nW, m², C) back together: the inverse of `window_partition`."""
+    check_sizes("windows", window=window, height=height, width=width)
     rows, columns = height // window, width // window
     if (
         rows * columns < 1
         or windows.ndim != 3
         or windows.shape[1] != window**2
         or len(windows) % (rows * columns)
+        or windows.numel() == 0
     ):
         want = f"(B·{rows * columns}, {window**2}, C)"
         raise ValueError(f"windows: got shape {tuple(windows.shape)}, want {want}")
@@ -58,6 +61,8 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> Tensor:
     The shift brings tokens from opposite borders of the image into one window (figure 4). They were never
     neighbours, so each region of the window keeps to itself. ValueError for a shift of a window or more.
     """
+    check_sizes("shift mask", height=height, width=width, window=window)
+    check_sizes("shift mask", least=0, shift=shift)
     if not 0 <= shift < window:
         raise ValueError(f"shift: got {shift}, want 0 to {window - 1}, less than the window")
     regions = torch.zeros(1, height, width, 1)
@@ -71,8 +76,7 @@ def shift_mask(height: int, width: int, window: int, shift: int) -> Tensor:
 
 def relative_position_index(window: int) -> Tensor:
     """Return which row of the bias table each pair of tokens in a window uses: (m², m²), 0 to (2m-1)² - 1."""
-    if window < 1:
-        raise ValueError(f"window: got {window}, want 1 or more")
+    check_whole(window, "window")
     rows, columns = torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
     rows, columns = rows.flatten(), columns.flatten()  # (m²,)
     down = rows[:, None] - rows[None, :] + window - 1  # 0 … 2m - 2
@@ -155,6 +159,7 @@ class SwinBlock(nn.Module):
 
     def __init__(self, dim: int, heads: int, window: int, *, shift: int = 0, mlp_ratio: int = 4) -> None:
         super().__init__()
+        check_sizes("Swin block", dim=dim, mlp_ratio=mlp_ratio)
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attention = WindowAttention(dim, heads, window, shift=shift)
         self.mlp = MLP(dim, mlp_ratio * dim, activation=nn.GELU)
@@ -170,6 +175,7 @@ class PatchMerging(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        check_sizes("patch merging", dim=dim)
         self.norm = nn.LayerNorm(4 * dim)
         self.reduction = nn.Linear(4 * dim, 2 * dim, bias=False)
 
@@ -219,8 +225,9 @@ class Swin(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("Swin", dim=dim, patch=patch, window=window, classes=classes, in_channels=in_channels)
-        if not depths or len(depths) != len(heads) or min(depths) < 1:
-            raise ValueError(f"Swin: got depths {depths}, heads {heads}, want as many of both, depths ≥ 1")
+        check_wholes(depths, "Swin, depths")
+        if len(depths) != len(heads):
+            raise ValueError(f"Swin: got depths {depths}, heads {heads}, want as many of both")
         self.in_channels = in_channels
         self.side = patch * window * 2 ** (len(depths) - 1)  # image sides are multiples of it
         self.embed = nn.Conv2d(in_channels, dim, kernel_size=patch, stride=patch)

@@ -16,7 +16,7 @@ Shapes: B batch, C channels, H height, W width, K classes.
 from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
-from lecture_utils.ops.checks import check_images, check_sizes
+from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_wholes
 
 # Table 1: the kernel sizes of the convolutions in each of the five stages; a 2×2 pool ends a stage.
 CONFIGURATIONS: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -78,7 +78,7 @@ class VGG(nn.Module):
         he_init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W), for ImageNet (B, 3, 224, 224)
-        check_images(x, self.in_channels, like=self.classifier[-1].weight)
+        check_images(x, self.in_channels, like=next(self.parameters()))
         if min(x.shape[2:]) < 32:
             raise ValueError(
                 f"images: got {x.shape[2]} × {x.shape[3]} pixels, want 32 × 32 or more for five 2×2 pools"
@@ -91,6 +91,8 @@ class VGG(nn.Module):
 
 def vgg_stage(in_channels: int, channels: int, kernels: tuple[int, ...]) -> nn.Sequential:
     """Convolutions that keep the size, each with a ReLU, then a 2×2 pool."""
+    check_sizes("VGG stage", in_channels=in_channels, channels=channels)
+    check_wholes(kernels, "VGG stage, kernels")
     layers: list[nn.Module] = []
     for kernel in kernels:
         layers += [nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2), nn.ReLU()]
@@ -100,6 +102,8 @@ def vgg_stage(in_channels: int, channels: int, kernels: tuple[int, ...]) -> nn.S
 
 def vgg_classifier(inputs: int, hidden: int, classes: int, *, dropout: float) -> nn.Sequential:
     """The three fully connected layers, with 89 % of VGG-16's parameters."""
+    check_sizes("VGG", inputs=inputs, hidden=hidden, classes=classes)
+    check_number(dropout, "VGG, dropout", 0, 1)
     return nn.Sequential(
         nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout),

@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.nn.transformer import EncoderLayer
-from lecture_utils.ops.checks import check_images, check_sizes
+from lecture_utils.ops.checks import check_float, check_images, check_sizes
 
 
 class PatchEmbedding(nn.Module):
@@ -56,6 +56,7 @@ def resize_positions(position: Tensor, rows: int, columns: int) -> Tensor:
     The class token's position, the first, stays as it is; the others are interpolated in two dimensions.
     Raises ValueError for positions that are no square grid.
     """
+    check_float(position, name="positions")
     check_sizes("positions", rows=rows, columns=columns)
     side = math.isqrt(max(position.shape[1] - 1, 0)) if position.ndim == 3 else 0
     if side < 1 or position.shape[:2] != (1, 1 + side**2):

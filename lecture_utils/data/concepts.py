@@ -39,7 +39,13 @@ def concept_masks(sample: toyworld.Sample) -> Tensor:
     ------
     AttributeError
         If a field was not rendered, with its name.
+    ValueError
+        For anything but a sample.
     """
+    if not isinstance(sample, toyworld.Sample):
+        raise ValueError(
+            f"sample: got {type(sample).__name__}, want a toyworld.Sample with {', '.join(FIELDS)}"
+        )
     semantic = sample.semantic[:, None]  # (N, 1, S, S): stuff, then classes
     kinds = torch.arange(len(toyworld.SEMANTIC), device=semantic.device)[:, None, None]
     parts = [semantic == kinds]  # (N, 12, S, S)

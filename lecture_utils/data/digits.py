@@ -42,22 +42,27 @@ def load(size: int = 8, split: str = "train") -> tuple[Tensor, Tensor]:
 
     Parameters
     ----------
-    size : 8 (the files' own), 16 or 32 pixels a side (bilinear).
-    split : "train" (1,197), "val" (300), "test" (300): disjoint, stratified, the same everywhere; or "all"
-        (1,797).
+    size : 8, 16 or 32
+        Pixels a side: 8 is the files' own, others are made by bilinear interpolation.
+    split : "train", "val", "test" or "all"
+        1,197, 300 and 300 digits: disjoint, stratified, the same everywhere; or all 1,797.
 
     Returns
     -------
-    images (N, 1, size, size) float32 in [0, 1], ink is bright; labels (N,) int64 in 0..9.
+    images : Tensor
+        (N, 1, size, size) float32 in [0, 1], ink is bright.
+    labels : Tensor
+        (N,) int64 in 0..9.
 
     Raises
     ------
-    ValueError for another size or split.
+    ValueError
+        For another size or split.
     """
-    if size not in SIZES:
-        raise ValueError(f"size is {size!r}, wanted one of {', '.join(map(str, SIZES))}")
+    if isinstance(size, bool) or size not in SIZES:
+        raise ValueError(f"size: got {size!r}, want one of {', '.join(map(str, SIZES))}")
     if split not in (*SPLITS, "all"):
-        raise ValueError(f"split is {split!r}, wanted one of {', '.join(SPLITS)}, all")
+        raise ValueError(f"split: got {split!r}, want one of {', '.join(SPLITS)}, all")
     images, labels, rows = _all()
     pick = torch.arange(len(labels)) if split == "all" else rows[split]
     images, labels = images[pick], labels[pick]

@@ -81,29 +81,36 @@ def load(
 
     Parameters
     ----------
-    name : one of `NAMES`: CIFAR-10 and -100 (Krizhevsky, "Learning multiple layers of features from tiny
-        images", 2009), MNIST (LeCun et al., "Gradient-based
-        learning applied to document recognition", Proc. IEEE 1998), Oxford-IIIT Pet (Parkhi et al., "Cats and
-        dogs", CVPR 2012), PASCAL VOC 2012 (Everingham et al.,
-        "The Pascal visual object classes (VOC) challenge", IJCV 2010).
-    root : folder in torchvision's layout, default `default_root()`.
-    split : "train" and "test"; VOC has "train" and "val".
-    transform : applied to each picture.
+    name : str
+        One of `NAMES`: CIFAR-10 and -100 (Krizhevsky, "Learning multiple layers of features from tiny
+        images", 2009), MNIST (LeCun et al., "Gradient-based learning applied to document recognition", Proc.
+        IEEE 1998), Oxford-IIIT Pet (Parkhi et al., "Cats and dogs", CVPR 2012), PASCAL VOC 2012 (Everingham
+        et al., "The Pascal visual object classes (VOC) challenge", IJCV 2010).
+    root : str or path, optional
+        Folder in torchvision's layout; `default_root()` if omitted.
+    split : str
+        "train" and "test"; VOC has "train" and "val".
+    transform : callable, optional
+        Applied to each picture.
 
     Returns
     -------
-    torchvision's data set: item i is (picture, target) as that class documents.
+    Dataset
+        torchvision's: item i is (picture, target) as that class documents.
 
     Raises
     ------
-    ValueError for an unknown name or split; NotOnDisk where files are missing or damaged and no download is
-    allowed (or it failed).
+    ValueError
+        For an unknown name or split.
+    NotOnDisk
+        Where files are missing or damaged and no download is allowed, or it failed, or the folder cannot be
+        made.
     """
-    if name not in _SETS:
-        raise ValueError(f"there is no data set {name!r}; there are {', '.join(NAMES)}")
+    if not isinstance(name, str) or name not in _SETS:
+        raise ValueError(f"name: got {name!r}, want one of {', '.join(NAMES)}")
     build, splits, megabytes = _SETS[name]
     if split not in splits:
-        raise ValueError(f"{name} has no split {split!r}; it has {', '.join(splits)}")
+        raise ValueError(f"split: got {split!r}, want one of {', '.join(splits)}, those of {name}")
     folder = default_root() if root is None else Path(root).expanduser()
     try:
         return build(folder, split, transform=transform, download=False)
@@ -113,8 +120,8 @@ def load(
                 f"{name} is not whole in {folder}: put its files there, "
                 f"or set COURSE_DOWNLOAD=1 to download about {megabytes}."
             ) from problem
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return build(folder, split, transform=transform, download=True)
     except (OSError, RuntimeError) as problem:
         raise NotOnDisk(

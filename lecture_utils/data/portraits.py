@@ -36,11 +36,8 @@ def portrait_scenes(n: int, *, split: str = "train", seed: int = 0) -> Scenes:
         n,
         seed=seed,
         split=split,
-        objects=1,
-        size=(0.45, 0.6),
-        distance=(2.2, 3.0),
-        grounds=("sand",),
-        materials=("plain",),
+        ground=toyworld.Ground(kinds=("sand",)),
+        objects=toyworld.Objects(count=1, size=(0.45, 0.6), distance=(2.2, 3.0), materials=("plain",)),
     )
 
 

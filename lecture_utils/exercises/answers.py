@@ -22,27 +22,29 @@ _BARE = {
 
 def source_file(answer: Any) -> str | None:
     """Return the file, or the notebook cell's stand-in, where a function or class is written."""
-    code = next(iter(codes(answer)), None)
+    code = next(iter(code_objects(answer)), None)
     return None if code is None else code.co_filename
 
 
-def codes(answer: Any) -> list[CodeType]:
+def code_objects(answer: Any) -> list[CodeType]:
     """Return the code of a function, or of all methods of a class."""
-    answer = getattr(answer, "__wrapped__", answer)
-    if isinstance(answer, type):
-        members = [getattr(m, "__func__", getattr(m, "fget", m)) for m in vars(answer).values()]
-        return [
-            m.__code__ for m in members if hasattr(m, "__code__") and m.__code__.co_filename != "<string>"
-        ]
-    answer = getattr(answer, "__func__", answer)
-    return [answer.__code__] if hasattr(answer, "__code__") else []
+    try:
+        answer = getattr(answer, "__wrapped__", answer)
+        if isinstance(answer, type):
+            members = [getattr(m, "__func__", getattr(m, "fget", m)) for m in vars(answer).values()]
+            found = [m.__code__ for m in members if hasattr(m, "__code__")]
+            return [code for code in found if code.co_filename != "<string>"]
+        answer = getattr(answer, "__func__", answer)
+        return [answer.__code__] if isinstance(getattr(answer, "__code__", None), CodeType) else []
+    except Exception:  # an object of the learner's whose attributes cannot be read
+        return []
 
 
 def untouched(answer: Any) -> bool:
     """Return whether an answer is still the stub: only a docstring, ``...``, ``pass`` or ``return None``."""
     if answer is ... or answer is None:
         return True
-    found = codes(answer)
+    found = code_objects(answer)
     return (bool(found) or isinstance(answer, type)) and all(map(_bare, found))
 
 
@@ -63,12 +65,17 @@ def fingerprint(answer: Any) -> str:
         if id(item) in seen:
             continue
         seen.add(id(item))
-        found = codes(item)
+        found = code_objects(item)
         parts += [_code_text(code) for code in found] or [compare.show(item)]
         around, home = getattr(item, "__globals__", {}), getattr(item, "__module__", None)
         called = [around.get(name) for code in found for name in code.co_names]
         todo += [f for f in called if inspect.isfunction(f) and f.__module__ == home]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return digest("\n".join(parts))
+
+
+def digest(text: str) -> str:
+    """Return a short fingerprint of a text."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _code_text(code: CodeType) -> str:

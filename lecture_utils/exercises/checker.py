@@ -1,94 +1,35 @@
-"""Exercises and their check.
+"""The check that a learner calls, with what it shows.
 
-A check runs the learner's answer on the exercise's cases, says what is wrong with the first that fails, and
-gives a hint that says more with each new attempt. It never blocks: where the answer fails it returns the
-course's version.
+It never blocks: where the answer fails it returns the course's version. A wrong answer is shown the smallest
+input that fails, and a hint for the mistake that it shows; where it shows no known one, the next general
+hint. Errors, a missing return and results of a wrong kind explain themselves and take no hint.
 """
 
 import difflib
-import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from lecture_utils.exercises import answers, compare, guard
-from lecture_utils.exercises.progress import record
+from lecture_utils.exercises import answers, fallback, guard
+from lecture_utils.exercises.examine import Verdict, examine
+from lecture_utils.exercises.exercise import Exercise, Lab, Mistake, order
+from lecture_utils.exercises.hints import known_mistake
+from lecture_utils.exercises.place import Place
+from lecture_utils.exercises.progress import Entry, record
 from lecture_utils.kernel.panel import Panel
 from lecture_utils.provenance.modules import chapter_modules
 
-Case = tuple[Any, ...]
 
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise with everything that its check needs.
-
-    Parameters
-    ----------
-    id : str
-        ``"01.2"``: chapter 01.
-    title : str
-        A few words.
-    reference : object
-        The course's answer: a function, a class, or a value (a number, a shape, a text, an array).
-    cases : callable or None
-        ``cases(rng)`` -> tuples of arguments, smallest first. None where the answer is a value.
-    hints : sequence of str
-        At least 2; each says more than the one before.
-    mistakes : sequence
-        At least 3 wrong answers that learners give; a test proves that the check rejects them.
-    same : callable, optional
-        ``same(got, want)`` -> bool, in place of `compare.difference`.
-    use : callable, optional
-        ``use(answer, *arguments)`` -> result, where the answer is not simply called, such as a class:
-        ``use=lambda layer, x: layer(3)(x)``.
-
-    Raises
-    ------
-    ValueError
-        If a field is not as described.
-    """
-
-    id: str
-    title: str
-    reference: Any
-    cases: Callable[[np.random.Generator], Iterable[Case]] | None
-    hints: Sequence[str]
-    mistakes: Sequence[Any]
-    same: Callable[[Any, Any], bool] | None = None
-    use: Callable[..., Any] | None = None
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"\d\d\.\d+", self.id):
-            raise ValueError(f"An exercise's id looks like '01.2', got {self.id!r}.")
-        if len(self.hints) < 2 or not all(isinstance(hint, str) and hint.strip() for hint in self.hints):
-            raise ValueError(f"Exercise {self.id} wants at least 2 hints, got {self.hints!r}.")
-        if len(self.mistakes) < 3:
-            raise ValueError(f"Exercise {self.id} wants at least 3 mistakes, got {len(self.mistakes)}.")
-        if (self.cases is None) == callable(self.reference):
-            raise ValueError(f"Exercise {self.id}: functions and classes want cases, values want cases=None.")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found: "right", "untouched" or "wrong", and for "wrong" the first case that failed."""
-
-    state: str
-    passed: int = 0
-    case: str = ""
-    want: str = ""
-    got: str = ""
-    problem: str = ""
-    printed: str = ""
+def labs(chapter: str = "??") -> list[Lab]:
+    """Return the labs of all chapters, or of one: a chapter's exercises module may define a `LAB`."""
+    found = [module.LAB for module in chapter_modules("exercises", chapter) if hasattr(module, "LAB")]
+    return sorted(found, key=lambda lab: lab.id)
 
 
 def exercises(chapter: str = "??") -> list[Exercise]:
-    """Return the exercises of all chapters, or of one, in order."""
+    """Return the exercises of all chapters, or of one, in order, the steps of the labs among them."""
     found = [e for module in chapter_modules("exercises", chapter) for e in module.EXERCISES]
-    return sorted(found, key=lambda e: [int(part) for part in e.id.split(".")])
+    found += [step for lab in labs(chapter) for step in lab.steps]
+    return sorted(found, key=lambda exercise: order(exercise.id))
 
 
 def find(id: str) -> Exercise:
@@ -117,9 +58,9 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
     Parameters
     ----------
     id : str
-        The exercise, such as ``"01.2"``.
+        The exercise, such as ``"01.2"``, or the step of a lab, such as ``"01.L1"``.
     answer : object
-        The function itself (without brackets), the class, or the value.
+        The function itself (without brackets), the class, the model, or the value.
     seconds : float
         The longest that one call may take.
 
@@ -134,145 +75,89 @@ def check(id: str, answer: Any, *, seconds: float = 10.0) -> Any:
         If there is no such exercise.
     """
     exercise = find(id)
+    place = Place(seconds)
+    try:
+        return _check(exercise, answer, seconds, place)
+    except BaseException:
+        place.clear()
+        raise
+
+
+def _check(exercise: Exercise, answer: Any, seconds: float, place: Place) -> Any:
     found = examine(exercise, answer, seconds=seconds)
-    name = f"Exercise {exercise.id}, {exercise.title}"
+    name = f"{exercise.name}, {exercise.title}"
     if found.state == "untouched":
-        Panel("open", f"{name}: yours to write.").say(
-            "Until then the notebook uses the course's version."
-        ).show()
-        return exercise.reference
-    entry = record(exercise.id, done=found.state == "right", fingerprint=answers.fingerprint(answer))
-    if found.state == "right":
-        panel = Panel("good", f"{name}: right!")
-        count = f"{found.passed} inputs, all as they should be. " if exercise.cases else ""
-        panel.say(f"{count}The notebook goes on with your version.")
-        _printed(panel, found).show()
+        panel = Panel("open", f"{name}: yours to write ({exercise.effort}).")
+        place.show(panel.say("Until then the notebook uses the course's version."))
+        return fallback.hand_out(exercise.id, exercise.reference)
+    if found.state == "right" and fallback.is_ours(exercise.id, answer, exercise.reference):
+        panel = Panel("open", f"{name}: this is the course's own version, not yet yours.")
+        place.show(
+            panel.say(
+                "check returned it in place of an answer that did not pass, and the name now stands for it. "
+                "Run the cell with your own answer again, and then this check."
+            )
+        )
         return answer
+    known = known_mistake(exercise, answer, found)
+    general = found.reason == "value" and known is None
+    done = found.state == "right"
+    entry = record(exercise.id, done=done, fingerprint=_fingerprint(answer, found), hint=general)
+    panel = _right(name, exercise, found) if done else _wrong(name, exercise, found, known, entry, general)
+    if found.printed.strip():
+        panel.fold("What your code printed", found.printed.rstrip("\n"))
+    place.show(panel)
+    return answer if done else fallback.hand_out(exercise.id, exercise.reference)
+
+
+def _right(name: str, exercise: Exercise, found: Verdict) -> Panel:
+    count = f"{found.passed} inputs, all as they should be. " if exercise.cases else ""
+    reached = f"It reaches {found.got} (wanted: {found.want}). " if exercise.measure else ""
+    return Panel("good", f"{name}: right!").say(f"{count}{reached}The notebook goes on with your version.")
+
+
+def _wrong(
+    name: str, exercise: Exercise, found: Verdict, known: Mistake | None, entry: Entry, general: bool
+) -> Panel:
+    """The smallest input that fails, what was wanted and what came, and then one hint."""
     panel = Panel("bad", f"{name}: not yet")
     if found.passed:
-        panel.say(f"Right on the first {found.passed} inputs, but not on this one."
-                  if found.passed > 1 else "Right on the first input, but not on this one.")  # fmt: skip
+        so_far = "input" if found.passed == 1 else f"{found.passed} inputs"
+        panel.say(f"Right on the first {so_far}, but not on this one.")
     for label, text in (("Input:", found.case), ("Expected:", found.want), ("Got:", found.got)):
         if text:
             panel.code(label, text)
     panel.say(found.problem)
-    shown = min(max(entry["attempts"], 1), len(exercise.hints))
-    panel.stress(f"Hint {shown} of {len(exercise.hints)}:", exercise.hints[shown - 1])
-    if shown > 1:
-        earlier = [f"{i}. {hint}" for i, hint in enumerate(exercise.hints[: shown - 1], start=1)]
-        panel.fold("Earlier hints", "\n".join(earlier))
-    more = (
-        "A changed answer gets the next hint." if shown < len(exercise.hints) else "That was the last hint."
+    if known is not None:
+        panel.stress("Hint:", known.hint)
+    _general_hints(panel, exercise, entry, newest=general)
+    return panel.say(
+        _what_next(exercise, entry, general, free=found.reason != "value" and known is None), faint=True
     )
-    more += " The solution stands folded below the cell. Until then the notebook uses the course's version."
-    panel.say(more, faint=True)
-    _printed(panel, found).show()
-    return exercise.reference
 
 
-def _printed(panel: Panel, found: Verdict) -> Panel:
+def _general_hints(panel: Panel, exercise: Exercise, entry: Entry, *, newest: bool) -> None:
+    """Add the general hint whose turn it is, and fold those that were shown before."""
+    shown = min(int(entry.get("hints", 0)), len(exercise.hints))
+    if newest:
+        panel.stress(f"Hint {shown} of {len(exercise.hints)}:", exercise.hints[shown - 1])
+    if earlier := exercise.hints[: shown - 1 if newest else shown]:
+        panel.fold("Earlier hints", "\n".join(f"{i}. {hint}" for i, hint in enumerate(earlier, start=1)))
+
+
+def _what_next(exercise: Exercise, entry: Entry, general: bool, *, free: bool) -> str:
+    more = ""
+    if general:
+        last = int(entry.get("hints", 0)) >= len(exercise.hints)
+        more = "That was the last hint. " if last else "A changed answer gets the next hint. "
+    elif free:
+        more = "This takes no hint: mend it and run the cell again. "
     return (
-        panel.fold("What your code printed", found.printed.rstrip("\n")) if found.printed.strip() else panel
+        more + "The solution stands folded below the cell. Until then the notebook uses the course's version."
     )
 
 
-def examine(exercise: Exercise, answer: Any, *, seconds: float = 10.0) -> Verdict:
-    """Run an answer on an exercise's cases up to the first that fails; show and record nothing."""
-    if exercise.cases is None:
-        return _examine_value(exercise, answer)
-    if answers.untouched(answer):
-        return Verdict("untouched")
-    if not callable(answer):
-        wanted = "class" if isinstance(exercise.reference, type) else "function"
-        problem = f"check wants the {wanted} itself, without brackets, got {compare.kind(answer)}."
-        return Verdict("wrong", problem=problem)
-    use = exercise.use or (lambda function, *arguments: function(*arguments))
-    names, file, printed, passed = _names(exercise), answers.source_file(answer), "", 0
-    for passed, case in enumerate(exercise.cases(np.random.default_rng(0))):
-        theirs, ours = compare.clone(case), compare.clone(case)
-        best = guard.call(lambda: use(exercise.reference, *ours), seconds=60.0, seed=passed, file=None)  # noqa: B023
-        if best.kind:
-            raise RuntimeError(
-                f"Exercise {exercise.id}: the course's own version fails on a case. {best.problem}"
-            )
-        made = guard.call(lambda: use(answer, *theirs), seconds=seconds, seed=passed, file=file)  # noqa: B023
-        printed += made.printed[: guard.PRINTED - len(printed)]
-        if made.kind == "unfinished" and passed == 0:
-            return Verdict("untouched")
-        problem = made.problem or _problem(exercise, made.result, best.result)
-        if not problem and changed_inputs(case, theirs, ours):
-            problem = _altered(names, case, theirs, ours)
-        if problem:
-            inputs = _together(
-                [f"{n} = {compare.show(value)}" for n, value in zip(names, case, strict=False)]
-            )
-            got = "" if made.kind else compare.show(made.result)
-            return Verdict("wrong", passed, inputs, compare.show(best.result), got, problem, printed)
-    return Verdict("right", passed + 1, printed=printed)
-
-
-def _examine_value(exercise: Exercise, answer: Any) -> Verdict:
-    if answer is ... or answer is None:
-        return Verdict("untouched")
-    problem = _problem(exercise, answer, exercise.reference)
-    if not problem:
-        return Verdict("right", 1)
-    # The value that is wanted would give the answer away: say only what kind it is.
-    different_kind = compare.kind(answer) != compare.kind(exercise.reference)
-    wanted = (
-        f"The answer is {compare.kind(exercise.reference)}."
-        if different_kind
-        else "The kind of value is right."
-    )
-    return Verdict("wrong", got=compare.show(answer), problem=wanted)
-
-
-def _problem(exercise: Exercise, got: Any, want: Any) -> str:
-    """Say how a result differs from the one that is wanted, or return an empty text."""
-    if got is None and want is not None:
-        return "It returned None. Is a return statement missing?"
-    if exercise.same is None:
-        text = compare.difference(got, want)
-        return text[0].upper() + text[1:] if text else ""
-    try:
-        if exercise.same(got, want):
-            return ""
-    except Exception:  # a result of a kind that the comparison does not know
-        pass
-    text = compare.difference(got, want) or "The result is not the one that is wanted."
-    return text[0].upper() + text[1:]
-
-
-def changed_inputs(case: Case, theirs: Case, ours: Case) -> list[int]:
-    """Return which arguments the learner's code altered though the reference left them alone."""
-    trios = enumerate(zip(case, theirs, ours, strict=True))
-    return [
-        i
-        for i, (before, after, kept) in trios
-        if compare.changed(before, after) and not compare.changed(before, kept)
-    ]
-
-
-def _altered(names: Sequence[str], case: Case, theirs: Case, ours: Case) -> str:
-    which = " and ".join(names[i] for i in changed_inputs(case, theirs, ours))
-    return f"The result is right, but your code changed its input {which}: work on a copy (.clone())."
-
-
-def _together(parts: list[str]) -> str:
-    """Set the arguments on one line if they are short."""
-    line = ", ".join(parts)
-    return (
-        line
-        if len(line) <= 90 and not any(word in line for word in ("\n", "tensor", "array"))
-        else "\n".join(parts)
-    )
-
-
-def _names(exercise: Exercise) -> list[str]:
-    """Names of the arguments, for messages."""
-    skip = 1 if exercise.use else 0
-    try:
-        names = list(inspect.signature(exercise.use or exercise.reference).parameters)[skip:]
-    except (TypeError, ValueError):
-        names = []
-    return names + [f"argument {i + 1}" for i in range(len(names), 20)]
+def _fingerprint(answer: Any, found: Verdict) -> str:
+    """Identify an answer; one that cannot even be shown is known by what was said of it."""
+    asked = guard.call_safely(lambda: answers.fingerprint(answer), seconds=10.0, seed=0, file=None)
+    return asked.result or answers.digest(found.problem)

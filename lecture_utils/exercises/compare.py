@@ -12,6 +12,11 @@ import numpy as np
 
 RTOL, ATOL = 1e-4, 1e-5
 SHOWN_VALUES, SHOWN_CHARACTERS = 48, 400
+_RANKS = {
+    "whole numbers": 1,
+    "floating-point numbers": 2,
+    "complex numbers": 3,
+}  # a whole number may stand for a float
 
 
 def difference(got: Any, want: Any, name: str = "") -> str | None:
@@ -34,19 +39,47 @@ def difference(got: Any, want: Any, name: str = "") -> str | None:
         return _sequence_difference(got, want, name, where)
     if isinstance(want, dict):
         if not isinstance(got, dict):
-            return f"{where}expected a dict, got {kind(got)}."
+            return f"{where}expected a dict, got {describe_kind(got)}."
         if got.keys() != want.keys():
             return f"{where}expected the keys {sorted(map(str, want))}, got {sorted(map(str, got))}."
         found = (difference(got[key], want[key], f"{name}[{key!r}]") for key in want)
         return next((text for text in found if text), None)
-    if type(got) is not type(want):
-        return f"{where}expected {kind(want)}, got {kind(got)}."
+    if not isinstance(got, type(want)):
+        return f"{where}expected {describe_kind(want)}, got {describe_kind(got)}."
     return None if _equal(got, want) else f"{where}expected {show(want)}, got {show(got)}."
+
+
+def same_kind(got: Any, want: Any) -> bool:
+    """Return whether an answer is of the wanted kind: type, number of parts, whole numbers or floats.
+
+    An answer of another kind needs no hint: `difference` says what is wanted. Shapes are part of the answer.
+    """
+    if _is_tensor(want) or isinstance(want, np.ndarray):
+        alike = _is_tensor(got) == _is_tensor(want) and (_is_tensor(got) or isinstance(got, np.ndarray))
+        return alike and _dtype_family(got) == _dtype_family(want)
+    if isinstance(want, bool | int | float | complex | np.generic):
+        if (_is_tensor(got) or isinstance(got, np.ndarray)) and got.ndim == 0:
+            got = _numpy(got)[()]
+        if not isinstance(got, bool | int | float | complex | np.generic):
+            return False
+        ranks = [_RANKS.get(_family(np.asarray(number)), 0) for number in (got, want)]
+        return ranks[0] <= ranks[1] and (ranks[0] == 0) == (ranks[1] == 0)
+    if isinstance(want, tuple | list):
+        if not isinstance(got, tuple | list) or len(got) != len(want):
+            return False
+        return all(same_kind(g, w) for g, w in zip(got, want, strict=True))
+    if isinstance(want, dict):
+        return (
+            isinstance(got, dict)
+            and got.keys() == want.keys()
+            and all(same_kind(got[key], want[key]) for key in want)
+        )
+    return isinstance(got, type(want))
 
 
 def _sequence_difference(got: Any, want: Any, name: str, where: str) -> str | None:
     if not isinstance(got, tuple | list):
-        return f"{where}expected {kind(want)}, got {kind(got)}."
+        return f"{where}expected {describe_kind(want)}, got {describe_kind(got)}."
     if len(got) != len(want):
         return f"{where}expected {len(want)} values, got {len(got)}."
     if all(isinstance(part, int | float | str) for part in (*got, *want)):  # short ones are shown whole
@@ -59,7 +92,7 @@ def _sequence_difference(got: Any, want: Any, name: str, where: str) -> str | No
 
 def _array_difference(got: Any, want: Any, where: str) -> str | None:
     if _is_tensor(got) != _is_tensor(want) or not (_is_tensor(got) or isinstance(got, np.ndarray)):
-        return f"{where}expected {kind(want)}, got {kind(got)}."
+        return f"{where}expected {describe_kind(want)}, got {describe_kind(got)}."
     g, w = _numpy(got), _numpy(want)
     if g.shape != w.shape:
         return f"{where}expected shape {w.shape}, got {g.shape}."
@@ -78,12 +111,11 @@ def _number_difference(got: Any, want: Any, where: str) -> str | None:
     if (_is_tensor(got) or isinstance(got, np.ndarray)) and got.ndim == 0:
         got = _numpy(got)[()]
     if not isinstance(got, bool | int | float | complex | np.generic):
-        return f"{where}expected {kind(want)}, got {kind(got)}."
+        return f"{where}expected {describe_kind(want)}, got {describe_kind(got)}."
     g, w = np.asarray(got), np.asarray(want)
-    families = {"whole numbers": 1, "floating-point numbers": 2, "complex numbers": 3}
-    rank_got, rank_want = families.get(_family(g), 0), families.get(_family(w), 0)
+    rank_got, rank_want = _RANKS.get(_family(g), 0), _RANKS.get(_family(w), 0)
     if rank_got > rank_want or (rank_got == 0) != (rank_want == 0):
-        return f"{where}expected {kind(want)}, {_scalar(w)}, got {kind(got)}, {_scalar(g)}."
+        return f"{where}expected {describe_kind(want)}, {_scalar(w)}, got {describe_kind(got)}, {_scalar(g)}."
     return None if bool(_close(g, w).all()) else f"{where}expected {_scalar(w)}, got {_scalar(g)}."
 
 
@@ -123,12 +155,19 @@ def _family(array: np.ndarray) -> str:
     return names.get(array.dtype.kind, "complex numbers" if array.dtype.kind == "c" else str(array.dtype))
 
 
+def _dtype_family(value: Any) -> str:
+    """As `_family`, without reading the values: an answer may hold none (a tensor on "meta")."""
+    return _family(
+        np.empty(0, _numpy(value.new_empty(0, device="cpu")).dtype) if _is_tensor(value) else value
+    )
+
+
 def _scalar(value: Any) -> str:
     value = np.asarray(value)[()]
     return f"{value:.6g}" if np.asarray(value).dtype.kind == "f" else str(value)
 
 
-def kind(value: Any) -> str:
+def describe_kind(value: Any) -> str:
     """Name a value's type, with the shape of an array: ``a tensor of shape (2, 3)``."""
     if value is None:
         return "None"

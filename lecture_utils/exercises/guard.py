@@ -12,11 +12,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 PRINTED = 4_000  # characters of the learner's printing that are kept
+UNSTOPPABLE_SECONDS = 5.0  # after the first stop that had no effect
+UNSTOPPABLE = (
+    "Your code does not react to being stopped: it loops where Python cannot be interrupted. "
+    "Restart the kernel (menu Kernel, Restart Kernel), mend the loop, and run the notebook from the top."
+)
 
 
 class TooLong(BaseException):
@@ -31,6 +36,15 @@ class Outcome:
     problem: str = ""
     kind: str = ""  # "raises", "loops", "unfinished" or empty
     printed: str = ""
+    error: str = ""  # the exception's type, where it raised one
+
+
+@dataclass
+class _Limit:
+    """What the time limit and the call tell each other."""
+
+    inside: bool = False  # the function runs just now
+    stopped: bool = False  # the user has pressed Stop
 
 
 class _Caught(io.TextIOBase):
@@ -50,8 +64,11 @@ class _Caught(io.TextIOBase):
         return "".join(self.parts) + (" …" if self.room < 0 else "")
 
 
-def call(function: Callable[[], Any], *, seconds: float, seed: int, file: str | None) -> Outcome:
+def call_safely(function: Callable[[], Any], *, seconds: float, seed: int, file: str | None) -> Outcome:
     """Call a function of no arguments and say what happened.
+
+    Nothing that the function raises gets out, not even a KeyboardInterrupt of its own; only a Stop by the
+    user does.
 
     Parameters
     ----------
@@ -64,24 +81,28 @@ def call(function: Callable[[], Any], *, seconds: float, seed: int, file: str | 
     file : str, optional
         Where the learner's code stands, so that an error can name its line.
     """
-    caught = _Caught()
+    caught, limit, out = _Caught(), _Limit(), sys.stdout
     try:
         with (
             _own_random_numbers(seed),
             contextlib.redirect_stdout(caught),
             contextlib.redirect_stderr(caught),
-            _time_limit(seconds),
+            _time_limit(seconds, limit, out),
         ):
+            limit.inside = True
             result = function()
+            limit.inside = False
     except TooLong:
         text = (
             f"It was still running after {seconds:g} s, so it was stopped. Is there a loop that never ends?"
         )
         return Outcome(problem=text, kind="loops", printed=caught.text())
     except NotImplementedError as error:
-        return Outcome(problem=_words(error, file), kind="unfinished", printed=caught.text())
-    except (Exception, SystemExit) as error:
-        return Outcome(problem=_words(error, file), kind="raises", printed=caught.text())
+        return _failed("unfinished", error, file, caught)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and (limit.stopped or not limit.inside):
+            raise
+        return _failed("raises", error, file, caught)
     if result is ...:
         return Outcome(
             problem="It still returns `...` for this input.", kind="unfinished", printed=caught.text()
@@ -89,9 +110,16 @@ def call(function: Callable[[], Any], *, seconds: float, seed: int, file: str | 
     return Outcome(result=result, printed=caught.text())
 
 
+def _failed(kind: str, error: BaseException, file: str | None, caught: _Caught) -> Outcome:
+    return Outcome(problem=_words(error, file), kind=kind, printed=caught.text(), error=type(error).__name__)
+
+
 def _words(error: BaseException, file: str | None) -> str:
     """Type, message, and the learner's line; never a page of traceback."""
-    message = str(error).strip() or "no message"
+    try:
+        message = str(error).strip() or "no message"
+    except Exception:  # a __str__ of the learner's own
+        message = "a message that cannot be read"
     if len(message) > 500:
         message = message[:500] + " …"
     if isinstance(error, RecursionError):
@@ -129,11 +157,12 @@ def _own_random_numbers(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def _time_limit(seconds: float, limit: _Limit, out: TextIO) -> Iterator[None]:
     """Raise TooLong in the main thread when the time is up; a stop by the user stays a KeyboardInterrupt.
 
     A second thread sends SIGINT, again and again until it gets through, because a bare ``except`` in a loop
-    can swallow the first.
+    can swallow the first. What never comes back to Python, a loop in C, cannot be stopped from within: then
+    the thread says so on `out`, if such a loop lets it run at all.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -152,6 +181,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
                     _refuse_to_go_on(frame)
                 raise TooLong
         elif callable(previous):
+            limit.stopped = True
             previous(number, frame)
 
     def watch() -> None:
@@ -159,6 +189,9 @@ def _time_limit(seconds: float) -> Iterator[None]:
         wait = seconds
         while not over.wait(wait):
             fired, wait = fired + 1, 0.2
+            if fired == 1 + round(UNSTOPPABLE_SECONDS / wait):
+                with contextlib.suppress(Exception):
+                    print(UNSTOPPABLE, file=out, flush=True)
             _interrupt_main()
 
     signal.signal(signal.SIGINT, interrupted)
@@ -182,13 +215,13 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _is_in_the_function(frame: FrameType | None) -> bool:
-    """Whether the frame is in what `call` was given, and not in the entering and leaving around it.
+    """Whether the frame is in what `call_safely` was given, and not in the entering and leaving around it.
 
     TooLong in there would leave a lock held or the limit armed; the watching thread soon tries again.
     """
     while frame is not None:
         caller = frame.f_back
-        if caller is not None and caller.f_code is call.__code__:
+        if caller is not None and caller.f_code is call_safely.__code__:
             return frame.f_code.co_filename not in (__file__, contextlib.__file__)
         frame = caller
     return False
@@ -204,7 +237,7 @@ def _refuse_to_go_on(frame: FrameType | None) -> None:
         return refuse
 
     sys.settrace(lambda running, event, argument: None)  # no new frame is traced
-    while frame is not None and frame.f_code is not call.__code__:
+    while frame is not None and frame.f_code is not call_safely.__code__:
         frame.f_trace = refuse
         frame = frame.f_back
 

@@ -19,6 +19,7 @@ from lecture_utils.kernel.panel import Panel
 from lecture_utils.provenance.files import write_atomically
 
 FILE = "progress.json"
+VERSION = 1
 LOCK_SECONDS = 5.0
 Entry = dict[str, Any]
 _memory: dict[str, Entry] = {}  # what could not be written
@@ -31,18 +32,20 @@ def path() -> Path:
 
 
 def entries() -> dict[str, Entry]:
-    """Return what is known of each exercise that was tried: done, attempts, last (a fingerprint),
-    first_done."""
+    """Return what is known of each exercise that was tried.
+
+    An entry holds done, attempts, hints (how many general ones were shown), last (a fingerprint), first_done.
+    """
     stored: dict[str, Entry] = {}
     try:
         with _locked():
             stored = _read()["exercises"]
     except (OSError, TimeoutError):
         pass
-    return {**stored, **_memory}
+    return _with_memory(stored)
 
 
-def record(id: str, *, done: bool, fingerprint: str) -> Entry:
+def record(id: str, *, done: bool, fingerprint: str, hint: bool = False) -> Entry:
     """Note an attempt and return the exercise's entry.
 
     Attempts count different answers: the same code handed in twice is one attempt, so hints advance with the
@@ -56,11 +59,15 @@ def record(id: str, *, done: bool, fingerprint: str) -> Entry:
         Whether the answer was right. Once done, an exercise stays done.
     fingerprint : str
         Identifies the answer's code.
+    hint : bool
+        Whether this answer, if it is a new one, takes the next general hint.
     """
 
     def change(entry: Entry) -> Entry:
         new = entry.get("last") != fingerprint
         entry = {**entry, "attempts": int(entry.get("attempts", 0)) + new, "last": fingerprint}
+        if hint:
+            entry["hints"] = max(int(entry.get("hints", 0)) + new, 1)
         entry["done"] = bool(entry.get("done")) or done
         if done and "first_done" not in entry:
             entry["first_done"] = datetime.now(UTC).date().isoformat()
@@ -69,17 +76,53 @@ def record(id: str, *, done: bool, fingerprint: str) -> Entry:
     return _update(id, change)
 
 
+def merge(one: Entry, other: Entry) -> Entry:
+    """Put two entries of one exercise together, so that neither takes anything from the other.
+
+    Done if either is; the larger count of attempts and hints; the earlier first day. Where one was tried more
+    often its `last` answer is the newer.
+    """
+    older, newer = sorted((one, other), key=lambda entry: int(entry.get("attempts", 0)))
+    merged = {**older, **newer}
+    for count in ("attempts", "hints"):
+        if count in merged:
+            merged[count] = max(int(entry.get(count, 0)) for entry in (one, other))
+    if "done" in merged:
+        merged["done"] = bool(one.get("done")) or bool(other.get("done"))
+    if days := [entry["first_done"] for entry in (one, other) if entry.get("first_done")]:
+        merged["first_done"] = min(days)
+    return merged
+
+
+def _with_memory(stored: dict[str, Entry]) -> dict[str, Entry]:
+    """Add what could not be written; forget what the file knows by now."""
+    known = dict(stored)
+    for id, entry in list(_memory.items()):
+        known[id] = merge(entry, stored.get(id, {}))
+        if known[id] == stored.get(id):
+            del _memory[id]
+    return known
+
+
 def _update(id: str, change: Callable[[Entry], Entry]) -> Entry:
     try:
         with _locked():
             state = _read()
-            state["exercises"].update(_memory)
+            state["exercises"] = _with_memory(state["exercises"])
             entry = change(state["exercises"].get(id, {}))
             state["exercises"][id] = entry
             for left in path().parent.glob(f"{FILE}.*.tmp"):
                 left.unlink(missing_ok=True)  # of a kernel that was killed while it wrote: we hold the lock
             write_atomically(path(), json.dumps(state, indent=1, sort_keys=True) + "\n")
             _memory.clear()
+    except _OtherVersion as error:
+        _tell(
+            "version",
+            f"{path()} was written by another version of the course (got version {error}, want {VERSION}). "
+            "It is left as it is, and what you do now is kept until this kernel stops. Update the course, "
+            "or move the file away.",
+        )
+        entry = _memory[id] = change(_memory.get(id, {}))
     except (OSError, TimeoutError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         _tell(
@@ -89,6 +132,10 @@ def _update(id: str, change: Callable[[Entry], Entry]) -> Entry:
         )
         entry = _memory[id] = change(entries().get(id, {}))
     return entry
+
+
+class _OtherVersion(OSError):
+    """The file is of a version that this one does not know: neither to be read nor to be written over."""
 
 
 @contextmanager
@@ -105,17 +152,19 @@ def _locked() -> Iterator[None]:
 
 
 def _read() -> dict[str, Any]:
-    """Read the file; put a damaged one aside."""
-    empty: dict[str, Any] = {"version": 1, "exercises": {}}
+    """Read the file; put a damaged one aside, and leave one of another version alone."""
+    empty: dict[str, Any] = {"version": VERSION, "exercises": {}}
     try:
         state = json.loads(path().read_text(encoding="utf-8"))
+        if state.get("version", VERSION) != VERSION:
+            raise _OtherVersion(str(state["version"])[:40])
         entries_ = state["exercises"]
         if not isinstance(entries_, dict) or not all(_sound(entry) for entry in entries_.values()):
             raise ValueError("no progress file")
         return dict(state)
     except FileNotFoundError:
         return empty
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         aside = next(
             candidate
             for number in range(1, 10_000)
@@ -127,7 +176,7 @@ def _read() -> dict[str, Any]:
 
 
 def _sound(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("attempts", 0), int)
+    return isinstance(entry, dict) and all(isinstance(entry.get(k, 0), int) for k in ("attempts", "hints"))
 
 
 def _tell(once: str, text: str) -> None:

@@ -3,32 +3,36 @@ HTML.
 
 jupyterquiz carries its scripts in its package, so a question needs no network. One thing is kept from it:
 where it finds a MathJax that it cannot use it would load another from the network, so it runs where it sees
-none. Questions therefore hold no TeX.
+none. Questions therefore hold no TeX; they may hold Markdown (code, emphasis), which is drawn in both forms.
 """
 
 import difflib
 import random
 import re
-import tomllib
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 from lecture_utils import runtime
-from lecture_utils.kernel.panel import escape, publish
-from lecture_utils.provenance.modules import chapter_folders
+from lecture_utils.exercises.questions import Question, questions
+from lecture_utils.kernel.panel import escape, framed, publish
 
-Question = dict[str, Any]
 # Feedback says in words what its colour says, on a light ground in every theme, and screen readers are told.
 _STYLE = """<style>
 #{id} .Quiz {{ margin-left: 0; font-size: 1.1em; line-height: 1.4; }}
 #{id} .Answer {{ grid-template-columns: 1fr; grid-gap: 6px; }}
-#{id} .MCButton {{ justify-content: flex-start; gap: 10px; text-align: left; font-size: 1em; padding: 8px
-12px; }} #{id} .MCButton:focus-within {{ outline: 3px solid #56B4E9; }} #{id} .InpLabel {{ color:
-var(--jp-content-font-color1, inherit); font-size: 1em; }} #{id} .Input-text {{ font-size: 1em; }} #{id}
-.Feedback {{ font-size: 1em; text-align: left; }} #{id} .Feedback:not(:empty) {{ background: #fff;
-border-radius: 6px; padding: 6px 12px; margin-top: 4px; }} #{id} .Feedback.correct:not(:empty)::before {{
-content: "\\2713  Right. "; font-weight: bold; }} #{id} .Feedback.incorrect:not(:empty)::before {{ content:
-"\\2717  Not quite. "; font-weight: bold; }} </style>"""
+#{id} .MCButton {{ justify-content: flex-start; gap: 10px; text-align: left; }}
+#{id} .MCButton {{ font-size: 1em; padding: 8px 12px; }}
+#{id} .MCButton:focus-within {{ outline: 3px solid #56B4E9; }}
+#{id} .InpLabel {{ color: var(--jp-content-font-color1, inherit); font-size: 1em; }}
+#{id} .Input-text {{ font-size: 1em; }}
+#{id} .Feedback {{ font-size: 1em; text-align: left; }}
+#{id} .Feedback:not(:empty) {{ background: #fff; border-radius: 6px; padding: 6px 12px; margin-top: 4px; }}
+#{id} .Feedback.correct:not(:empty)::before {{ content: "\\2713  Right. "; font-weight: bold; }}
+#{id} .Feedback.incorrect:not(:empty)::before {{ content: "\\2717  Not quite. "; font-weight: bold; }}
+#{id} code {{ background: transparent; color: inherit; }}
+</style>"""
+LETTERS = "ABCDEFGHIJ"
 _BLUE, _GREEN, _RED = "#1B4F72", "#00694B", "#B03A00"
 _COLOURS = {
     "--jq-multiple-choice-bg": _BLUE,
@@ -53,16 +57,6 @@ var left = 50;
   }});
 }})();
 }})();"""
-
-
-def questions() -> dict[str, list[Question]]:
-    """Return all prediction questions of all chapters, by id."""
-    found: dict[str, list[Question]] = {}
-    for folder in chapter_folders():
-        if (path := folder / "questions.toml").exists():
-            for question in tomllib.loads(path.read_text(encoding="utf-8"))["question"]:
-                found[question.pop("id")] = [question]
-    return found
 
 
 def predict(id: str) -> None:
@@ -99,7 +93,7 @@ def predict(id: str) -> None:
         _live(id, asked)
 
 
-def _live(id: str, asked: list[Question]) -> None:
+def _live(id: str, asked: Question) -> None:
     from IPython.display import display
 
     page, script = live_parts(id, asked)
@@ -107,7 +101,7 @@ def _live(id: str, asked: list[Question]) -> None:
     display({"application/javascript": script, "text/plain": ""}, raw=True)
 
 
-def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
+def live_parts(id: str, asked: Question) -> tuple[str, str]:
     """Return jupyterquiz's HTML and script for a question, made to read well and to stay offline."""
     from jupyterquiz import display_quiz
 
@@ -116,7 +110,7 @@ def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
     random.seed()  # the quiz draws its element's id; two quizzes must differ, the learner's numbers must not
     try:
         with patch.dict(display_quiz.__globals__, display=shown.append):
-            display_quiz(asked, shuffle_answers=False, max_width=700, colors=dict(_COLOURS))
+            display_quiz([_drawn(id, asked)], shuffle_answers=False, max_width=700, colors=dict(_COLOURS))
     finally:
         random.setstate(state)
     page = "".join(part.data for part in shown if hasattr(part, "_repr_html_"))
@@ -129,33 +123,57 @@ def live_parts(id: str, asked: list[Question]) -> tuple[str, str]:
     )
 
 
-def static_html(id: str, asked: list[Question]) -> str:
+def _drawn(id: str, asked: Question) -> Question:
+    """Return a question as jupyterquiz shows it: as HTML, with its number, and a letter for each option."""
+    drawn = {key: value for key, value in asked.items() if key != "measured"}
+    drawn["question"] = f"<b>Predict {escape(id)}:</b> {markdown(asked['question'])}"
+    drawn["answers"], letters = [], iter(LETTERS)
+    for answer in asked["answers"]:
+        answer = answer | {"feedback": markdown(answer["feedback"])}
+        if "answer" in answer:
+            answer["answer"] = f"<b>{next(letters)}.</b>&nbsp; {markdown(answer['answer'])}"
+        drawn["answers"].append(answer)
+    return drawn
+
+
+def static_html(id: str, asked: Question) -> str:
     """Return a question as a page without scripts shows it: options, and the answer folded below."""
-    parts = []
-    for question in asked:
-        options = "".join(f"<li>{escape(a['answer'])}</li>" for a in question["answers"] if "answer" in a)
-        code = f"<pre>{escape(question['code'])}</pre>" if question.get("code") else ""
-        listed = f'<ol type="A" style="margin:4px 0">{options}</ol>' if options else ""
-        parts.append(
-            f"<div><b>? Predict {escape(id)}:</b> {escape(question['question'])}</div>{code}{listed}"
-            f'<details style="margin-top:4px"><summary style="cursor:pointer">Answer</summary>'
-            f"{'<br>'.join(escape(line) for line in answer_lines(question))}</details>"
-        )
-    style = "border-left:4px solid #CC79A7;padding:6px 12px;margin:6px 0;line-height:1.5;"
-    style += "color:var(--jp-content-font-color1,inherit)"
-    return f'<div role="group" aria-label="Prediction {escape(id)}" style="{style}">{"".join(parts)}</div>'
+    code = f"<pre>{escape(asked['code'])}</pre>" if asked.get("code") else ""
+    # The letters are text: a page's style may turn a list's own letters into numbers.
+    listed = "".join(f"<div><b>{letter}.</b> {markdown(text)}</div>" for letter, text in _options(asked))
+    listed = f'<div style="margin:4px 0 4px 1.5em">{listed}</div>' if listed else ""
+    page = (
+        f"<div><b>? Predict {escape(id)}:</b> {markdown(asked['question'])}</div>{code}{listed}"
+        f'<details style="margin-top:4px"><summary style="cursor:pointer">Answer</summary>'
+        f"{'<br>'.join(map(markdown, answer_lines(asked)))}</details>"
+    )
+    return framed(page, "#CC79A7", role="group", label=f"Prediction {id}")
 
 
-def plain_text(id: str, asked: list[Question]) -> str:
+def plain_text(id: str, asked: Question) -> str:
     """Return a question as text: the options with letters, the answer in the last line."""
-    lines = []
-    for question in asked:
-        lines.append(f"? Predict {id}: {question['question']}")
-        lines += [str(question["code"])] if question.get("code") else []
-        options = [a["answer"] for a in question["answers"] if "answer" in a]
-        lines += [f"  {chr(65 + i)}. {text}" for i, text in enumerate(options)]
-        lines.append("  (Answer: " + " ".join(answer_lines(question)) + ")")
+    lines = [f"? Predict {id}: {asked['question']}"]
+    lines += [str(asked["code"])] if asked.get("code") else []
+    lines += [f"  {letter}. {text}" for letter, text in _options(asked)]
+    lines.append("  (Answer: " + " ".join(answer_lines(asked)) + ")")
     return "\n".join(lines)
+
+
+def _options(asked: Question) -> list[tuple[str, str]]:
+    return list(zip(LETTERS, (a["answer"] for a in asked["answers"] if "answer" in a), strict=False))
+
+
+@cache
+def _parser() -> Any:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False})
+
+
+def markdown(text: str) -> str:
+    """Draw a line of Markdown as safe HTML; dollars are not taken for mathematics."""
+    # "**B.** …" is no list, and a line that begins with a number is none either: only inline marks count.
+    return str(_parser().renderInline(str(text))).replace("$", "&#36;")
 
 
 def answer_lines(question: Question) -> list[str]:

@@ -1,1 +1,1 @@
-"""The claims of the lecture, measured: one function each in chNN.py, run and recorded by the ledger."""
+"""The claims ledger: a claim and its rule, its record, how it is run, confirmed and shown."""

@@ -1,10 +1,10 @@
 """A claim and the rule that decides it, both fixed in the code before the experiment runs.
 
-Kept apart from the ledger, and free of logic: every claim's fingerprint covers this file's code.
+No claim's fingerprint covers this file: the ledger compares statement, paper, rule and seeds by themselves.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Experiment = Callable[[int, str], dict[str, Any]]
@@ -43,9 +43,28 @@ class Rule:
     def __post_init__(self) -> None:
         bounded = self.above is not None or self.below is not None
         if bounded == (self.equals is not None):
-            raise ValueError(f"Rule({self.figure!r}) wants either above/below or equals, got {self!r}.")
+            raise ValueError(f"Rule({self.figure!r}): got {self!r}, want either above/below or equals.")
         if self.tolerance < 0 or (bounded and self.tolerance):
-            raise ValueError(f"tolerance is for equals, and 0 or more, got {self!r}.")
+            raise ValueError(f"Rule({self.figure!r}): got {self!r}, want tolerance >= 0, and with equals.")
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """An axis, named before the run, along which a claim is swept: where does it begin to hold?
+
+    Attributes
+    ----------
+    axis : str
+        In words, for example "training pictures".
+    points : tuple of float
+        Where it is measured.
+    measure : callable
+        ``measure(seed, budget, point)`` -> figures, among them the first rule's.
+    """
+
+    axis: str
+    points: tuple[float, ...]
+    measure: Callable[[int, str, float], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -58,17 +77,29 @@ class Claim:
     rules: tuple[Rule, ...]
     seeds: int
     note: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    timed: bool = False
+    boundary: Boundary | None = None
 
 
 def claim(
-    id: str, *, statement: str, paper: str, rule: Rule | tuple[Rule, ...], seeds: int = 5, note: str = ""
+    id: str,
+    *,
+    statement: str,
+    paper: str,
+    rule: Rule | tuple[Rule, ...],
+    seeds: int = 5,
+    note: str = "",
+    names: Mapping[str, str] | None = None,
+    timed: bool = False,
+    boundary: Boundary | None = None,
 ) -> Callable[[Experiment], Experiment]:
     """Mark ``function(seed, budget) -> figures`` as the experiment behind a claim.
 
     Parameters
     ----------
     id : str
-        ``"C01.1"``: chapter 01, so the function stands in ``experiments/ch01.py``.
+        ``"C01.1"``: chapter 01, so the function stands in ``chapters/ch01/claims.py``.
     statement : str
         The finding, with its direction, in one sentence.
     paper : str
@@ -76,9 +107,15 @@ def claim(
     rule : Rule or tuple of Rule
         Decides whether the claim holds; of several, all must.
     seeds : int
-        Runs with seeds 0 … seeds − 1: at least 3 where a rule is statistical.
+        Runs with seeds 0 … seeds - 1: at least 3 where a rule is statistical.
     note : str
         What a reader must know of the conditions.
+    names : dict of str to str, optional
+        What figures are called in words; without one, ``toy_gain`` is "toy gain".
+    timed : bool
+        The figures are times: a second run gives others, so one seed cannot confirm them.
+    boundary : Boundary, optional
+        Measured with the claim, at every point for every seed.
 
     Raises
     ------
@@ -88,10 +125,14 @@ def claim(
     rules = rule if isinstance(rule, tuple) else (rule,)
     least = 1 if all(r.equals is not None for r in rules) else 3
     if not rules or seeds < least:
-        raise ValueError(f"{id}: wanted at least one rule and {least} seeds, got {len(rules)} and {seeds}.")
+        raise ValueError(
+            f"{id}: got {len(rules)} rules and {seeds} seeds, want 1 rule and {least} seeds at least."
+        )
 
     def mark(function: Experiment) -> Experiment:
-        function.claim = Claim(id, statement, paper, rules, seeds, note)  # type: ignore[attr-defined]
+        function.claim = Claim(  # type: ignore[attr-defined]
+            id, statement, paper, rules, seeds, note, dict(names or {}), timed, boundary
+        )
         return function
 
     return mark

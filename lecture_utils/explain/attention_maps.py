@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor
 
 from lecture_utils.explain.maps import patch_grid
+from lecture_utils.ops.checks import check_number, check_whole
 
 
 def cls_attention(attention: Tensor, *, grid: tuple[int, int], layer: int = -1) -> Tensor:
@@ -40,6 +41,7 @@ def cls_attention(attention: Tensor, *, grid: tuple[int, int], layer: int = -1) 
         not.
     """
     check_attention(attention)
+    check_whole(layer, "layer", None)
     layers = len(attention)
     if not -layers <= layer < layers:
         raise ValueError(f"layer: got {layer}, want {-layers} to {layers - 1}")
@@ -66,8 +68,7 @@ def rollout(attention: Tensor, *, residual: float = 0.5) -> Tensor:
         (B, 1 + N, 1 + N): how much each token of the last layer is made of each of the first. Rows sum to 1.
     """
     check_attention(attention)
-    if not 0 <= residual <= 1:
-        raise ValueError(f"residual: got {residual}, want a share from 0 to 1")
+    check_number(residual, "residual", 0, 1)
     tokens = attention.shape[-1]
     identity = torch.eye(tokens, dtype=attention.dtype, device=attention.device)
     result = identity.expand(attention.shape[1], tokens, tokens)  # (B, 1 + N, 1 + N)

@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_number
 
 
 def centre_map(images: Tensor, *, spread: float = 0.25) -> Tensor:
     """A Gaussian around the image's centre, (B, H, W), with 1 as its peak; `spread` is σ over the side."""
     check_images(images)
-    if spread <= 0:
-        raise ValueError(f"spread: got {spread}, want more than 0")
+    check_number(spread, "spread", 0, above=True)
     axes = [
         ((torch.arange(n, dtype=images.dtype, device=images.device) + 0.5) / n - 0.5) / spread
         for n in images.shape[-2:]

@@ -9,12 +9,14 @@ The sum in the last bracket is the map. (The paper's S_c is a sum over places, a
 Shapes: B batch, C channels, h × w of the last maps, K classes.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import find_layer, record
-from lecture_utils.explain.target import check_evaluation, class_index
-from lecture_utils.ops.checks import check_images
+from lecture_utils.explain.target import check_evaluation, class_index, shape_of
+from lecture_utils.ops.checks import check_finite, check_images
 
 
 def class_activation_maps(maps: Tensor, weight: Tensor) -> Tensor:
@@ -38,14 +40,21 @@ def class_activation_maps(maps: Tensor, weight: Tensor) -> Tensor:
         If the channels do not fit.
     """
     check_images(maps)
-    if weight.ndim != 2 or weight.shape[1] != maps.shape[1]:
+    check_finite(maps, "maps")
+    check_finite(weight, "weights")
+    if weight.ndim != 2 or len(weight) == 0 or weight.shape[1] != maps.shape[1]:
         got = f"maps {tuple(maps.shape)} and weights {tuple(weight.shape)}"
         raise ValueError(f"CAM: got {got}, want (B, C, h, w) and (K, C)")
     return torch.einsum("bchw,kc->bkhw", maps, weight)
 
 
 def cam(
-    model: nn.Module, x: Tensor, target: int | Tensor, *, layer: str = "stages", head: str = "head"
+    model: nn.Module,
+    x: Tensor,
+    target: int | Sequence[int] | Tensor,
+    *,
+    layer: str = "stages",
+    head: str = "head",
 ) -> Tensor:
     """Map of one class for each image, (B, h, w), for a network that ends in average and linear layer.
 
@@ -55,8 +64,8 @@ def cam(
         In evaluation mode.
     x : Tensor
         (B, C, H, W).
-    target : int or Tensor (B,)
-        The class.
+    target : int, sequence or Tensor (B,)
+        The class, or one for each image.
     layer, head : str
         Names of the layer whose output is averaged, and of the linear layer.
 
@@ -66,11 +75,15 @@ def cam(
         If the head is not linear, or the network does not end so: the mean of a map must be its score.
     """
     check_evaluation(model)
+    check_images(x)
+    check_finite(x, "images")
     linear = find_layer(model, head)
     if not isinstance(linear, nn.Linear):
         raise ValueError(f"CAM: layer {head!r} is {type(linear).__name__}, want nn.Linear")
     with torch.no_grad(), record(model, layer) as seen:
-        scores = model(x)  # (B, K)
+        scores = model(x)
+        if not isinstance(scores, Tensor) or scores.ndim != 2:
+            raise ValueError(f"CAM: got the output {shape_of(scores)}, want scores (B, K)")
         maps = class_activation_maps(seen[layer], linear.weight)  # (B, K, h, w)
     bias = 0 if linear.bias is None else linear.bias.detach()
     ends_so = scores.shape == maps.shape[:2] and torch.allclose(maps.mean((2, 3)) + bias, scores, 1e-3, 1e-3)

@@ -19,7 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.explain.target import check_evaluation, class_index
+from lecture_utils.explain.hooks import check_no_inference
+from lecture_utils.explain.target import check_evaluation, class_index, class_numbers
+from lecture_utils.ops.checks import check_choice, check_images, check_number, check_whole
 
 UNREGULARISED: dict[str, Any] = {"l2": 0.0, "total_variation": 0.0, "jitter": 0, "blur": (0.0, 0.0)}
 
@@ -34,7 +36,16 @@ class Visualisation(NamedTuple):
 
 
 def regulariser(x: Tensor, l2: float, total_variation: float) -> Tensor:
-    """Reg(I) of each image (B,): mean squared distance from grey, and step between neighbours."""
+    """Reg(I) of each image (B,): mean squared distance from grey, and step between neighbours.
+
+    Of images (B, C, S, S): `l2` times the mean of (I − ½)², plus `total_variation` times the mean squares of
+    the steps along the rows and along the columns.
+    """
+    check_images(x)
+    if min(x.shape[-2:]) < 2:
+        raise ValueError(f"images: got shape {tuple(x.shape)}, want at least 2 pixels a side: neighbours")
+    check_number(l2, "l2", 0)
+    check_number(total_variation, "total_variation", 0)
     across, down = x.diff(dim=3), x.diff(dim=2)
     rough = across.square().mean((1, 2, 3)) + down.square().mean((1, 2, 3))
     return l2 * (x - 0.5).square().mean((1, 2, 3)) + total_variation * rough
@@ -42,6 +53,8 @@ def regulariser(x: Tensor, l2: float, total_variation: float) -> Tensor:
 
 def gaussian_blur(x: Tensor, sigma: float) -> Tensor:
     """Blur images (B, C, H, W) by a Gaussian of `sigma` pixels, 0 or more; edges are repeated."""
+    check_images(x)
+    check_number(sigma, "sigma", 0)
     reach = min(math.ceil(3 * sigma), *(side - 1 for side in x.shape[-2:]))
     if reach < 1:
         return x
@@ -114,13 +127,27 @@ def visualise_class(
         For a model in training mode, an unknown objective or class, or a setting out of range.
     """
     check_evaluation(model)
-    if objective not in ("log_prob", "logit"):
-        raise ValueError(f"objective: got {objective!r}, want 'log_prob' or 'logit'")
-    if min(size, steps) < 1 or min(l2, total_variation, jitter, every, *blur) < 0:
-        got = f"size={size}, steps={steps}, l2={l2}, total_variation={total_variation}, jitter={jitter}"
-        raise ValueError(f"got {got}, blur={blur}, every={every}, want at least one pixel and step, rest ≥ 0")
+    check_no_inference()
+    check_choice(objective, "objective", "logit", "log_prob")
+    for name, count, least in (
+        ("size", size, 2),
+        ("channels", channels, 1),
+        ("steps", steps, 1),
+        ("jitter", jitter, 0),
+        ("every", every, 0),
+    ):
+        check_whole(count, name, least)
+    if not isinstance(blur, Sequence) or len(blur) != 2:
+        raise ValueError(f"blur: got {blur!r}, want (first σ, last σ)")
+    settings = ("rate", rate), ("l2", l2), ("total_variation", total_variation)
+    for name, value in (*settings, ("blur, first", blur[0]), ("blur, last", blur[1])):
+        check_number(value, name, 0)
+    check_whole(seed, "seed", None)
+    targets = class_numbers(target)
+    if targets is None or targets.ndim > 1 or targets.numel() == 0:
+        raise ValueError(f"target: got {target!r}, want a class number or a sequence of them")
+    targets = targets.reshape(-1)
     generator = torch.Generator().manual_seed(seed)
-    targets = torch.tensor([target] if isinstance(target, int) else list(target))
     x = 0.5 + 0.05 * torch.randn(len(targets), channels, size, size, generator=generator)
     first = next(model.parameters(), x)
     x = x.to(first)

@@ -14,8 +14,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.explain.hooks import record
+from lecture_utils.explain.hooks import record, without_inference
 from lecture_utils.explain.target import Target, check_evaluation, target_score
+from lecture_utils.ops.checks import check_finite
 
 
 def grad_cam(
@@ -35,7 +36,7 @@ def grad_cam(
         In evaluation mode; its parameters get no gradients.
     x : Tensor
         What the model takes, (B, …).
-    target : int, Tensor (B,) or function
+    target : int, sequence, Tensor (B,) or function
         A class, a class for each image, or a function from the output to the score: see `target_score`.
     layer : str
         Dotted name of a layer that gives (B, C, h, w).
@@ -52,9 +53,20 @@ def grad_cam(
     Raises
     ------
     ValueError
-        For a model in training mode, an unknown layer, one that gives no maps or has no say in the score.
+        For a model in training mode, an unknown layer, one that gives no maps or has no say in the score, or
+        a call inside `torch.inference_mode`.
+
+    Notes
+    -----
+    Section 3 of the paper also has Guided Grad-CAM and counterfactual maps; they are absent here.
+
+    All layers' outputs are kept until the gradient has come back, so memory grows with the picture's pixels:
+    `shapes_resnet` takes 1.4 GB for one of 640 × 480 and 2.6 GB for one of 1200 × 900. Shrink a photograph to
+    the size that the network was trained on first: `photographs.open("my.jpg", 224)`.
     """
     check_evaluation(model)
+    check_finite(x, "images")
+    x = without_inference(x)  # not shown
     with torch.enable_grad(), record(model, layer, gradients=True) as seen:
         score = target_score(model(x), target)  # Σ over the batch of y
         if not score.requires_grad:
@@ -65,7 +77,7 @@ def grad_cam(
     maps = seen[layer].detach()
     if as_maps is not None:
         maps, gradient = as_maps(maps), as_maps(gradient)
-    if maps.ndim != 4:
+    if maps.ndim != 4 or maps.shape != gradient.shape:
         raise ValueError(f"Grad-CAM: layer {layer!r} gives {tuple(maps.shape)}, want (B, C, h, w)")
     alpha = gradient.mean((2, 3), keepdim=True)  # (B, C, 1, 1): α_k = mean of ∂y/∂A_k (eq. 1)
     result = (alpha * maps).sum(1)  # (B, h, w): Σ_k α_k A_k

@@ -13,8 +13,9 @@ Shapes: B batch, C channels, H × W of the image.
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.explain.hooks import check_no_inference
 from lecture_utils.explain.target import Target, check_evaluation, target_score
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_finite, check_images, check_number, check_whole
 
 
 def input_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
@@ -26,7 +27,7 @@ def input_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
         In evaluation mode; its parameters get no gradients.
     x : Tensor
         (B, C, H, W), floating point.
-    target : int, Tensor (B,) or function
+    target : int, sequence, Tensor (B,) or function
         See `target_score`.
 
     Returns
@@ -37,16 +38,22 @@ def input_gradient(model: nn.Module, x: Tensor, target: Target) -> Tensor:
     Raises
     ------
     ValueError
-        For a model in training mode, input that is no batch of images, or a target that does not fit.
+        For a model in training mode, input that is no batch of images, a target that does not fit, or a call
+        inside `torch.inference_mode`.
     """
     check_evaluation(model)
     check_images(x)
+    check_finite(x, "images")
+    check_no_inference()
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         score = target_score(model(x), target)
         if not score.requires_grad:
             raise ValueError("got a score without a gradient, want one computed from the output")
-        return torch.autograd.grad(score, x)[0]
+        (gradient,) = torch.autograd.grad(score, x, allow_unused=True)
+    if gradient is None:
+        raise ValueError("got a score that does not depend on the image, want one computed from the output")
+    return gradient
 
 
 def gradient_times_input(model: nn.Module, x: Tensor, target: Target) -> Tensor:
@@ -76,8 +83,10 @@ def smooth_grad(
         (B, C, H, W).
     """
     check_images(x)
-    if samples < 1 or noise < 0:
-        raise ValueError(f"SmoothGrad: got {samples} samples of noise {noise}, want at least 1, noise ≥ 0")
+    check_finite(x, "images")
+    check_whole(seed, "seed", None)
+    check_whole(samples, "samples")
+    check_number(noise, "noise", 0)
     generator = torch.Generator().manual_seed(seed)
     span = x.detach().amax((1, 2, 3), keepdim=True) - x.detach().amin((1, 2, 3), keepdim=True)
     total = torch.zeros_like(x)
@@ -90,4 +99,5 @@ def smooth_grad(
 def saliency(gradient: Tensor) -> Tensor:
     """One number a pixel: the largest absolute value over the channels, (B, C, H, W) → (B, H, W)."""
     check_images(gradient)
+    check_finite(gradient, "gradient")
     return gradient.abs().amax(1)

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.ops.checks import check_whole
+
 
 class Recording(dict[str, Tensor]):
     """Outputs by layer name; `gradients` has their gradients after a backward pass."""
@@ -59,6 +61,8 @@ def record(model: nn.Module, *layers: str, gradients: bool = False) -> Iterator[
     """
     if not layers:
         raise ValueError("record: got no layer names, want at least one")
+    if gradients:
+        check_no_inference()
     seen = Recording()
 
     def keep(name: str) -> Any:
@@ -68,6 +72,7 @@ def record(model: nn.Module, *layers: str, gradients: bool = False) -> Iterator[
             if not gradients:
                 seen[name] = output.detach().clone()
                 return None
+            check_no_inference()
             if not torch.is_grad_enabled():
                 raise ValueError("record: got gradients=True where autograd is off, want it on")
             if not output.requires_grad:  # all parameters before it are frozen: the graph starts here
@@ -87,6 +92,17 @@ def record(model: nn.Module, *layers: str, gradients: bool = False) -> Iterator[
             handle.remove()
 
 
+def check_no_inference() -> None:
+    """Raise ValueError inside `torch.inference_mode`, in which nothing keeps what a gradient needs."""
+    if torch.is_inference_mode_enabled():
+        raise ValueError("gradients: got a call inside torch.inference_mode(), want it outside, or no_grad()")
+
+
+def without_inference(x: Any) -> Any:
+    """Return a copy of a tensor that was made in inference mode, as no gradient may pass one; else itself."""
+    return x.clone() if isinstance(x, Tensor) and x.is_inference() else x
+
+
 def layer_names(model: nn.Module) -> list[str]:
     """Return the dotted names of all modules of a network, without the network itself."""
     return [name for name, _ in model.named_modules() if name]
@@ -94,6 +110,10 @@ def layer_names(model: nn.Module) -> list[str]:
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Return the module of a dotted name, or raise ValueError with names that are like it."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model: got {type(model).__name__}, want an nn.Module")
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"layer: got {name!r}, want a name such as {' or '.join(layer_names(model)[:3])}")
     modules = dict(model.named_modules())
     if name in modules:
         return modules[name]
@@ -121,8 +141,10 @@ def activations(model: nn.Module, images: Tensor, layer: str, *, batch: int = 25
     ValueError
         For no images, a batch below 1, or as `record` does.
     """
-    if len(images) == 0 or batch < 1:
-        raise ValueError(f"activations: got {len(images)} images in batches of {batch}, want at least 1")
+    if not isinstance(images, Tensor) or images.ndim == 0 or len(images) == 0:
+        got = f"shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        raise ValueError(f"images: got {got}, want a torch.Tensor (N, …) with N ≥ 1")
+    check_whole(batch, "batch")
     parts = []
     with torch.inference_mode(), record(model, layer) as seen:
         for part in images.split(batch):

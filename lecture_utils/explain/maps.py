@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float
+from lecture_utils.ops.checks import check_finite, check_float, check_size, check_wholes
 
 
 def check_maps(maps: Tensor, name: str = "maps") -> None:
     """Raise ValueError unless these are floating-point maps (B, H, W), none empty."""
-    check_float(maps, name=name)
+    check_finite(maps, name)
     if maps.ndim != 3 or maps.numel() == 0:
         raise ValueError(f"{name}: got shape {tuple(maps.shape)}, want (B, H, W) with no axis of length 0")
 
@@ -38,9 +38,7 @@ def upsample(maps: Tensor, size: int | tuple[int, int], *, mode: str = "bilinear
     check_maps(maps)
     if mode not in ("bilinear", "bicubic", "nearest"):
         raise ValueError(f"mode: got {mode!r}, want 'bilinear', 'bicubic' or 'nearest'")
-    size = (size, size) if isinstance(size, int) else size
-    if len(size) != 2 or min(size) < 1:
-        raise ValueError(f"size: got {size}, want (H, W), both 1 or more")
+    size = check_size((size, size) if isinstance(size, int) else size)
     rows, columns = maps.shape[1:]
     if (rows - columns) * (size[0] - size[1]) < 0:
         got = f"maps of {rows} × {columns} for an image of {size[0]} × {size[1]}"
@@ -73,7 +71,7 @@ def tokens_to_maps(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         If N patches do not make such a grid.
     """
     check_float(tokens, name="tokens")
-    if tokens.ndim != 3:
+    if tokens.ndim != 3 or tokens.numel() == 0:
         raise ValueError(f"tokens: got shape {tuple(tokens.shape)}, want (B, 1 + N, D)")
     h, w = patch_grid(tokens.shape[1] - 1, grid)
     return rearrange(tokens[:, 1:], "b (h w) d -> b d h w", h=h, w=w)
@@ -84,7 +82,8 @@ def patch_grid(patches: int, grid: tuple[int, int]) -> tuple[int, int]:
 
     There is no default: 64 patches may be 8 × 8 or 4 × 16, and the tokens do not tell.
     """
-    if len(grid) != 2 or min(grid) < 1 or grid[0] * grid[1] != patches:
+    check_wholes(grid, "grid", 2)
+    if grid[0] * grid[1] != patches:
         places = " × ".join(str(side) for side in grid)
         raise ValueError(f"grid: got {patches} patches for {places} places, want as many, grid=(h, w)")
     return grid

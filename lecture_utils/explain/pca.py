@@ -12,7 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lecture_utils.explain.retrieval import check_features
+from lecture_utils.ops.checks import check_whole
+from lecture_utils.ops.neighbours import check_features
+from lecture_utils.ops.precision import at_least_single
 
 
 class PCA(NamedTuple):
@@ -26,12 +28,13 @@ class PCA(NamedTuple):
     def transform(self, x: Tensor) -> Tensor:
         """Give points (N, D) by their k coordinates along the components, (N, k)."""
         check_features(x, len(self.mean))
+        x = x.to(self.mean)
         return (x - self.mean) @ self.components.T
 
     def inverse(self, z: Tensor) -> Tensor:
         """Go back from k coordinates (N, k) to points (N, D) on the plane of the components."""
         check_features(z, len(self.components))
-        return z @ self.components + self.mean
+        return z.to(self.components) @ self.components + self.mean
 
 
 def fit_pca(x: Tensor, k: int = 2) -> PCA:
@@ -43,7 +46,7 @@ def fit_pca(x: Tensor, k: int = 2) -> PCA:
     Parameters
     ----------
     x : Tensor
-        (N, D), floating point, N ≥ 2.
+        (N, D), floating point, N ≥ 2; half precision is computed and returned as float32.
     k : int
         1 to min(N, D).
 
@@ -57,6 +60,8 @@ def fit_pca(x: Tensor, k: int = 2) -> PCA:
     A component's sign is arbitrary; here its largest entry (by size) is positive.
     """
     check_features(x)
+    check_whole(k, "k", 0)
+    x = at_least_single(x)
     n, most = len(x), min(x.shape)
     if n < 2 or not 1 <= k <= most:
         raise ValueError(f"PCA: got {tuple(x.shape)} and k = {k}, want N ≥ 2 points and k from 1 to {most}")

@@ -16,7 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float
+from lecture_utils.ops.checks import check_choice, check_classes, check_whole
+from lecture_utils.ops.neighbours import check_features, vote
+from lecture_utils.ops.precision import at_least_single, precise
 
 
 class Neighbours(NamedTuple):
@@ -32,9 +34,9 @@ class FeatureDatabase:
     Parameters
     ----------
     features : Tensor
-        (N, D), floating point. Maps or images: `flatten(1)` them first.
+        (N, D), floating point; half precision is kept as float32. Maps or images: `flatten(1)` them first.
     labels : Tensor, optional
-        (N,) int64, from 0: needed to vote and to judge.
+        (N,) integers from 0: needed to vote and to judge.
     metric : "cosine" or "euclidean"
         What alike means: the cosine of the angle, or minus the distance.
 
@@ -45,13 +47,12 @@ class FeatureDatabase:
     """
 
     def __init__(self, features: Tensor, labels: Tensor | None = None, *, metric: str = "cosine") -> None:
-        if metric not in ("cosine", "euclidean"):
-            raise ValueError(f"metric: got {metric!r}, want 'cosine' or 'euclidean'")
+        check_choice(metric, "metric", "cosine", "euclidean")
         check_features(features)
-        if labels is not None and (labels.shape != (len(features),) or labels.is_floating_point()):
-            got = f"{labels.dtype} {tuple(labels.shape)}"
-            raise ValueError(f"labels: got {got}, want integers ({len(features)},), one a feature")
-        self.metric, self.labels = metric, None if labels is None else labels.long()
+        if labels is not None:
+            check_classes(labels, "labels", len(features))
+        features = at_least_single(features)
+        self.metric, self.labels = metric, None if labels is None else labels.long().to(features.device)
         self.features = F.normalize(features, dim=1) if metric == "cosine" else features
 
     def __len__(self) -> int:
@@ -59,10 +60,11 @@ class FeatureDatabase:
         return len(self.features)
 
     def similarity(self, x: Tensor) -> Tensor:
-        """Return how alike queries (B, D) are to all rows, (B, N): the larger, the more."""
+        """Return how alike queries (B, D), of any float type, are to all rows, (B, N): more is larger."""
         check_features(x, self.features.shape[1])
+        x = x.to(self.features)
         if self.metric == "cosine":
-            return F.normalize(x, dim=1) @ self.features.T  # cos = x·f / (|x| |f|)
+            return F.normalize(x, dim=1) @ self.features.T  # the rows have length 1 already
         return -torch.cdist(x, self.features, compute_mode="donot_use_mm_for_euclid_dist")
 
     def query(self, x: Tensor, k: int = 5, *, exclude: Tensor | None = None) -> Neighbours:
@@ -82,44 +84,33 @@ class FeatureDatabase:
         ValueError
             If the shapes do not fit, or there are fewer than k rows to give.
         """
+        check_whole(k, "k", 0)
         most = len(self) - (exclude is not None)
         if not 1 <= k <= most:
             raise ValueError(f"query: got k = {k}, want 1 to {most}, the rows there are")
         similarity = self.similarity(x)  # (B, N)
         if exclude is not None:
-            if exclude.shape != (len(x),):
-                raise ValueError(f"exclude: got shape {tuple(exclude.shape)}, want ({len(x)},)")
-            similarity.scatter_(1, exclude[:, None], -torch.inf)
+            check_classes(exclude, "exclude", len(x), classes=len(self))
+            similarity.scatter_(1, exclude.long()[:, None].to(similarity.device), -torch.inf)
         best = similarity.topk(k, dim=1)  # sorted, the most alike first
         return Neighbours(best.indices, best.values)
 
     def knn_predict(self, x: Tensor, k: int = 5, *, exclude: Tensor | None = None) -> Tensor:
         """Classify queries (B, D) by a vote of their k nearest rows, (B,); of tied classes, the lowest."""
-        labels = self._labels()[self.query(x, k, exclude=exclude).rows]  # (B, k)
-        votes = F.one_hot(labels, int(self._labels().max()) + 1).sum(1)  # (B, K)
-        return votes.argmax(1)
+        labels = self._labels()
+        found = labels[self.query(x, k, exclude=exclude).rows]  # (B, k)
+        return vote(found, int(labels.max()) + 1).argmax(1)  # (B, K) votes → (B,)
 
     def precision_at_k(
         self, x: Tensor, labels: Tensor, k: int = 5, *, exclude: Tensor | None = None
     ) -> float:
         """Return the share of the k nearest rows that have the query's label, the mean over queries."""
-        if labels.shape != (len(x),):
-            raise ValueError(f"labels: got shape {tuple(labels.shape)}, want ({len(x)},), one a query")
+        check_features(x, self.features.shape[1])
+        check_classes(labels, "labels", len(x))
         found = self._labels()[self.query(x, k, exclude=exclude).rows]  # (B, k)
-        return (found == labels[:, None]).double().mean().item()
+        return precise(found == labels[:, None].to(found.device)).mean().item()
 
     def _labels(self) -> Tensor:
         if self.labels is None:
             raise ValueError("this database has no labels; want FeatureDatabase(features, labels)")
         return self.labels
-
-
-def check_features(x: Tensor, width: int | None = None) -> None:
-    """Raise ValueError unless these are finite floating-point features (N, D), D = `width` where given."""
-    check_float(x, name="features")
-    wanted = f"(N, {'D' if width is None else width})"
-    if x.ndim != 2 or 0 in x.shape or (width is not None and x.shape[1] != width):
-        hint = "; flatten(1) makes rows of maps" if x.ndim > 2 else ""
-        raise ValueError(f"features: got shape {tuple(x.shape)}, want {wanted}, not empty{hint}")
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("features: got NaN or infinite values, want finite numbers")

@@ -18,10 +18,14 @@ from torch import Tensor, nn
 
 from lecture_utils.explain.hooks import find_layer
 from lecture_utils.explain.maps import check_maps
+from lecture_utils.ops.checks import check_finite, check_tensor, check_whole
+from lecture_utils.ops.precision import precise
 
 
 def weight_layers(model: nn.Module) -> list[str]:
     """Return the names of the modules that hold parameters themselves, in the order of registration."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model: got {type(model).__name__}, want an nn.Module")
     return [name for name, part in model.named_modules() if list(part.parameters(recurse=False))]
 
 
@@ -49,13 +53,16 @@ def cascade(
     Raises
     ------
     ValueError
-        For an unknown layer, or one without parameters.
+        For an unknown layer, one without parameters, or a model that has none.
     """
+    if layers is None and not weight_layers(model):
+        raise ValueError(f"model: got {type(model).__name__} without parameters, want one that has some")
     names = weight_layers(model)[::-1] if layers is None else list(layers)
     for name in names:
         if not list(find_layer(model, name).parameters()):
             raise ValueError(f"layer: got {name!r}, which has no parameters, want one that has")
     randomised = copy.deepcopy(model)
+    check_whole(seed, "seed", None)
     generator = torch.Generator().manual_seed(seed)
     for name in names:
         for parameter in find_layer(randomised, name).parameters():
@@ -72,24 +79,32 @@ def redraw_(parameter: Tensor, generator: torch.Generator) -> None:
 
 def average_ranks(values: Tensor) -> Tensor:
     """Rank the values of each row (B, n), from 1; equal values share the mean of their ranks."""
+    check_tensor(values, "values", "B", "n", some=True, finite=True)
     ordered = values.sort(1).values
     below = torch.searchsorted(ordered, values.contiguous())
     up_to = torch.searchsorted(ordered, values.contiguous(), right=True)
-    return (below + up_to + 1).double() / 2
+    return precise(below + up_to + 1) / 2
 
 
 def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Spearman's correlation of each pair of maps, (B,) float64; 0 where a map is constant.
+    """Spearman's correlation of each pair of maps, (B,) in double precision; 0 where a map is constant.
 
     Parameters
     ----------
     a, b : Tensor
         (B, H, W) both.
+
+    Raises
+    ------
+    ValueError
+        For other shapes, or values that are not finite.
     """
     check_maps(a)
     check_maps(b)
     if a.shape != b.shape:
         raise ValueError(f"maps: got shapes {tuple(a.shape)} and {tuple(b.shape)}, want the same")
+    check_finite(a, "maps")
+    check_finite(b, "maps")
     ranks = [average_ranks(maps.flatten(1)) for maps in (a, b)]
     x, y = (rank - rank.mean(1, keepdim=True) for rank in ranks)
     length = (x.square().sum(1) * y.square().sum(1)).sqrt()
@@ -119,6 +134,11 @@ def cascading_randomisation(
     list of (str, float)
         The layer just randomised, and the mean rank correlation with the trained model's maps. The first,
         with the name "", is that of the trained model with itself.
+
+    Raises
+    ------
+    ValueError
+        As `cascade` and `rank_correlation` do.
     """
     trained = explain(model)
     found = [("", rank_correlation(trained, trained).mean().item())]

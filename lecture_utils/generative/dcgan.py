@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.nn.norm import FusedBatchNorm2d
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_whole
 
 SLOPE = 0.2  # of the leaky ReLU below zero
 
@@ -29,10 +29,13 @@ class UpBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
+        check_whole(in_channels, "in_channels")
+        check_whole(out_channels, "out_channels")
         self.conv = nn.ConvTranspose2d(in_channels, out_channels, 4, stride=2, padding=1, bias=False)
         self.norm = FusedBatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, S, S)
+        check_images(x, self.conv.in_channels, maps=True)
         return F.relu(self.norm(self.conv(x)))  # (B, C', 2S, 2S)
 
 
@@ -54,7 +57,7 @@ class Generator(nn.Module):
     Raises
     ------
     ValueError
-        For fewer widths, or latent numbers that are not floating point (B, Z) with B ≥ 1.
+        For fewer widths, sizes below 1, or latent numbers that are not floating point (B, Z) with B ≥ 1.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         check_widths(widths, 2)
+        check_whole(latent, "latent")
+        check_whole(channels, "channels")
         self.latent, self.widths, self.size = latent, widths, 2 ** (len(widths) + 1)
         self.stem = nn.Linear(latent, widths[0] * 16, bias=False)
         self.norm = FusedBatchNorm2d(widths[0])
@@ -76,7 +81,9 @@ class Generator(nn.Module):
         return torch.sigmoid(self.head(x))  # (B, channels, S, S) in [0, 1]
 
     def sample(self, n: int, *, seed: int) -> Tensor:
-        """Draw n latent vectors (n, Z) for this generator, on its device; the same for the same seed."""
+        """Draw n ≥ 1 latent vectors (n, Z) for this generator, on its device; the same for the same seed."""
+        check_whole(n, "n")
+        check_whole(seed, "seed", 0)
         generator = torch.Generator().manual_seed(seed)
         return torch.randn(n, self.latent, generator=generator).to(self.stem.weight)
 
@@ -100,6 +107,7 @@ class Discriminator(nn.Module):
     def __init__(self, *, widths: tuple[int, ...] = (48, 96, 192), channels: int = 3) -> None:
         super().__init__()
         check_widths(widths, 1)
+        check_whole(channels, "channels")
         self.channels, self.size = channels, 2 ** (len(widths) + 2)
         self.blocks = nn.ModuleList(
             nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in itertools.pairwise((channels, *widths))
@@ -124,13 +132,17 @@ def batch_spread(x: Tensor) -> Tensor:
     (B, U, H, W) → (B, 1, H, W), the same number everywhere. A generator that always paints the same picture
     gives itself away by it.
     """
+    check_images(x)
     spread = (x.var(dim=0, correction=0) + 1e-8).sqrt().mean()
     return spread.expand(len(x), 1, *x.shape[2:])
 
 
 def init_(model: nn.Module) -> None:
-    """Weights of convolutions and linear layers from a normal distribution of deviation 0.02, as in the paper
-    (section 4), for the generator; those of the discriminator, which has no batch norm, by fan-in (He)."""
+    """Give convolutions and linear layers their first weights, and biases of 0.
+
+    The generator's come from a normal distribution of deviation 0.02, as in the paper (section 4); those of
+    the discriminator, which has no batch norm, go by fan-in (He).
+    """
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             if isinstance(model, Generator):
@@ -143,7 +155,8 @@ def init_(model: nn.Module) -> None:
 
 def check_widths(widths: tuple[int, ...], least: int) -> None:
     """Raise ValueError unless there are `least` widths or more, all of 1 or more."""
-    if len(widths) < least or min(widths) < 1:
+    whole = all(isinstance(width, int) and width >= 1 for width in widths)
+    if len(widths) < least or not whole:
         raise ValueError(f"widths: got {widths}, want {least} or more numbers of channels, each 1 or more")
 
 

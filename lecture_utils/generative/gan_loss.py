@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lecture_utils.ops.checks import check_images, check_number
+
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Mean of -log D(x) - log(1 - D(G(z))): scores (B,) of real and of generated pictures → scalar.
@@ -46,15 +48,20 @@ def r1_penalty(score: Tensor, images: Tensor) -> Tensor:
     Raises
     ------
     ValueError
-        If the pictures require none, or the lengths differ.
+        If the pictures require none, the lengths differ, or the scores are not computed from the pictures.
     """
     check_scores(score)
+    check_images(images)
     if not images.requires_grad or len(score) != len(images):
         raise ValueError(
             f"r1_penalty: got {len(score)} scores and {len(images)} images with requires_grad="
             f"{images.requires_grad}, want as many scores as images, and images.requires_grad_() before them"
         )
-    (slope,) = torch.autograd.grad(score.sum(), images, create_graph=True)  # (B, C, S, S)
+    if not score.requires_grad:
+        raise ValueError("r1_penalty: got scores without a graph, want them computed from the images")
+    (slope,) = torch.autograd.grad(score.sum(), images, create_graph=True, allow_unused=True)  # (B, C, S, S)
+    if slope is None:
+        raise ValueError("r1_penalty: got scores of other images, want them computed from these")
     return slope.square().sum(dim=(1, 2, 3)).mean() / 2
 
 
@@ -85,8 +92,18 @@ def play_round(
     -------
     float, float
         The discriminator's loss (without the penalty) and the generator's, before their updates.
+
+    Raises
+    ------
+    ValueError
+        For real pictures of another shape than the generated ones, or a negative weight.
     """
+    check_images(real)
+    check_number(r1, "r1", 0)
     fake = generator(z)  # (B, C, S, S), used twice
+    if fake.shape[1:] != real.shape[1:]:
+        got = f"real pictures {tuple(real.shape)} and generated {tuple(fake.shape)}"
+        raise ValueError(f"play_round: got {got}, want the same (C, S, S)")
     real = real.detach().requires_grad_(r1 > 0)
     score = discriminator(real)  # (B,)
     loss_d = discriminator_loss(score, discriminator(fake.detach()))
@@ -107,6 +124,8 @@ def play_round(
 def check_scores(*scores: Tensor) -> None:
     """Raise ValueError unless all are floating-point vectors with at least one score."""
     for score in scores:
+        if not isinstance(score, Tensor):
+            raise ValueError(f"scores: got {type(score).__name__}, want a torch.Tensor (B,)")
         if score.ndim != 1 or len(score) == 0 or not score.is_floating_point():
             raise ValueError(
                 f"scores: got shape {tuple(score.shape)} of {score.dtype}, want (B,) floating point, B ≥ 1"

@@ -1,8 +1,8 @@
 """Self-supervised networks that others trained on photographs: MAE and DINOv2, through `transformers`.
 
-As in `hub`, nothing is downloaded by surprise: without the files and without ``COURSE_DOWNLOAD=1`` one line
-says what to do, and so does one line where `transformers` is not installed. Shapes: B images, C channels, P
-patch side, h and w patches along the image's sides, H heads.
+As in `hub.torchvision`, nothing is downloaded by surprise: without the files and without
+``COURSE_DOWNLOAD=1`` one line says what to do, and so does one line where `transformers` is not installed.
+Shapes: B images, C channels, P patch side, h and w patches along the image's sides, H heads.
 """
 
 import importlib.util
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lecture_utils import runtime
+from lecture_utils.hub import cache
 from lecture_utils.selfsup.mae import patchify, unpatchify
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # both were trained on ImageNet's usual scale
@@ -59,9 +60,8 @@ class Reconstructor:
         with torch.inference_mode():
             out = self.model(x, noise=noise)
         mask, guess = out.mask.bool(), out.logits
-        if (
-            config.norm_pix_loss
-        ):  # such a model says nothing of a patch's mean and spread: it gets the true ones
+        # Such a model says nothing of a patch's mean and spread: it gets the true ones.
+        if config.norm_pix_loss:
             guess = guess * (rows.var(-1, keepdim=True) + 1e-6).sqrt() + rows.mean(-1, keepdim=True)
         filled = torch.where(mask[..., None], guess, rows)
         side = config.image_size
@@ -146,15 +146,13 @@ def to_unit(images: Tensor) -> Tensor:
 
 def _load(name: str, kind: str, **options: Any) -> nn.Module | None:
     if importlib.util.find_spec("transformers") is None:
-        print(f"{name} needs the package transformers: `pip install transformers`, then run this cell again.")
+        cache.tell(
+            f"{name} needs the package transformers: `pip install transformers`, then run this cell again."
+        )
         return None
     folder = name if Path(name).is_dir() else _cached(name)
     if folder is None and not runtime.downloads_allowed():
-        size = f" ({MEGABYTES[name]} MB)" if name in MEGABYTES else ""
-        print(
-            f"The weights of {name}{size} are not on this machine. "
-            "Start JupyterLab with COURSE_DOWNLOAD=1 to fetch them once; everything else works without."
-        )
+        cache.not_here(f"The weights of {name}", MEGABYTES.get(name))
         return None
     import transformers
 
@@ -166,16 +164,18 @@ def _load(name: str, kind: str, **options: Any) -> nn.Module | None:
                 output_loading_info=True,
                 **options,
             )
+        cache.check_finite(model.named_parameters(), Path(folder or name).name)
+    except cache.Unfit as problem:
+        cache.tell(f"The weights of {name} {problem}.")
+        return None
     except Exception as error:  # a damaged file or a broken connection raises many kinds
         where = (
             f"delete {Path(folder).name} from its cache" if folder else "try again when the network is back"
         )
-        print(f"The weights of {name} could not be loaded ({type(error).__name__}): {where}.")
+        cache.tell(f"The weights of {name} could not be loaded ({type(error).__name__}): {where}.")
         return None
-    if info["missing_keys"]:
-        print(
-            f"The weights of {name} are of another network: {len(info['missing_keys'])} tensors are missing."
-        )
+    if missing := info["missing_keys"]:
+        cache.tell(f"The weights of {name} are of another network: {len(missing)} tensors are missing.")
         return None
     return model.eval()
 

@@ -12,7 +12,7 @@ and 1 is red again.
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_rgb
+from lecture_utils.ops.checks import check_numbers, check_rgb
 
 BT601 = (0.299, 0.587, 0.114)  # standard television, JPEG
 BT709 = (0.2126, 0.7152, 0.0722)  # high definition, sRGB screens
@@ -99,6 +99,7 @@ def rgb_to_luma(image: Tensor, weights: tuple[float, float, float] = BT601) -> T
         For another shape or type, values outside [0, 1], NaN, or weights that do not sum to 1.
     """
     check_rgb(image, unit_range=True)
-    if len(weights) != 3 or not abs(sum(weights) - 1) <= 1e-3:  # NaN fails too
+    check_numbers(weights, "weights", 3)
+    if abs(sum(weights) - 1) > 1e-3:
         raise ValueError(f"weights: got {weights}, want three numbers with sum 1")
     return (image * image.new_tensor(weights)[:, None, None]).sum(dim=-3, keepdim=True)

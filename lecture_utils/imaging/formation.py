@@ -17,7 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float, check_rgb, check_sizes
+from lecture_utils.ops.checks import (
+    check_finite,
+    check_float,
+    check_number,
+    check_numbers,
+    check_rgb,
+    check_sizes,
+)
 
 Scene = Callable[[Tensor, Tensor], Tensor]  # brightness at x (right) and y (down) in the unit square
 
@@ -48,10 +55,8 @@ def project_pinhole(points: Tensor, focal: float, centre: tuple[float, float]) -
     check_float(points, name="points")
     if points.ndim < 1 or points.shape[-1] != 3:
         raise ValueError(f"points: got shape {tuple(points.shape)}, want (…, 3)")
-    if not 0 < focal < math.inf:
-        raise ValueError(f"focal: got {focal}, want a positive number of pixels")
-    if len(centre) != 2 or not all(math.isfinite(c) for c in centre):
-        raise ValueError(f"centre: got {centre}, want two finite numbers of pixels")
+    check_number(focal, "focal", 0, above=True)
+    check_numbers(centre, "centre", 2)
     depth_m = points[..., 2:]  # (…, 1)
     if not bool((depth_m > 0).all()):  # NaN is not > 0 either
         bad = int((~(depth_m > 0)).sum())
@@ -64,6 +69,8 @@ def project_pinhole(points: Tensor, focal: float, centre: tuple[float, float]) -
 
 def grating(frequency: float, angle: float = 0.0) -> Scene:
     """A scene of `frequency` waves a side, running along `angle` (radians, from x towards y), in [0, 1]."""
+    check_number(frequency, "frequency")
+    check_number(angle, "angle")
     return lambda x, y: (
         0.5 + 0.5 * torch.cos(2 * math.pi * frequency * (x * math.cos(angle) + y * math.sin(angle)))
     )
@@ -71,6 +78,7 @@ def grating(frequency: float, angle: float = 0.0) -> Scene:
 
 def zone_plate(peak: float) -> Scene:
     """Rings in [0, 1], finer outwards: `peak`·|2x − 1| waves a side along x, `peak`·|2y − 1| along y."""
+    check_number(peak, "peak")
     return lambda x, y: 0.5 + 0.5 * torch.cos(2 * math.pi * peak * ((x - 0.5) ** 2 + (y - 0.5) ** 2))
 
 
@@ -129,10 +137,10 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     ValueError
         For an image of another rank or type or without pixels, or a sigma that is negative or not finite.
     """
-    check_float(image)
-    if image.ndim < 2 or image.numel() == 0 or not 0 <= sigma < math.inf:
-        got = f"shape {tuple(image.shape)} and sigma {sigma}"
-        raise ValueError(f"blur: got {got}, want (…, H, W) with pixels and sigma ≥ 0")
+    check_finite(image, "image")
+    check_number(sigma, "sigma", 0)
+    if image.ndim < 2 or image.numel() == 0:
+        raise ValueError(f"blur: got shape {tuple(image.shape)}, want (…, H, W) with pixels")
     radius = int(4 * sigma + 0.5)
     taps = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
     weights = torch.softmax(-((taps / max(sigma, 1e-6)) ** 2) / 2, dim=0)  # (2r + 1,), sums to 1
@@ -166,7 +174,7 @@ def downsample(image: Tensor, factor: int, *, low_pass: bool = True) -> Tensor:
     ValueError
         For an image of another rank or type, or a factor out of range.
     """
-    check_float(image)
+    check_finite(image, "image")
     if image.ndim < 2 or not isinstance(factor, int) or not 1 <= factor <= min(image.shape[-2:]):
         raise ValueError(
             f"downsample: got shape {tuple(image.shape)} and factor {factor}, want 1 ≤ factor ≤ H, W"
@@ -187,8 +195,8 @@ def alias_frequency(frequency: float, rate: float) -> float:
     frequency, rate : float
         In the same unit, such as waves and samples a side; `rate` positive.
     """
-    if not (rate > 0 and math.isfinite(rate) and math.isfinite(frequency)):
-        raise ValueError(f"alias: got frequency {frequency}, rate {rate}, want finite numbers and rate > 0")
+    check_number(frequency, "frequency")
+    check_number(rate, "rate", 0, above=True)
     return abs(frequency - rate * round(frequency / rate))
 
 
@@ -248,6 +256,7 @@ def bayer_mosaic(image: Tensor) -> Tensor:
         For another shape or type.
     """
     check_rgb(image)
+    check_finite(image, "image")
     mask = bayer_mask(*image.shape[-2:]).to(image)
     return (image * mask).sum(dim=-3, keepdim=True)
 
@@ -271,7 +280,7 @@ def demosaic_bilinear(raw: Tensor) -> Tensor:
     ValueError
         For another shape or type.
     """
-    check_float(raw)
+    check_finite(raw, "raw")
     if raw.ndim < 3 or raw.shape[-3] != 1 or min(raw.shape[-2:]) < 2 or raw.numel() == 0:
         raise ValueError(f"raw: got shape {tuple(raw.shape)}, want (…, 1, H, W) with H, W ≥ 2")
     mask = bayer_mask(*raw.shape[-2:]).to(raw)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from lecture_utils import runtime
+from lecture_utils.kernel.terminal import forgive
 
 Status = Literal["good", "note", "problem"]
 OLDEST, NEWEST = (3, 11), (3, 13)
@@ -169,8 +170,11 @@ def check_weights() -> Iterator[Finding]:
 
 def check_folders() -> Iterator[Finding]:
     """Whether notebooks can be saved and progress kept."""
-    chosen = os.environ.get("COURSE_HOME", "").strip()
-    home = Path(chosen).expanduser() if chosen else runtime.ROOT / ".course"
+    try:
+        home = runtime.chosen_folder("COURSE_HOME") or runtime.ROOT / ".course"
+    except ValueError as error:
+        yield Finding("Your progress", "note", str(error), "Set COURSE_HOME to a folder of yours.")
+        home = runtime.ROOT / ".course"
     for what, folder, loss in (
         ("Your progress", home, "Progress will last for one session only"),
         ("Notebooks", runtime.ROOT / "notebooks", "What you write there cannot be saved"),
@@ -188,6 +192,16 @@ def check_folders() -> Iterator[Finding]:
             yield Finding(
                 what, "note", f"{folder}: {error.strerror or error}", f"{loss}: make it writable or {remedy}."
             )
+
+
+def check_pictures() -> Finding:
+    """Whether matplotlib can be imported with the backend that MPLBACKEND asks for."""
+    backend = os.environ.get("MPLBACKEND", "")
+    try:
+        import matplotlib
+    except ValueError:
+        return Finding("Pictures", "problem", f"MPLBACKEND is {backend!r}", "Unset MPLBACKEND.")
+    return Finding("Pictures", "good", f"matplotlib {matplotlib.__version__}")
 
 
 def find_chromium() -> str | None:
@@ -219,6 +233,7 @@ CHECKS: list[Callable[[], Finding | Iterator[Finding]]] = [
     check_memory,
     check_disk,
     check_weights,
+    check_pictures,
     check_folders,
     check_chromium,
 ]
@@ -253,6 +268,7 @@ def report(findings: list[Finding]) -> int:
         if finding.advice:
             text.append(f"\n→ {finding.advice}", style=style)
         table.add_row(Text(finding.what), Text(word, style=style), text)
+    forgive()
     console = Console(emoji=False)
     console.print(table)
     blocked = sum(finding.status == "problem" for finding in findings)

@@ -1,28 +1,31 @@
 """The `%%gpu NAME` cell magic: run where there is a GPU, show the recorded result elsewhere, and say which.
 
-The cell runs in a copy of the notebook's namespace, so that it defines nothing that a later cell could need.
-Recordings are assets/recorded/NAME.json: {outputs, hardware, date, source_hash}.
+`%%weights NAME` is its twin for cells that need weights from the hub: it runs where the learner allows
+downloads, and where nothing is recorded. Either cell runs in a copy of the notebook's namespace, so that it
+defines nothing that a later cell could need. Recordings are assets/recorded/NAME.json: {outputs, hardware,
+date, seconds, source_hash}. `COURSE_GPU=record` makes them on any device.
 """
 
 import ast
 import contextlib
 import datetime
 import hashlib
-import html
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lecture_utils import runtime
+from lecture_utils.kernel.panel import NOT_COMPUTED, publish_not_computed
 from lecture_utils.provenance.files import write_atomically
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 WHAT_YOU_NEED = (
-    "This cell needs a CUDA GPU. On a machine with one it runs by itself; started there with "
-    "COURSE_GPU=record it also keeps its result for readers without one."
+    "This cell wants a CUDA GPU. On a machine with one it runs by itself; started with "
+    "COURSE_GPU=record it runs on any machine and keeps its result for readers without a GPU."
 )
 
 
@@ -32,12 +35,16 @@ def folder() -> Path:
 
 
 def register(shell: Any) -> None:
-    """Add ``%%gpu`` to an IPython shell."""
+    """Add ``%%gpu`` and ``%%weights`` to an IPython shell."""
 
     def gpu(line: str, cell: str) -> None:
         run(shell, line.strip(), cell)
 
+    def weights(line: str, cell: str) -> None:
+        run_with_weights(shell, line.strip(), cell)
+
     shell.register_magic_function(gpu, magic_kind="cell", magic_name="gpu")
+    shell.register_magic_function(weights, magic_kind="cell", magic_name="weights")
 
 
 def run(shell: Any, name: str, cell: str) -> None:
@@ -48,19 +55,35 @@ def run(shell: Any, name: str, cell: str) -> None:
     ValueError
         If the cell has no proper name.
     RuntimeError
-        If ``COURSE_GPU`` is ``on`` or ``record`` and there is no CUDA device.
+        If ``COURSE_GPU=on`` and there is no CUDA device.
     """
-    if not NAME.fullmatch(name):
-        raise ValueError(f"%%gpu wants one name of small letters, digits, '_', '.', '-'; got {name!r}.")
+    _check_name(name)
     mode = runtime.gpu_mode()
-    if mode in ("on", "record") and not runtime.cuda_available():
-        raise RuntimeError(f"COURSE_GPU={mode}, but torch finds no CUDA GPU here. Set COURSE_GPU=auto.")
-    if mode == "off" or not runtime.cuda_available():
-        replay(shell, name, cell)
-    elif mode == "record":
+    if mode == "on" and not runtime.cuda_available():
+        raise RuntimeError("COURSE_GPU=on, but torch finds no CUDA GPU here. Set COURSE_GPU=auto.")
+    if mode == "record":
         record(shell, name, cell)
+    elif mode == "off" or not runtime.cuda_available():
+        replay(shell, name, cell)
     else:
         execute(shell, cell)
+
+
+def run_with_weights(shell: Any, name: str, cell: str) -> None:
+    """Run, record or replay one ``%%weights`` cell: it runs where downloads are allowed or nothing is
+    recorded (the cell then says itself what it lacks)."""
+    _check_name(name)
+    if runtime.gpu_mode() == "record":
+        record(shell, name, cell)
+    elif runtime.downloads_allowed() or not (folder() / f"{name}.json").exists():
+        execute(shell, cell)
+    else:
+        replay(shell, name, cell)
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"name: got {name!r}, want one name of small letters, digits, '_', '.', '-'")
 
 
 def source_hash(shell: Any, cell: str) -> str:
@@ -89,13 +112,21 @@ def execute(shell: Any, cell: str) -> None:
 
 
 def record(shell: Any, name: str, cell: str) -> None:
-    """Run a cell, show its outputs as they come, and keep them in ``assets/recorded``."""
+    """Run a cell, show its outputs as they come, and keep them in ``assets/recorded``.
+
+    An output that says it was not computed (weights that are not here) is no result: nothing is kept then.
+    """
+    began = time.perf_counter()
     with _outputs_kept(shell) as outputs:
         execute(shell, cell)
+    if any(output.get("metadata", {}).get("course") == NOT_COMPUTED["course"] for output in outputs):
+        print(f"Not recorded as {name}: something was not to be had.")
+        return
     entry = {
         "outputs": outputs,
         "hardware": hardware(),
         "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - began),
         "source_hash": source_hash(shell, cell),
     }
     path = folder() / f"{name}.json"
@@ -111,7 +142,7 @@ def replay(shell: Any, name: str, cell: str) -> None:
     """Show a cell's recorded result under a banner that says that it was not computed now."""
     path = folder() / f"{name}.json"
     if not path.exists():
-        _banner(shell, f"Nothing is recorded yet for {name}. {WHAT_YOU_NEED}")
+        publish_not_computed(f"Nothing is recorded yet for {name}. {WHAT_YOU_NEED}")
         return
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
@@ -123,11 +154,11 @@ def replay(shell: Any, name: str, cell: str) -> None:
                 raise TypeError(f"an output's {key} is {type(output[key]).__name__}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"The recording {path.name} is damaged ({type(error).__name__}: {error})."
-        _banner(shell, f"{problem} Fetch it again with the repository. {WHAT_YOU_NEED}")
+        publish_not_computed(f"{problem} Fetch it again with the repository. {WHAT_YOU_NEED}")
         return
     if old_hash != source_hash(shell, cell):
         text += " This cell's code has changed since, so it may give something else today."
-    _banner(shell, text)
+    publish_not_computed(text)
     for output in outputs:
         if output["type"] == "stream":
             print(output["text"], end="", file=sys.stderr if output["name"] == "stderr" else sys.stdout)
@@ -136,7 +167,7 @@ def replay(shell: Any, name: str, cell: str) -> None:
 
 
 def hardware() -> str:
-    """Name the device that `runtime.device` gives."""
+    """Name the device that `runtime.device` gives, so that "Recorded on …" reads well."""
     import platform
 
     import torch
@@ -144,13 +175,8 @@ def hardware() -> str:
     device = runtime.device()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.system()} {platform.machine()} {device.type}"
-
-
-def _banner(shell: Any, text: str) -> None:
-    style = "border-left: 4px solid #0072B2; padding: 0.4em 0.8em"
-    page = f'<div style="{style}">{html.escape(text)}</div>'
-    shell.display_pub.publish(data={"text/plain": text, "text/html": page}, metadata={})
+    kind = "a CPU" if device.type == "cpu" else f"a GPU of {device.type.upper()}"
+    return f"{kind} ({platform.system()} {platform.machine()})"
 
 
 class _Tee:

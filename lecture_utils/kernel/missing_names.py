@@ -8,6 +8,7 @@ import ast
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +16,13 @@ from lecture_utils.runtime import ROOT
 
 current_chapter = ""
 _running = {"cell_id": ""}
+_FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)  # a comment there is no heading
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
 class Cell(NamedTuple):
-    """A code cell: its number (as in ``[31]``), id, section heading and the names that it makes."""
+    """A code cell: its number (among all cells, as JupyterLab's status bar counts), id, section heading and
+    the names that it makes."""
 
     number: int
     id: str
@@ -56,7 +59,7 @@ def _message(shell: Any, value: BaseException, tb: Any) -> str | None:
     in_cell = tb is not None and tb.tb_frame.f_globals is shell.user_global_ns
     if isinstance(value, UnboundLocalError) or not name or not in_cell:
         return None
-    path = find_notebook(_running["cell_id"])
+    path = find_notebook(_running["cell_id"], file=str(shell.user_ns.get("__vsc_ipynb_file__", "")))
     return None if path is None else advice(name, cells_of(path), _running["cell_id"])
 
 
@@ -72,7 +75,7 @@ def advice(name: str, cells: list[Cell], running: str = "") -> str | None:
     running : str
         The id of the cell that failed; cells above it come first.
     """
-    here = next((cell.number for cell in cells if running and cell.id == running), len(cells) + 1)
+    here = next((cell.number for cell in cells if running and cell.id == running), sys.maxsize)
     makers = [cell for cell in cells if name in cell.makes and cell.number != here]
     if not makers:
         return None
@@ -85,10 +88,11 @@ def advice(name: str, cells: list[Cell], running: str = "") -> str | None:
     return f"{where}. Run that cell first: Run ▸ Run All Above Selected Cell."
 
 
-def find_notebook(cell_id: str = "", folder: Path | None = None) -> Path | None:
-    """Return the file of the running notebook, or None where it cannot be told."""
+def find_notebook(cell_id: str = "", folder: Path | None = None, file: str = "") -> Path | None:
+    """Return the file of the running notebook, or None where it cannot be told; `file` is what an editor
+    (VS Code) says."""
     folder = folder or ROOT / "notebooks"
-    session = os.environ.get("JPY_SESSION_NAME", "")  # set by the Jupyter server
+    session = file or os.environ.get("JPY_SESSION_NAME", "")  # set by the Jupyter server
     candidates = [Path(session)] if session.endswith(".ipynb") else []
     candidates += sorted(Path.cwd().glob("*.ipynb")) + sorted(folder.glob("*.ipynb"))
     if cell_id:
@@ -106,13 +110,13 @@ def cells_of(path: Path) -> list[Cell]:
     """Read a notebook's code cells with the names that each makes."""
     cells: list[Cell] = []
     section = ""
-    for cell in _read(path):
+    for number, cell in enumerate(_read(path), start=1):
         source = "".join(cell.get("source", ""))
         if cell.get("cell_type") == "markdown":
-            for heading in _HEADING.findall(source):
+            for heading in _HEADING.findall(_FENCED.sub("", source)):
                 section = heading
         elif cell.get("cell_type") == "code":
-            cells.append(Cell(len(cells) + 1, cell.get("id", ""), section, names_made(source)))
+            cells.append(Cell(number, cell.get("id", ""), section, names_made(source)))
     return cells
 
 

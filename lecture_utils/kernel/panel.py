@@ -6,8 +6,11 @@ has happened.
 """
 
 import html
+import sys
 from collections.abc import Sequence
 from typing import Any
+
+from lecture_utils.kernel.terminal import forgive
 
 # bar colour (Okabe and Ito's palette), icon
 TONES = {
@@ -16,6 +19,7 @@ TONES = {
     "open": ("#0072B2", "✎"),
     "note": ("#E69F00", "!"),
 }
+NOT_COMPUTED = {"course": {"computed": False}}  # an output's metadata; tools/check.py looks for it
 TEXT = "color:var(--jp-content-font-color1,inherit)"
 FAINT = "color:var(--jp-content-font-color2,inherit)"
 LINE = "1px solid var(--jp-border-color2,#9994)"
@@ -82,8 +86,7 @@ class Panel:
     @property
     def html(self) -> str:
         """The whole panel as HTML."""
-        style = f"border-left:4px solid {self.colour};padding:6px 12px;margin:6px 0;line-height:1.5;{TEXT}"
-        return f'<div role="status" style="{style}">{"".join(self.rows)}</div>'
+        return framed("".join(self.rows), self.colour)
 
     @property
     def text(self) -> str:
@@ -103,21 +106,42 @@ class Panel:
         publish(self.html, self.text)
 
 
-def publish(html_text: str, plain: str) -> None:
-    """Display HTML with its plain-text twin; outside IPython print the twin."""
-    import sys
+def framed(inner: str, colour: str, *, role: str = "status", label: str = "") -> str:
+    """Put HTML behind a coloured bar.
 
+    Parameters
+    ----------
+    inner : str
+        HTML, escaped already.
+    colour : str
+        Of the bar, such as "#0072B2".
+    role, label : str
+        What a screen reader says of the frame; no label where empty.
+    """
+    style = f"border-left:4px solid {colour};padding:6px 12px;margin:6px 0;line-height:1.5;{TEXT}"
+    named = f' aria-label="{escape(label)}"' if label else ""
+    return f'<div role="{role}"{named} style="{style}">{inner}</div>'
+
+
+def publish(html_text: str, plain: str, metadata: dict[str, Any] | None = None) -> None:
+    """Display HTML with its plain-text twin; outside IPython print the twin, whatever the terminal."""
     shell: Any = None
     if "IPython" in sys.modules:
         from IPython.core.getipython import get_ipython
 
         shell = get_ipython()
     if shell is None:
+        forgive(sys.stdout)
         print(plain, flush=True)
         return
     from IPython.display import display
 
-    display({"text/html": html_text, "text/plain": plain}, raw=True)
+    display({"text/html": html_text, "text/plain": plain}, raw=True, metadata=metadata or {})
+
+
+def publish_not_computed(text: str) -> None:
+    """Say that what belongs here was not computed now. The output is marked so that tools find it."""
+    publish(framed(escape(text), TONES["open"][0]), text, NOT_COMPUTED)
 
 
 def escape(text: str) -> str:
@@ -125,8 +149,13 @@ def escape(text: str) -> str:
     return html.escape(str(text), quote=True).replace("$", "&#36;")
 
 
-def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """Write a table as HTML."""
+def table_html(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[int] = (),
+    caption: str = "",
+) -> str:
+    """Write a table as HTML; `numeric` lists the columns that are set flush right."""
 
     def cell(tag: str, index: int, text: str) -> str:
         style = f"text-align:{'right' if index in numeric else 'left'};padding:2px 10px;border-bottom:{LINE}"
@@ -134,16 +163,22 @@ def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: S
         return f'<{tag}{scope} style="{style}">{escape(text)}</{tag}>'
 
     head = "".join(cell("th", i, text) for i, text in enumerate(columns))
-    body = "".join(
+    body = "\n".join(
         "<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>" for row in rows
     )
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        '<table style="border-collapse:collapse;margin:6px 0">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f'<table style="border-collapse:collapse;margin:6px 0">{title}'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
     )
 
 
-def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
+def table_text(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[int] = (),
+    caption: str = "",
+) -> str:
     """Write a table as plain text with aligned columns."""
     widths = [max(len(str(row[i])) for row in (columns, *rows)) for i in range(len(columns))]
 
@@ -154,7 +189,8 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: S
         ]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([line(columns), line(["-" * w for w in widths]), *map(line, rows)])
+    rule = "  ".join("-" * w for w in widths)
+    return "\n".join([*([caption] if caption else []), line(columns), rule, *map(line, rows)])
 
 
 def _indent(text: str) -> str:

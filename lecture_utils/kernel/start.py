@@ -38,3 +38,12 @@ def load_ipython_extension(shell: Any) -> None:
 
     gpu_magic.register(shell)
     missing_names.register(shell)
+    plain_language(shell)
+
+
+def plain_language(shell: Any) -> None:
+    """Leave the version out of what the kernel says of its language: JupyterLab writes that into a notebook
+    as it opens, and with another Python's version in it every chapter would stand there unsaved."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None and "version" in kernel.language_info:
+        kernel.language_info = {k: v for k, v in kernel.language_info.items() if k != "version"}

@@ -1,8 +1,9 @@
 """Tables: one call, an HTML table for the notebook and its plain-text twin for comparisons."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from lecture_utils.kernel.panel import publish, table_html, table_text
 
 Row = Mapping[str, Any] | Sequence[Any]
 
@@ -23,16 +24,8 @@ def show_table(rows: Sequence[Row], columns: Sequence[str] | None = None, captio
     ValueError
         On no rows, on a row of another length than the columns, or on sequences without columns.
     """
-    from IPython.display import display
-
     names, cells, numeric = _cells(rows, columns)
-    display(
-        {
-            "text/html": _html(names, cells, numeric, caption),
-            "text/plain": _plain(names, cells, numeric, caption),
-        },
-        raw=True,
-    )
+    publish(table_html(names, cells, numeric, caption), table_text(names, cells, numeric, caption))
 
 
 def _text(value: Any) -> str:
@@ -50,50 +43,22 @@ def _text(value: Any) -> str:
 
 def _cells(
     rows: Sequence[Row], columns: Sequence[str] | None
-) -> tuple[list[str], list[list[str]], list[bool]]:
+) -> tuple[list[str], list[list[str]], list[int]]:
     """Bring rows to text, and tell which columns are numbers (aligned right)."""
     rows = list(rows)
     if not rows:
-        raise ValueError("show_table wants at least one row, got none")
+        raise ValueError("rows: got none, want at least one")
     if columns is None:
         if not isinstance(rows[0], Mapping):
-            raise ValueError("show_table wants column names for rows that are no dicts")
+            raise ValueError(f"columns: got none, want column names for rows of {type(rows[0]).__name__}")
         columns = list(rows[0])
     table: list[list[Any]] = []
     for row in rows:
         values = [row.get(name) for name in columns] if isinstance(row, Mapping) else list(row)
         if len(values) != len(columns):
-            raise ValueError(f"show_table wants {len(columns)} cells a row, got {len(values)}: {values}")
+            raise ValueError(f"rows: got a row of {len(values)} cells, want {len(columns)} cells: {values}")
         table.append(values)
-    numeric = [all(isinstance(r[c], int | float) or r[c] is None for r in table) for c in range(len(columns))]
+    numeric = [
+        c for c in range(len(columns)) if all(isinstance(r[c], int | float) or r[c] is None for r in table)
+    ]
     return list(columns), [[_text(value) for value in row] for row in table], numeric
-
-
-def _html(names: list[str], cells: list[list[str]], numeric: list[bool], caption: str) -> str:
-    """Write the HTML table."""
-
-    def cell(tag: str, text: str, right: bool) -> str:
-        scope = ' scope="col"' if tag == "th" else ""
-        return f'<{tag}{scope} style="text-align:{"right" if right else "left"}">{html.escape(text)}</{tag}>'
-
-    head = "".join(cell("th", name, right) for name, right in zip(names, numeric, strict=True))
-    body = "\n".join(
-        "<tr>" + "".join(cell("td", text, right) for text, right in zip(row, numeric, strict=True)) + "</tr>"
-        for row in cells
-    )
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
-
-
-def _plain(names: list[str], cells: list[list[str]], numeric: list[bool], caption: str) -> str:
-    """Write the plain-text table."""
-    widths = [max(len(row[c]) for row in [names, *cells]) for c in range(len(names))]
-
-    def line(row: list[str]) -> str:
-        return "  ".join(
-            text.rjust(w) if right else text.ljust(w)
-            for text, w, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-
-    rule = "  ".join("-" * w for w in widths)
-    return "\n".join([*([caption] if caption else []), line(names), rule, *map(line, cells)])

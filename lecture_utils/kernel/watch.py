@@ -1,5 +1,4 @@
-"""What surrounds a training loop: the progress bar, the marker of a run under way, and what is said when it
-stops.
+"""What surrounds a training loop: its progress bar, its marker, and what is said when it stops.
 
 While a run lasts, a small file in the course's own folder tells how far it is. A kernel that is killed cannot
 remove it, so the next session finds it and can say what happened.
@@ -56,6 +55,19 @@ class Watch:
         self._say(problem)
         return problem
 
+    def ran_out(self) -> str:
+        """Print and return what happened to a run that was given fewer batches than steps."""
+        done = self.history.steps
+        advice = (
+            "A list, a DataLoader or an iterator is one pass over the data: give `minibatches`, which never "
+            "ends, or as many batches as steps."
+        )
+        if done == 0:
+            advice = "A generator that was used up before gives nothing: make a new one."
+        problem = f"{self.label} ended after {done} of {self.steps} steps: no batches were left. {advice}"
+        self._say(problem)
+        return problem
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
@@ -81,9 +93,12 @@ class Watch:
         if self.marker is None:
             return
         state = {
-            "label": self.label, "step": self.history.steps, "steps": self.steps,
-            "pid": os.getpid(), "born": _own_birth(os.getpid()),
-        }  # fmt: skip
+            "label": self.label,
+            "step": self.history.steps,
+            "steps": self.steps,
+            "pid": os.getpid(),
+            "born": _own_birth(os.getpid()),
+        }
         try:
             write_atomically(self.marker, json.dumps(state), sync=False)
         except OSError:
@@ -91,8 +106,7 @@ class Watch:
 
 
 def unfinished() -> str | None:
-    """Return a message if an earlier session died in the middle of training, else None. It is told only
-    once."""
+    """Return a message if an earlier session died in the middle of training, else None; told only once."""
     messages = []
     for marker in sorted(runtime.course_home().glob("training-*.json")):
         try:
@@ -116,12 +130,12 @@ def unfinished() -> str | None:
 
 
 def _born(pid: int) -> float | None:
-    """Return when a process started, or None if there is none: tells a process from a later one with its
-    number."""
+    """Return when a process started, None if there is none: a later one may have the same number."""
     import psutil
 
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
 

@@ -15,7 +15,7 @@ Shapes: N pictures, F features.
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_finite, check_float, check_images, check_whole
 
 
 def gaussian_fit(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,11 +26,11 @@ def gaussian_fit(features: Tensor) -> tuple[Tensor, Tensor]:
     ValueError
         For fewer than two rows, another rank, or a value that is not finite.
     """
+    check_float(features, name="features")
     if features.ndim != 2 or len(features) < 2 or features.shape[1] == 0:
         raise ValueError(f"features: got shape {tuple(features.shape)}, want (N, F) with N ≥ 2, F ≥ 1")
-    x = features.double()
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("features: got values that are not finite, want numbers")
+    check_finite(features, "features")
+    x = (features.cpu() if features.device.type == "mps" else features).double()
     mean = x.mean(dim=0)  # (F,)
     centred = x - mean  # (N, F)
     return mean, centred.T @ centred / (len(x) - 1)
@@ -41,7 +41,15 @@ def sqrt_psd(matrix: Tensor) -> Tensor:
 
     Through its eigenvalues: A = Q Λ Qᵀ, so √A = Q √Λ Qᵀ. Rounding can make a zero eigenvalue negative: it is
     taken as zero.
+
+    Raises
+    ------
+    ValueError
+        For another shape, or a value that is not finite.
     """
+    check_finite(matrix, "matrix")
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or len(matrix) == 0:
+        raise ValueError(f"matrix: got shape {tuple(matrix.shape)}, want (F, F)")
     values, vectors = torch.linalg.eigh(matrix)
     return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
@@ -65,13 +73,17 @@ def frechet_distance(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> floa
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or a value is not finite.
     """
+    if len(a) != 2 or len(b) != 2:
+        raise ValueError(f"gaussians: got {len(a)} and {len(b)} tensors, want (mean, covariance) twice")
     (mean_a, cov_a), (mean_b, cov_b) = a, b
     n = mean_a.shape[0] if mean_a.ndim == 1 else -1
     if not (mean_b.shape == (n,) and cov_a.shape == cov_b.shape == (n, n)):
         got = [tuple(t.shape) for t in (mean_a, cov_a, mean_b, cov_b)]
         raise ValueError(f"gaussians: got shapes {got}, want (F,), (F, F), (F,), (F, F)")
+    for part in (mean_a, cov_a, mean_b, cov_b):
+        check_finite(part, "gaussians")
     root = sqrt_psd(cov_a)
     middle = root @ cov_b @ root  # (F, F), symmetric
     cross = torch.linalg.eigvalsh((middle + middle.T) / 2).clamp(min=0).sqrt().sum()
@@ -96,8 +108,17 @@ def stage_features(model: nn.Module, images: Tensor, *, batch_size: int = 256) -
     -------
     Tensor, (N, F)
         F = 16 + 32 + 64 = 112 for ``shapes_resnet``.
+
+    Raises
+    ------
+    ValueError
+        For what are no images, or a model without `stem` and `stages`.
     """
     check_images(images)
+    check_whole(batch_size, "batch_size")
+    parts = [name for name, _ in model.named_children()]
+    if not {"stem", "stages"} <= set(parts):
+        raise ValueError(f"model: got {type(model).__name__} of {parts}, want one with 'stem' and 'stages'")
     rows = []
     stem, stages = model.get_submodule("stem"), model.get_submodule("stages")
     with torch.inference_mode():

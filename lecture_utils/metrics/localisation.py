@@ -1,10 +1,11 @@
-"""Does a map point at the object? Three ways to compare a map of importance with the object's exact mask.
+"""Does a map point at the object? Two ways to compare a map of importance with the object's exact mask.
 
 - Pointing game: J. Zhang, Z. Lin, J. Brandt, X. Shen, S. Sclaroff, "Top-down Neural Attention by Excitation
   Backprop", ECCV 2016, section 4: a hit if the map's largest value lies on the object.
 - Energy in the mask: H. Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural
   Networks", CVPR 2020 workshops (there with boxes).
-- IoU of the mask with the few pixels that hold a share of the map's mass.
+
+For the IoU of a mask with the pixels that hold most of a map's mass, see `attention_iou.top_mass`.
 
 Only positive values count. A map with several largest values is judged by the share of them that hits, as if
 one were drawn; so a map of zeros hits by chance, and its energy is spread evenly.
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float
+from lecture_utils.ops.checks import check_float, check_number, check_tensor
 
 
 def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: float = 0) -> Tensor:
@@ -36,9 +37,8 @@ def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: float = 0) -> Tenso
     ValueError
         For other shapes, NaN, an empty mask or a negative tolerance.
     """
-    check(maps, masks)
-    if tolerance < 0:
-        raise ValueError(f"tolerance: got {tolerance}, want 0 or more pixels")
+    check_maps_and_masks(maps, masks)
+    check_number(tolerance, "tolerance", 0)
     positive = maps.clamp_min(0)
     largest = positive == positive.amax((1, 2), keepdim=True)  # (B, H, W), at least one each
     hits = largest & dilate(masks, tolerance)
@@ -47,6 +47,8 @@ def pointing_game(maps: Tensor, masks: Tensor, *, tolerance: float = 0) -> Tenso
 
 def dilate(masks: Tensor, radius: float) -> Tensor:
     """Grow masks (B, H, W) by all pixels whose centre lies within `radius` of one of theirs."""
+    check_tensor(masks, "masks", "B", "H", "W", kind="bool", some=True)
+    check_number(radius, "radius", 0)
     reach = min(int(radius), max(masks.shape[1:]))
     if reach < 1:
         return masks
@@ -60,32 +62,9 @@ def energy_in_mask(maps: Tensor, masks: Tensor) -> Tensor:
 
     Parameters and errors as for `pointing_game`.
     """
-    check(maps, masks)
+    check_maps_and_masks(maps, masks)
     mass = spread_zeros(maps)
     return (mass * masks).sum((1, 2)) / mass.sum((1, 2))
-
-
-def top_mass_iou(maps: Tensor, masks: Tensor, *, mass: float = 0.5) -> Tensor:
-    """IoU of the mask and the fewest pixels that hold a share of the map's positive mass, (B,).
-
-    Parameters
-    ----------
-    maps, masks : Tensor
-        As for `pointing_game`.
-    mass : float
-        The share, 0 < mass ≤ 1. Pixels that are equal to the least of them are in too.
-    """
-    check(maps, masks)
-    if not 0 < mass <= 1:
-        raise ValueError(f"mass: got {mass}, want more than 0 and at most 1")
-    positive = spread_zeros(maps).flatten(1).double()  # (B, H·W)
-    ordered = positive.sort(1, descending=True).values
-    held = ordered.cumsum(1)
-    enough = held < mass * held[:, -1:] * (1 - 1e-9)  # True where the pixels so far do not suffice
-    last = enough.sum(1, keepdim=True).clamp(max=positive.shape[1] - 1)  # (B, 1): the one that completes it
-    chosen = positive >= ordered.gather(1, last)
-    truth = masks.flatten(1)
-    return (chosen & truth).sum(1) / (chosen | truth).sum(1)
 
 
 def spread_zeros(maps: Tensor) -> Tensor:
@@ -95,11 +74,13 @@ def spread_zeros(maps: Tensor) -> Tensor:
     return torch.where(empty, torch.ones_like(positive), positive)
 
 
-def check(maps: Tensor, masks: Tensor) -> None:
+def check_maps_and_masks(maps: Tensor, masks: Tensor) -> None:
     """Raise ValueError unless maps and masks fit, without NaN and with no mask empty."""
     check_float(maps, name="maps")
     if maps.ndim != 3 or maps.numel() == 0:
         raise ValueError(f"maps: got shape {tuple(maps.shape)}, want (B, H, W) with no axis of length 0")
+    if not isinstance(masks, Tensor):
+        raise ValueError(f"masks: got {type(masks).__name__}, want a torch.bool Tensor {tuple(maps.shape)}")
     if masks.dtype != torch.bool or masks.shape != maps.shape:
         got = f"{masks.dtype} {tuple(masks.shape)}"
         raise ValueError(f"masks: got {got}, want torch.bool {tuple(maps.shape)}, like the maps")

@@ -12,13 +12,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lecture_utils.ops.checks import check_classes, check_number, check_whole
+from lecture_utils.ops.neighbours import check_features, cosine_similarity, vote
+from lecture_utils.ops.precision import at_least_single, precise
 
-def check_features(x: Tensor, y: Tensor) -> None:
-    """Raise ValueError unless x is (N, D) and y (N,), with N ≥ 1."""
-    if x.ndim != 2 or y.shape != x.shape[:1] or len(x) == 0:
-        raise ValueError(
-            f"features: got {tuple(x.shape)} with labels {tuple(y.shape)}, want (N, D) with (N,), N ≥ 1"
-        )
+
+def check_labelled(x: Tensor, y: Tensor, name: str = "features") -> None:
+    """Raise ValueError unless x is finite floating point (N, D) and y integers from 0 (N,), with N ≥ 1."""
+    check_features(x, name=name)
+    check_classes(y, f"labels of {name}", len(x))
+
+
+def count_classes(classes: int | None, *labels: Tensor) -> int:
+    """Return K: what is given, if all labels lie below it, else the largest label plus one."""
+    least = max(int(y.max()) for y in labels) + 1
+    if classes is not None:
+        check_whole(classes, "classes", least)
+    return least if classes is None else classes
 
 
 def knn_scores(
@@ -35,9 +45,9 @@ def knn_scores(
     Parameters
     ----------
     x, y : Tensor
-        Training features (N, D) and classes (N,).
+        Training features (N, D) and classes (N,); half precision is computed as float32.
     queries : Tensor
-        (M, D).
+        (M, D), of any float type.
     k : int
         Voters; at most N are used.
     temperature : float
@@ -53,24 +63,26 @@ def knn_scores(
     Raises
     ------
     ValueError
-        If the shapes do not fit, or k is below 1.
+        If the shapes do not fit, a feature is not finite, or a number is out of range.
     """
-    check_features(x, y)
-    if queries.ndim != 2 or queries.shape[1] != x.shape[1] or k < 1:
-        raise ValueError(f"k-NN: got queries {tuple(queries.shape)} and k {k}, want (M, {x.shape[1]}), k ≥ 1")
-    cosine = F.normalize(queries, dim=1) @ F.normalize(x, dim=1).T  # (M, N)
-    similar, nearest = cosine.topk(min(k, len(x)), dim=1)  # (M, k)
-    votes = torch.zeros(len(queries), classes or int(y.max()) + 1, dtype=x.dtype, device=x.device)
-    return votes.scatter_add_(1, y[nearest], (similar / temperature).exp())
+    check_labelled(x, y)
+    check_features(queries, x.shape[1], name="queries")
+    check_whole(k, "k")
+    check_number(temperature, "temperature", 0, above=True)
+    x = at_least_single(x)
+    similar, nearest = cosine_similarity(queries.to(x), x).topk(min(k, len(x)), dim=1)  # (M, k)
+    return vote(y.to(x.device)[nearest], count_classes(classes, y), (similar / temperature).exp())
 
 
 def knn_accuracy(
     x: Tensor, y: Tensor, queries: Tensor, answers: Tensor, *, k: int = 20, temperature: float = 0.07
 ) -> float:
     """Share of queries (M, D) whose class (M,) wins the vote of `knn_scores`, in [0, 1]."""
-    classes = int(max(y.max(), answers.max())) + 1
+    check_labelled(x, y)
+    check_labelled(queries, answers, "queries")
+    classes = count_classes(None, y, answers)
     scores = knn_scores(x, y, queries, k=k, temperature=temperature, classes=classes)
-    return (scores.argmax(dim=1) == answers).double().mean().item()
+    return precise(scores.argmax(dim=1) == answers.to(scores.device)).mean().item()
 
 
 def fit_linear(
@@ -91,9 +103,16 @@ def fit_linear(
     -------
     weight, bias : Tensor
         (K, D) and (K,).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a feature is not finite, or a number is out of range.
     """
-    check_features(x, y)
-    count = classes or int(y.max()) + 1
+    check_labelled(x, y)
+    check_number(decay, "decay", 0)
+    count = count_classes(classes, y)
+    x, y = at_least_single(x), y.long().to(x.device)
     with torch.enable_grad(), torch.inference_mode(False):
         x, y = x.clone(), y.clone()  # inference tensors may not enter a graph
         weight = torch.zeros(count, x.shape[1], dtype=x.dtype, device=x.device, requires_grad=True)
@@ -129,17 +148,30 @@ def linear_probe(
     train, val, test : (Tensor, Tensor)
         Features (N, D) and classes (N,) of three disjoint sets.
     decays : sequence of float
-        Penalties to try.
+        Penalties to try, at least one.
+
+    Raises
+    ------
+    ValueError
+        As `fit_linear` does.
     """
-    for x, y in (train, val, test):
-        check_features(x, y)
+    sets = {"train": train, "val": val, "test": test}
+    for name, pair in sets.items():
+        if len(pair) != 2:
+            raise ValueError(f"{name}: got {len(pair)} tensors, want (features, classes)")
+        x, y = pair
+        check_labelled(x, y, name)
+        check_features(x, train[0].shape[1], name=name)
+    if len(decays) == 0:
+        raise ValueError("decays: got none, want at least one")
+    train, val, test = ((at_least_single(x), y.to(x.device)) for x, y in sets.values())
     mean, spread = train[0].mean(dim=0), train[0].std(dim=0, correction=0).clamp(min=1e-6)
     parts = [((x - mean) / spread, y) for x, y in (train, val, test)]
-    classes = int(max(y.max() for _, y in parts)) + 1
+    classes = count_classes(None, *(y for _, y in parts))
     trials = []
     for decay in decays:
         weight, bias = fit_linear(*parts[0], decay=decay, classes=classes)
-        scores = [((x @ weight.T + bias).argmax(dim=1) == y).double().mean().item() for x, y in parts[1:]]
+        scores = [precise((x @ weight.T + bias).argmax(dim=1) == y).mean().item() for x, y in parts[1:]]
         trials.append((scores[0], decay, scores[1]))
     on_val, _, on_test = max(trials)
     return on_val, on_test

@@ -9,6 +9,9 @@ Shapes: … any axes, the same for prediction and truth; K classes.
 import torch
 from torch import Tensor
 
+from lecture_utils.ops.checks import check_classes, check_whole
+from lecture_utils.ops.precision import precise
+
 
 def confusion(predicted: Tensor, target: Tensor, classes: int) -> Tensor:
     """Count pixels by true class (row) and predicted class (column).
@@ -30,24 +33,30 @@ def confusion(predicted: Tensor, target: Tensor, classes: int) -> Tensor:
     ValueError
         For different shapes, or a number that is no class.
     """
-    if predicted.shape != target.shape:
-        raise ValueError(
-            f"got predicted {tuple(predicted.shape)}, target {tuple(target.shape)}, want the same"
-        )
-    for name, value in (("predicted", predicted), ("target", target)):
-        if value.is_floating_point() or (value.numel() and not 0 <= value.min() <= value.max() < classes):
-            raise ValueError(f"{name}: got {value.dtype} values, want integers from 0 to {classes - 1}")
-    cell = target.long().flatten() * classes + predicted.long().flatten()
+    check_whole(classes, "classes")
+    check_classes(predicted, "predicted", "…", classes=classes)
+    check_classes(target, "target", *predicted.shape, classes=classes)
+    cell = target.long().to(predicted.device).flatten() * classes + predicted.long().flatten()
     return torch.bincount(cell, minlength=classes * classes).reshape(classes, classes)
 
 
 def iou_by_class(table: Tensor) -> Tensor:
-    """Intersection over union of each class (K,) float64 from `confusion`; NaN where a class never occurs."""
-    both = table.diagonal().double()
+    """Intersection over union of each class (K,), double, from `confusion`; NaN where a class never occurs.
+
+    Raises ValueError for what is no table (K, K) of counts.
+    """
+    side = len(table) if isinstance(table, Tensor) and table.ndim else "K"
+    check_classes(table, "table", side, side)
+    both = precise(table.diagonal())
     either = table.sum(0) + table.sum(1) - table.diagonal()
     return torch.where(either > 0, both / either.clamp_min(1), torch.nan)
 
 
 def mean_iou(predicted: Tensor, target: Tensor, classes: int) -> float:
-    """Mean of `iou_by_class` over the classes that occur in prediction or truth, in [0, 1]."""
+    """Mean of `iou_by_class` over the classes that occur in prediction or truth, in [0, 1].
+
+    Raises ValueError as `confusion` does, and for no pixels at all.
+    """
+    if isinstance(predicted, Tensor) and predicted.numel() == 0:
+        raise ValueError(f"predicted: got the empty shape {tuple(predicted.shape)}, want at least one pixel")
     return float(iou_by_class(confusion(predicted, target, classes)).nanmean())

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_images, check_sizes, check_type
+from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_type
 
 
 class BatchNorm2d(nn.Module):
@@ -52,10 +52,8 @@ class BatchNorm2d(nn.Module):
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         super().__init__()
         check_sizes("batch norm", channels=channels)
-        if not (eps >= 0 and 0 <= momentum <= 1):
-            raise ValueError(
-                f"batch norm: got eps {eps}, momentum {momentum}, want eps ≥ 0, 0 ≤ momentum ≤ 1"
-            )
+        check_number(eps, "batch norm, eps", 0)
+        check_number(momentum, "batch norm, momentum", 0, 1)
         self.eps, self.momentum = eps, momentum
         self.weight = nn.Parameter(torch.ones(channels))  # γ
         self.bias = nn.Parameter(torch.zeros(channels))  # β
@@ -120,6 +118,9 @@ class LocalResponseNorm(nn.Module):
         super().__init__()
         if not isinstance(size, int) or size < 1 or size % 2 == 0:
             raise ValueError(f"local response norm: got size {size}, want an odd positive number of channels")
+        check_number(alpha, "local response norm, alpha")
+        check_number(beta, "local response norm, beta")
+        check_number(k, "local response norm, k")
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W)

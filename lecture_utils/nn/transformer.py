@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.nn.positions import sinusoidal_encoding
-from lecture_utils.ops.checks import check_float, check_ids, check_sizes, check_tokens
+from lecture_utils.ops.checks import (
+    check_ids,
+    check_number,
+    check_sizes,
+    check_tensor,
+    check_tokens,
+    check_whole,
+)
 
 
 class MLP(nn.Module):
@@ -31,7 +38,7 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, N, D)
-        check_float(x, name="tokens")
+        check_tensor(x, "tokens", "…", self.fc1.in_features, some=True)
         return self.fc2(self.activation(self.fc1(x)))
 
 
@@ -61,6 +68,8 @@ class EncoderLayer(nn.Module):
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        check_sizes("transformer layer", dim=dim)
+        check_number(eps, "transformer layer, eps", 0)
         self.pre_norm = pre_norm
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=eps), nn.LayerNorm(dim, eps=eps)
         self.attention = MultiHeadAttention(dim, heads)
@@ -92,6 +101,8 @@ class DecoderLayer(nn.Module):
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        check_sizes("transformer layer", dim=dim)
+        check_number(eps, "transformer layer, eps", 0)
         self.pre_norm = pre_norm
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim, eps=eps) for _ in range(3))
         self.self_attention = MultiHeadAttention(dim, heads)
@@ -140,7 +151,7 @@ class Transformer(nn.Module):
         pre_norm: bool = True,
     ) -> None:
         super().__init__()
-        check_sizes("transformer", vocabulary=vocabulary, layers=layers, max_length=max_length)
+        check_sizes("transformer", vocabulary=vocabulary, dim=dim, layers=layers, max_length=max_length)
         self.scale = dim**0.5  # section 3.4: embeddings are multiplied by √D
         self.embed = nn.Embedding(vocabulary, dim)
         nn.init.normal_(self.embed.weight, std=dim**-0.5)
@@ -186,6 +197,7 @@ class Transformer(nn.Module):
     def generate(self, source: Tensor, start: int, length: int) -> Tensor:
         """Decode greedily: (B, length) ids, each the likeliest after those before it."""
         check_sizes("generate", length=length)
+        check_whole(start, "start", 0)
         memory = self.encode(source)
         ids = torch.full((len(source), 1), start, dtype=torch.long, device=source.device)
         for _ in range(length):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.nn.attention import MultiHeadAttention
-from lecture_utils.ops.checks import check_sizes
+from lecture_utils.ops.checks import check_float, check_sizes
 
 
 @torch.no_grad()
@@ -33,6 +33,7 @@ def start_(position: Tensor, attentions: Iterable[MultiHeadAttention]) -> None:
     ValueError
         For positions that are no square grid, or of a width that four does not divide.
     """
+    check_float(position, name="positions")
     if (
         position.ndim != 3
         or len(position) != 1

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_sizes
+from lecture_utils.ops.checks import check_sizes, check_wholes
 
 # Layers that move pixels in another way than `receptive_field` reckons.
 OTHERS = (
@@ -169,6 +169,8 @@ def gradient_support(
         raise ValueError(
             f"module: got output shape {tuple(out.shape)}, want a map (1, C', h, w); leave the head off"
         )
+    if unit is not None:
+        check_wholes(unit, "unit", 2, 0)
     i, j = (out.shape[2] // 2, out.shape[3] // 2) if unit is None else unit
     if not (0 <= i < out.shape[2] and 0 <= j < out.shape[3]):
         raise ValueError(

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from torch import Tensor, nn
 
+from .blocks import arrow, page
 from .images import to_image
 from .style import INK, QUIET, rgb
 from .trace import Step, trace
 
 PER_ROW = 8
 _ROW_HEIGHT = 2.2
-_MIDDLE, _TEXT_TOP = (
-    1.5,
-    0.84,
-)  # inches above a row's lower edge: the blocks' centre line, the first line of text
-_KINDS = (  # part of the class name, short name, colour; the first match counts
+# Inches above a row's lower edge: the blocks' centre line, the first line of text.
+_MIDDLE, _TEXT_TOP = 1.5, 0.84
+# Part of the class name, short name, colour; the first match counts.
+_KINDS = (
     ("conv", "conv", "#4C8FC4"),
     ("linear", "linear", "#3FA37C"),
     ("pool", "pool", "#E3A23B"),
@@ -78,16 +78,12 @@ def architecture(model: nn.Module, x: Tensor, depth: int = 1, title: str | None 
         If x is not a tensor with a batch axis, or depth is below 1.
     """
     if depth < 1:
-        raise ValueError(f"depth wants 1 or more, got {depth}")
+        raise ValueError(f"depth: got {depth}, want 1 or more")
     steps = trace(model, x)
     blocks = [_input_block(x), *fold([_block(step) for step in chosen(model, steps, depth)])]
     rows = math.ceil(len(blocks) / PER_ROW)
     per_row = math.ceil(len(blocks) / rows)
-    fig = Figure(figsize=(8, rows * _ROW_HEIGHT + 0.4))
-    fig.set_layout_engine("none")
-    ax = fig.add_axes((0.0, 0.0, 1.0, 1.0))
-    ax.set(xlim=(0, 8), ylim=(0, rows * _ROW_HEIGHT + 0.4))
-    ax.axis("off")
+    fig, ax = page(8, rows * _ROW_HEIGHT + 0.4)
     if title is None:
         title = f"{type(model).__name__}: {compact(steps[''].parameters)} parameters"
     ax.text(0.12, rows * _ROW_HEIGHT + 0.2, title, fontsize=11, fontweight="bold", va="center")
@@ -97,16 +93,8 @@ def architecture(model: nn.Module, x: Tensor, depth: int = 1, title: str | None 
         centre, base = (column + 0.5) * slot, (rows - 1 - row) * _ROW_HEIGHT
         _draw(ax, block, centre, base, slot, x if i == 0 else None)
         if column:
-            ax.add_patch(
-                FancyArrowPatch(
-                    (centre - 0.5 * slot - 0.09, base + _MIDDLE),
-                    (centre - 0.5 * slot + 0.09, base + _MIDDLE),
-                    arrowstyle="-|>",
-                    mutation_scale=8,
-                    color=QUIET,
-                    linewidth=1,
-                )
-            )
+            edge, level = centre - 0.5 * slot, base + _MIDDLE
+            arrow(ax, (edge - 0.09, level), (edge + 0.09, level), width=1.0)
     return fig
 
 
@@ -219,43 +207,11 @@ def _shade(colour: str, factor: float) -> tuple[float, float, float]:
 
 def _draw(ax: Axes, block: Block, centre: float, base: float, slot: float, x: Tensor | None) -> None:
     """Draw one block with its text; `x` is given for the input block, whose picture is shown."""
-    thick, tall, deep = _extent(block.shape)
-    left, bottom = centre - (thick + deep) / 2, base + _MIDDLE - (tall + deep * 0.6) / 2
-    rise = deep * 0.6
     picture = _picture(x) if x is not None else None
-    if picture is not None:
-        high = 0.78 * min(1.0, picture.shape[0] / picture.shape[1])
-        wide = high * picture.shape[1] / picture.shape[0]
-        left, bottom, tall, rise = centre - wide / 2, base + _MIDDLE - high / 2, high, 0
-        ax.imshow(
-            picture,
-            extent=(left, left + wide, bottom, bottom + high),
-            aspect="auto",
-            interpolation="nearest",
-            zorder=2,
-        )
-        ax.add_patch(
-            Rectangle((left, bottom), wide, high, fill=False, edgecolor=QUIET, linewidth=0.8, zorder=3)
-        )
-    else:
-        faces = [
-            ([(0, 0), (thick, 0), (thick, tall), (0, tall)], 1.0),
-            ([(0, tall), (thick, tall), (thick + deep, tall + rise), (deep, tall + rise)], 1.6),
-            ([(thick, 0), (thick + deep, rise), (thick + deep, tall + rise), (thick, tall)], 0.78),
-        ]
-        for corners, light in faces:
-            ax.add_patch(
-                Polygon(
-                    [(left + dx, bottom + dy) for dx, dy in corners],
-                    closed=True,
-                    linewidth=0.6,
-                    facecolor=_shade(block.colour, light),
-                    edgecolor="white",
-                    zorder=2,
-                )
-            )
+    at = centre, base + _MIDDLE
+    top = _draw_cuboid(ax, block, at) if picture is None else _draw_picture(ax, picture, at)
     if block.shortcuts:
-        _shortcut(ax, centre, bottom + tall + rise, slot, block.shortcuts)
+        _shortcut(ax, centre, top, slot, block.shortcuts)
     bold: dict[str, Any] = {"fontweight": "bold", "color": INK}
     plain: dict[str, Any] = {"color": INK}
     grey: dict[str, Any] = {"color": QUIET}
@@ -269,6 +225,36 @@ def _draw(ax: Axes, block: Block, centre: float, base: float, slot: float, x: Te
     for k, (text, style) in enumerate(line for line in lines if line[0]):
         size = min(8.0, 72 * slot * 0.97 / (0.62 * max(len(text), 1)))
         ax.text(centre, base + _TEXT_TOP - 0.165 * k, text, fontsize=size, ha="center", va="center", **style)
+
+
+def _draw_picture(ax: Axes, picture: np.ndarray, centre: tuple[float, float]) -> float:
+    """Draw the input's picture around a point; returns the y of its upper edge."""
+    high = 0.78 * min(1.0, picture.shape[0] / picture.shape[1])
+    wide = high * picture.shape[1] / picture.shape[0]
+    left, bottom = centre[0] - wide / 2, centre[1] - high / 2
+    extent = (left, left + wide, bottom, bottom + high)
+    ax.imshow(picture, extent=extent, aspect="auto", interpolation="nearest", zorder=2)
+    rim = Rectangle((left, bottom), wide, high, fill=False, edgecolor=QUIET, linewidth=0.8, zorder=3)
+    ax.add_patch(rim)
+    return bottom + high
+
+
+def _draw_cuboid(ax: Axes, block: Block, centre: tuple[float, float]) -> float:
+    """Draw a block's front, lid and side around a point; returns the y of its upper edge."""
+    thick, tall, deep = _extent(block.shape)
+    rise = deep * 0.6
+    left, bottom = centre[0] - (thick + deep) / 2, centre[1] - (tall + rise) / 2
+    faces = [
+        ([(0, 0), (thick, 0), (thick, tall), (0, tall)], 1.0),
+        ([(0, tall), (thick, tall), (thick + deep, tall + rise), (deep, tall + rise)], 1.6),
+        ([(thick, 0), (thick + deep, rise), (thick + deep, tall + rise), (thick, tall)], 0.78),
+    ]
+    for corners, light in faces:
+        outline = [(left + dx, bottom + dy) for dx, dy in corners]
+        colour = _shade(block.colour, light)
+        face = Polygon(outline, closed=True, linewidth=0.6, facecolor=colour, edgecolor="white", zorder=2)
+        ax.add_patch(face)
+    return bottom + tall + rise
 
 
 def _shortcut(ax: Axes, centre: float, top: float, slot: float, count: int) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in figures: arrays and tensors to RGB, grids, boxes and masks on top, feature maps and filters.
+"""Pictures in figures: arrays and tensors to RGB, grids, coloured maps, feature maps and filters.
 
 Shape letters: H, W height and width in pixels, C channels, N pictures, K things.
 """
@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from .style import BLUE, INK, PALETTE, VERMILION, label_palette, rgb
+from .style import BLUE, INK, VERMILION, label_palette, rgb
 
 
 def to_array(t: Any) -> np.ndarray:
@@ -59,6 +58,16 @@ def to_image(t: Any) -> np.ndarray:
     if low < -1e-3 or high > 1 + 1e-3:
         raise ValueError(f"an image wants values in [0, 1], got {low:.3g} to {high:.3g}")
     return np.ascontiguousarray(np.broadcast_to(image.clip(0, 1), (*image.shape[:2], 3)))  # (H, W, 3)
+
+
+def few(image: Any, levels: int = 16) -> np.ndarray:
+    """Round a picture (3, H, W) to so many levels a channel, (H, W, 3): a third of the bytes as a PNG."""
+    return np.round(to_image(image) * (levels - 1)) / np.float32(levels - 1)
+
+
+def grey(image: Any) -> np.ndarray:
+    """Turn a picture (3, H, W) into its luma in a few levels, (H, W, 3) with three equal channels."""
+    return few(to_image(image) @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
 
 
 def bare(ax: Axes, title: str | None = None) -> Axes:
@@ -140,75 +149,11 @@ def image_grid(
     return fig
 
 
-def boxes(
-    ax: Axes,
-    boxes_xyxy: Any,
-    labels: Sequence[str] | None = None,
-    colours: Sequence[Any] | None = None,
-    dashed: bool = False,
-) -> None:
-    """Draw boxes on an axes.
-
-    Parameters
-    ----------
-    ax : Axes
-        Shows a picture in pixel coordinates.
-    boxes_xyxy : (K, 4)
-        Left, top, right, bottom in pixels.
-    labels, colours : sequences of length K, optional
-    dashed : bool
-        Broken lines, for predictions or for full extents behind an occluder.
-
-    Raises
-    ------
-    ValueError
-        On another shape than (K, 4), or a box whose right lies left of its left.
-    """
-    array = to_array(boxes_xyxy).astype(float)
-    if array.size == 0:
-        return
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise ValueError(f"boxes want shape (K, 4), got {array.shape}")
-    if (array[:, 2:] < array[:, :2]).any():
-        raise ValueError(
-            f"boxes want x1 <= x2 and y1 <= y2, got {array[(array[:, 2:] < array[:, :2]).any(1)][0].tolist()}"
-        )
-    for k, (x1, y1, x2, y2) in enumerate(array):
-        colour = colours[k] if colours is not None else PALETTE[k % 7]
-        # Pixel i covers i-0.5 to i+0.5 in matplotlib, and i to i+1 in the course's box coordinates.
-        ax.add_patch(
-            Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=3)
-        )
-        ax.add_patch(
-            Rectangle(
-                (x1 - 0.5, y1 - 0.5),
-                x2 - x1,
-                y2 - y1,
-                fill=False,
-                edgecolor=colour,
-                linewidth=1.7,
-                linestyle="--" if dashed else "-",
-            )
-        )
-        if labels is not None:
-            above = y1 > 8 * (ax.get_ylim()[0] + 0.5) / 100
-            ax.text(
-                x1 - 0.5,
-                (y1 if above else y2) - 0.5,
-                labels[k],
-                fontsize=7.5,
-                color="white",
-                clip_on=False,
-                va="bottom" if above else "top",
-                bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.2},
-            )
-
-
 def colour_labels(labels: Any, palette: np.ndarray | None = None) -> np.ndarray:
     """Colour a label map (H, W) by a table (labels, 3), giving (H, W, 3); negative labels become white."""
     array = to_array(labels).astype(int)
     if array.ndim != 2:
-        raise ValueError(f"a label map wants shape (H, W), got {array.shape}")
+        raise ValueError(f"label map: got shape {array.shape}, want (H, W)")
     table = label_palette(max(int(array.max()) + 1, 1)) if palette is None else palette
     return np.where(array[..., None] < 0, np.float32(1), table[array.clip(0) % len(table)])
 

@@ -4,15 +4,14 @@ Shape letters: N scenes, K objects, P keypoints, H, W pixels.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import images
+from . import annotations
 from .images import bare, panels, to_array, to_image
-from .style import PALETTE, label_palette
 
 if TYPE_CHECKING:
     from lecture_utils.data.toyworld import Sample
@@ -69,11 +68,11 @@ def annotated_scene(
     """
     count = len(sample.image)
     if not 0 <= i < count:
-        raise ValueError(f"scene number wants 0 to {count - 1}, got {i}")
+        raise ValueError(f"scene: got number {i}, want 0 to {count - 1}")
     groups = [(layer,) if isinstance(layer, str) else tuple(layer) for layer in layers]
     for name in (name for group in groups for name in group):
         if name not in LAYERS:
-            raise ValueError(f"layer wants one of {', '.join(LAYERS)}, got {name!r}")
+            raise ValueError(f"layer: got {name!r}, want one of {', '.join(LAYERS)}")
     fig, axes = panels(len(groups), columns, size, titled=True, suptitle=suptitle)
     for ax, group in zip(axes, groups, strict=True):
         for name in group:
@@ -86,28 +85,36 @@ def draw_layer(
     ax: Axes, sample: "Sample", i: int, layer: str, class_names: Sequence[str] | None = None
 ) -> None:
     """Draw one annotation layer of scene `i`; boxes and keypoints lie over what is there."""
-    if layer in ("boxes", "boxes_full", "keypoints"):
-        if not ax.images:
-            ax.imshow(to_image(sample.image[i]))
-        if layer == "keypoints":
-            _keypoints(ax, sample, i)
-        else:
-            _boxes(ax, sample, i, layer, class_names)
-        return
-    ax.imshow(layer_image(sample, i, layer))
+    picture = None if ax.images else sample.image[i]
+    if layer in ("boxes", "boxes_full"):
+        present = to_array(sample.present[i]).astype(bool)
+        xyxy = np.where(present[:, None], to_array(getattr(sample, layer)[i]), 0)
+        names = [_name(label, class_names) for label in to_array(sample.class_id[i]).tolist()]
+        annotations.draw(ax, picture, boxes=xyxy, labels=names, dashed=layer == "boxes_full")
+    elif layer == "keypoints":
+        points = to_array(sample.keypoints[i]).astype(float)  # (K, P, 3)
+        points[~to_array(sample.present[i]).astype(bool)] = np.nan
+        annotations.draw(ax, picture, keypoints=points)
+    elif layer == "instance":
+        annotations.draw_instances(ax, sample.image[i], sample.instance[i])
+    elif layer == "panoptic":
+        semantic, instance = divmod(to_array(sample.panoptic[i]), 1000)
+        annotations.draw_panoptic(ax, semantic, instance, stuff=STUFF)
+    else:
+        ax.imshow(layer_image(sample, i, layer))
+
+
+def _name(label: int, class_names: Sequence[str] | None) -> str:
+    """A class's name, or its number where there are no names."""
+    return str(label) if class_names is None else class_names[label]
 
 
 def layer_image(sample: "Sample", i: int, layer: str) -> np.ndarray:
-    """Give the picture (H, W, 3) of a dense layer: image, instance, semantic, panoptic, depth or normals."""
-    picture = to_image(sample.image[i])
-    if layer == "instance":
-        return images.mask_overlay(picture, sample.instance[i], alpha=0.75, palette=object_palette())
+    """Give the picture (H, W, 3) of a dense layer: image, semantic, depth or normals."""
+    if layer == "image":
+        return to_image(sample.image[i])
     if layer == "semantic":
-        return images.colour_labels(sample.semantic[i], label_palette(STUFF + 12, STUFF))
-    if layer == "panoptic":
-        semantic, instance = divmod(to_array(sample.panoptic[i]), 1000)
-        shades = images.colour_labels(semantic, label_palette(STUFF + 12, STUFF))
-        return np.where((_edges(instance) | _edges(semantic))[..., None], np.float32(1), shades)
+        return annotations.semantic_image(sample.semantic[i], STUFF)
     if layer == "depth":
         from matplotlib import colormaps
 
@@ -115,9 +122,7 @@ def layer_image(sample: "Sample", i: int, layer: str) -> np.ndarray:
     if layer == "normals":
         right, down, away = to_array(sample.normals[i])  # camera frame; drawn as right, up, towards us
         return to_image(np.stack([right, -down, -away]).clip(-1, 1) / 2 + 0.5)
-    if layer == "image":
-        return picture
-    raise ValueError(f"no picture for layer {layer!r}")
+    raise ValueError(f"layer: got {layer!r}, want image, semantic, depth or normals")
 
 
 def _nearness(metres: np.ndarray) -> np.ndarray:
@@ -126,55 +131,3 @@ def _nearness(metres: np.ndarray) -> np.ndarray:
     ground = logs[metres < SKY_DEPTH_M]
     near, far = (ground.min(), ground.max()) if ground.size else (0.0, 1.0)
     return ((logs - near) / max(far - near, 1e-9)).clip(0, 1)
-
-
-def object_palette() -> np.ndarray:
-    """Give the colours (7, 3) by which objects are told apart, the same in masks, boxes and keypoints."""
-    return label_palette(7)
-
-
-def _edges(labels: np.ndarray) -> np.ndarray:
-    """Mark the pixels (H, W) whose right or lower neighbour has another label."""
-    edge = np.zeros(labels.shape, dtype=bool)
-    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    edge[:-1] |= labels[:-1] != labels[1:]
-    return edge
-
-
-def _present(sample: Any, i: int) -> list[int]:
-    """List the object slots of scene i that hold an object."""
-    return [int(k) for k in np.flatnonzero(to_array(sample.present[i]))]
-
-
-def _boxes(ax: Axes, sample: Any, i: int, layer: str, class_names: Sequence[str] | None) -> None:
-    """Draw the boxes of scene i, solid for the visible part and dashed for the full extent."""
-    xyxy, ids = to_array(getattr(sample, layer)[i]), to_array(sample.class_id[i])
-    for k in _present(sample, i):
-        if not (xyxy[k, 2:] > xyxy[k, :2]).all():
-            continue  # nothing of it is seen
-        name = class_names[int(ids[k])] if class_names is not None else str(int(ids[k]))
-        images.boxes(ax, xyxy[k : k + 1], [name], [PALETTE[k % 7]], dashed=layer == "boxes_full")
-
-
-def _keypoints(ax: Axes, sample: Any, i: int) -> None:
-    """Draw keypoints: filled where seen, hollow where something hides them."""
-    points = to_array(sample.keypoints[i])  # (K, P, 3)
-    height, width = to_array(sample.image[i]).shape[-2:]
-    for k in _present(sample, i):
-        x, y, seen = points[k, :, 0] - 0.5, points[k, :, 1] - 0.5, points[k, :, 2] > 0.5
-        inside = (x > -1) & (x < width) & (y > -1) & (y < height)
-        colour = PALETTE[k % 7]
-        ax.scatter(
-            x[inside & seen], y[inside & seen], s=34, color=colour, edgecolor="white", linewidth=1.2, zorder=3
-        )
-        ax.scatter(
-            x[inside & ~seen],
-            y[inside & ~seen],
-            s=30,
-            facecolor="white",
-            edgecolor=colour,
-            linewidth=1.5,
-            zorder=3,
-            alpha=0.9,
-        )
-    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))

@@ -48,6 +48,12 @@ def rgb(colour: str) -> tuple[float, float, float]:
     return float(red), float(green), float(blue)
 
 
+def on_colour(colour: str) -> str:
+    """Give the colour, dark or white, of letters that can be read on a colour."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb(colour))
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.21 else "white"
+
+
 def label_colour(label: int, stuff: int = 0) -> tuple[float, float, float]:
     """Give the fixed colour of one label: the first `stuff` labels are pale, the others strong."""
     if label < stuff:

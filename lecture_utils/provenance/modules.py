@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 PACKAGE = "lecture_utils"
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
@@ -56,9 +56,14 @@ class Module:
         tree = ast.parse(text)
         self.definitions: dict[str, Definition] = {}
         self.imports: dict[str, tuple[str, str]] = {}
+        self.kept: dict[str, Any] = {}  # what others made of its definitions, while the file is unchanged
         self._collect(tree.body, "")
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom):
+            if isinstance(node, ast.Assign) and (target := _by_name(node)):
+                for leaf in node.targets:
+                    self.definitions.pop(dotted(leaf), None)
+                    self.imports[dotted(leaf)] = (target, "")
+            elif isinstance(node, ast.ImportFrom):
                 base = node.module or ""
                 if node.level:
                     base = importlib.util.resolve_name("." * node.level + base, self.package)
@@ -121,11 +126,29 @@ class Module:
         own = home.partition(".")[0] == PACKAGE and home != base and hasattr(obj, "__qualname__")
         return (home, obj.__qualname__) if own else None  # type: ignore[union-attr]
 
-    def uses(self, node: ast.AST) -> list[tuple[str, str]]:
-        """Return the package definitions whose names occur in a piece of this module."""
-        names = {name for part in ast.walk(node) if (name := dotted(part))}
-        found = (self.origin(name) for name in sorted(names))
-        return [key for key in found if key is not None and key[0].partition(".")[0] in (PACKAGE, self.name)]
+    def resolve(self, name: str) -> tuple[tuple[str, str] | None, str]:
+        """Say what a name that may carry dots is here: (definition of the package or None, the rest).
+
+        Without a definition the rest is the whole name, written as if nothing had been renamed on import.
+        """
+        parts = name.split(".")
+        for count in range(1, len(parts) + 1):
+            key = self.origin(".".join(parts[:count]))
+            if key is not None and key[0].partition(".")[0] in (PACKAGE, self.name):
+                return key, "".join(f".{part}" for part in parts[count:])
+        base, imported = self.imports.get(parts[0], ("", parts[0]))
+        if base.partition(".")[0] == PACKAGE:  # a module of the package, which may be renamed
+            base, imported = "", "module"
+        return None, ".".join(part for part in (base, imported, *parts[1:]) if part)
+
+
+def _by_name(node: ast.Assign) -> str:
+    """The module that ``x = importlib.import_module("…")`` imports, or nothing."""
+    call = node.value
+    if isinstance(call, ast.Call) and dotted(call.func).endswith("import_module") and len(call.args) == 1:
+        given = call.args[0]
+        return given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else ""
+    return ""
 
 
 def dotted(node: ast.AST) -> str:

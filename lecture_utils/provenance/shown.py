@@ -1,4 +1,4 @@
-"""Find and print the package's own source: what notebooks show."""
+"""Find and print the package's own source: what notebooks show (cut.py says what they leave out)."""
 
 import ast
 import difflib
@@ -8,9 +8,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from lecture_utils.provenance.modules import Definition, Module, definition, docstring, has_submodule
-
-_WIDTH = 100
+from lecture_utils.provenance.cut import cut
+from lecture_utils.provenance.modules import Definition, Module, definition, has_submodule
 
 
 def resolve(path: str) -> object:
@@ -33,7 +32,8 @@ def resolve(path: str) -> object:
 def shown(path: str) -> str:
     """Return an object's source as a notebook shows it.
 
-    The first line is ``# from MODULE``; each docstring is cut to its summary.
+    The first line is ``# from MODULE``, of a method ``# from MODULE, class NAME``. What carries no idea is
+    cut: see `lecture_utils.provenance.cut`.
 
     Parameters
     ----------
@@ -43,8 +43,45 @@ def shown(path: str) -> str:
     Raises
     ------
     ValueError
-        If nothing has that name, or what has it is a module.
+        If nothing has that name, or what has it is a module, or its marks leave no whole function.
     """
+    module, qualname, found = _find(path)
+    owner = owner_of(module, qualname)
+    head = f"# from {module}, class {owner}" if owner else f"# from {module}"
+    try:
+        return f"{head}\n{cut(_segment(module, found))}"
+    except ValueError as error:
+        raise ValueError(f"Cannot show {path!r}: {error}") from None
+
+
+def method_of(path: str) -> tuple[str, str] | None:
+    """Return the module and the class of the method that a path names; None of anything else.
+
+    Raises
+    ------
+    ValueError
+        If nothing has that name, or if it is a method that only works inside its class.
+    """
+    module, qualname, found = _find(path)
+    owner = owner_of(module, qualname)
+    if not owner or not isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    for node in ast.walk(found):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super" and not node.args:
+            raise ValueError(f"Cannot show {path!r} alone: it calls super(). Show the class.")
+        if isinstance(node, ast.Attribute) and node.attr.startswith("__") and not node.attr.endswith("__"):
+            raise ValueError(f"Cannot show {path!r} alone: {node.attr} is a private name of its class.")
+    return module, owner
+
+
+def owner_of(module: str, qualname: str) -> str:
+    """Return the class that a name stands in, or nothing."""
+    owner = qualname.rpartition(".")[0]
+    return owner if owner and isinstance(definition(module, owner), ast.ClassDef) else ""
+
+
+def _find(path: str) -> tuple[str, str, Definition]:
+    """Return the module, the name in it and the definition of what a dotted path names."""
     obj, module, qualname = _locate(path)
     found = definition(module, qualname)
     if found is None and hasattr(obj, "__qualname__") and hasattr(obj, "__module__"):
@@ -58,7 +95,7 @@ def shown(path: str) -> str:
     if found is None:
         kind = type(obj).__name__
         raise ValueError(f"Cannot show {path!r}: wanted a function, class or constant, got a {kind}.")
-    return f"# from {module}\n{_trimmed(_segment(module, found))}"
+    return module, qualname, found
 
 
 def _locate(path: str) -> tuple[object, str, str]:
@@ -100,22 +137,3 @@ def _segment(module: str, node: Definition) -> str:
     lines = Module.load(module).text.splitlines()
     first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
     return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))
-
-
-def _trimmed(text: str) -> str:
-    """Cut each docstring in a source text to its summary."""
-    lines = text.splitlines()
-    docs = [doc for node in ast.walk(ast.parse(text)) if (doc := docstring(node))]
-    for doc in sorted(docs, key=lambda d: -d.lineno):
-        value: str = doc.value.value  # type: ignore[attr-defined]
-        summary = " ".join(inspect.cleandoc(value).partition("\n\n")[0].split())
-        indent = " " * doc.col_offset
-        quote = 'r"""' if "\\" in summary else '"""'
-        wrapped = textwrap.wrap(summary, _WIDTH - len(indent) - len(quote), break_long_words=False) or [""]
-        text_lines = [indent + quote + wrapped[0], *(indent + line for line in wrapped[1:])]
-        if summary.endswith('"'):
-            text_lines[-1] += " "
-        text_lines[-1] += '"""'
-        end = doc.end_lineno or doc.lineno
-        lines[doc.lineno - 1 : end] = text_lines
-    return "\n".join(lines).rstrip()

@@ -15,7 +15,6 @@ the ground and the colour. Pilots of three CPU minutes on other pictures chose w
 or not, K of 64 or 256, temperatures of 0.02 to 0.04, and a share of grey of 0.5 to 1.
 """
 
-import math
 import time
 from collections.abc import Callable
 
@@ -23,31 +22,33 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.data.portraits import portraits
-from lecture_utils.metrics.attention_iou import head_ious
 from lecture_utils.metrics.probes import knn_accuracy, linear_probe
-from lecture_utils.recipes.shapes_mae import batches
+from lecture_utils.recipes._shared import (
+    COLOURS,
+    CROP_BATCH,
+    CROP_STEPS,
+    DECAY,
+    GLOBAL,
+    GLOBAL_SCALE,
+    PEAK_RATE,
+    TURN,
+    batches,
+    foreground_iou,
+)
+from lecture_utils.recipes._shared import as_floats as views
 from lecture_utils.selfsup.dino import DINO
-from lecture_utils.selfsup.small_vit import WIDTH, class_attention, features, small_vit
+from lecture_utils.selfsup.small_vit import WIDTH, features, small_vit
 from lecture_utils.selfsup.views import multi_crop
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
-STEPS, BATCH, PEAK_RATE, DECAY = 11_000, 32, 2e-3, 0.04
-GLOBAL, LOCAL, LOCAL_VIEWS = 36, 18, 2
-GLOBAL_SCALE, LOCAL_SCALE = (0.4, 1.0), (0.2, 0.5)
-TURN = 90.0
+LOCAL, LOCAL_VIEWS, LOCAL_SCALE = 18, 2, (0.2, 0.5)
 MOMENTUM, PROTOTYPES, FROZEN, TEMPERATURE = 0.99, 64, 0.05, 0.03
-COLOURS = {"strength": 0.4, "hue": math.pi, "grey": 0.8, "blurred": 0.0, "solarised": 0.0}
 
 
 def build() -> nn.Module:
     """The encoder, untrained: (B, 3, 48, 48) in [0, 1] → the class token (B, 64)."""
     return small_vit()
-
-
-def views(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Bytes (B, 3, H, W) → floats in [0, 1]."""
-    return images.float() / 255
 
 
 def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
@@ -71,27 +72,27 @@ def dino_loss_of(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Ten
     return loss
 
 
-def follow(model: DINO, optimizer: torch.optim.Optimizer, steps: int) -> None:
-    """Clip gradients before each of the optimiser's steps; move the teacher after it.
+def clip_and_rest(model: DINO, optimizer: torch.optim.Optimizer) -> None:
+    """Clip gradients before each step of the optimiser; the prototypes rest until `follow` wakes them."""
+    model.student[1].prototypes.requires_grad_(False)
+
+    def clip(*_: object) -> None:
+        nn.utils.clip_grad_norm_(model.student.parameters(), 3.0)
+
+    optimizer.register_step_pre_hook(clip)
+
+
+def follow(model: DINO, step: int, steps: int) -> None:
+    """After an optimiser's step: the teacher follows the student, the last line of the paper's algorithm 1.
 
     The prototypes rest for the first 5 % of the steps (the paper's appendix freezes them for an epoch).
     """
-    done = [0]
-
-    def before(*_: object) -> None:
-        if done[0] < FROZEN * steps:
-            model.student[1].prototypes.grad = None
-        nn.utils.clip_grad_norm_(model.student.parameters(), 3.0)
-
-    def after(*_: object) -> None:
-        model.update_teacher(done[0], steps)
-        done[0] += 1
-
-    optimizer.register_step_pre_hook(before)
-    optimizer.register_step_post_hook(after)
+    model.update_teacher(step, steps)
+    if step + 1 >= FROZEN * steps:
+        model.student[1].prototypes.requires_grad_(True)
 
 
-def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
+def train(seed: int = 0, *, steps: int = CROP_STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train without labels.
 
     Returns
@@ -105,24 +106,21 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     model = DINO(build(), WIDTH, momentum=MOMENTUM, hidden=256, bottleneck=64, prototypes=PROTOTYPES)
     model.teacher_temperature = TEMPERATURE
     optimizer = MuonAndAdamW(model.student, model.student[0].layers, PEAK_RATE, decay=DECAY)  # type: ignore[arg-type]
-    follow(model, optimizer, steps)
+    clip_and_rest(model, optimizer)
     _, info = one_cycle(
-        model, batches(seed, batch_size=BATCH, augment=views), optimizer=optimizer, steps=steps,
-        loss=dino_loss_of(torch.Generator().manual_seed(seed)), warm_up=0.1, cycle_momentum=False,
-        label="DINO", clock=time.thread_time,
-    )  # fmt: skip
+        model,
+        batches(seed, batch_size=CROP_BATCH, augment=views),
+        loss=dino_loss_of(torch.Generator().manual_seed(seed)),
+        optimizer=optimizer,
+        steps=steps,
+        after_step=lambda step: follow(model, step, steps),  # the teacher's step
+        warm_up=0.1,
+        cycle_momentum=False,
+        label="DINO",
+        clock=time.thread_time,
+    )
     encoder: nn.Module = model.teacher.get_submodule("0")
     return encoder.eval().requires_grad_(True), info
-
-
-def foreground_iou(vit: nn.Module, seed: int = 3) -> dict[str, float]:
-    """IoU of the best head's attention with the object: head chosen on 300 validation pictures, 500 tests."""
-    ious = []
-    for n, split in ((300, "val"), (500, "test")):
-        some = portraits(n, split=split, seed=seed)
-        ious.append(head_ious(class_attention(vit, some.image), some.outline))  # type: ignore[arg-type]
-    head = int(ious[0].argmax())
-    return {"iou": ious[1][head].item(), "head": float(head)}
 
 
 def describe(vit: nn.Module, pool: str, seed: int = 1) -> dict[str, float]:

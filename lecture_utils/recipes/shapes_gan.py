@@ -17,9 +17,10 @@ from lecture_utils.data import toyworld
 from lecture_utils.generative.dcgan import Discriminator, Generator
 from lecture_utils.generative.gan_loss import play_round
 from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit, stage_features
+from lecture_utils.recipes._shared import SIZE, narrowed_scenes
 from lecture_utils.selfsup.ema import EMA
 
-SIZE, STEPS, BATCH = 32, 8000, 32
+STEPS, BATCH = 8000, 32
 RATE = 2e-3  # of both nets, constant
 R1, R1_EVERY = 0.03, 16  # a weight of 1 made the discriminator so flat that it told nothing apart
 PORTION = 3200  # scenes rendered at a time
@@ -30,18 +31,9 @@ def build() -> Generator:
     return Generator(latent=64, widths=(128, 64, 48, 24))
 
 
-def scenes(n: int, *, seed: int, split: str = "train") -> toyworld.Scenes:
-    """Scenes of the generator's narrowed world."""
-    return toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=(0, 2), size=(0.42, 0.56), distance=(2.1, 3.4),
-        classes=("ball", "square", "triangle"), materials=("plain",), brightness=(0.9, 1.1),
-        warmth=(-0.3, 0.3),
-    )  # fmt: skip
-
-
 def pictures(n: int, *, seed: int, split: str = "train") -> Tensor:
     """Pictures (n, 3, 32, 32) of such scenes."""
-    return toyworld.render(scenes(n, seed=seed, split=split), SIZE, None, only=("image",)).image
+    return toyworld.render(narrowed_scenes(n, seed=seed, split=split), SIZE, None, only=("image",)).image
 
 
 def fresh_batches(seed: int) -> Iterator[Tensor]:

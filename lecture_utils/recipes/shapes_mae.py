@@ -9,7 +9,6 @@ the layers' matrices (`training.muon`): in 100 CPU seconds it got further than A
 """
 
 import time
-from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -18,47 +17,24 @@ from lecture_utils.data.portraits import portraits
 from lecture_utils.metrics.probes import linear_probe
 from lecture_utils.metrics.psnr import psnr
 from lecture_utils.nn.vit_start import grid_encoding
+from lecture_utils.recipes._shared import batches
+from lecture_utils.recipes._shared import pictures as pictures
 from lecture_utils.selfsup.fills import hidden_pixels, linear_fill, mean_fill
-from lecture_utils.selfsup.mae import MAE
+from lecture_utils.selfsup.mae import MAE, MAEWithMoments
 from lecture_utils.selfsup.small_vit import SIZE, features, small_vit
-from lecture_utils.training.loop import minibatches
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
-PICTURES, STEPS, BATCH, PEAK_RATE = 16_000, 6000, 64, 2e-3
+STEPS, BATCH, PEAK_RATE = 6000, 64, 2e-3
 WIDTH = 48  # of the decoder
 
 
-def build() -> MAE:
+def build() -> MAEWithMoments:
     """The auto-encoder, untrained: `small_vit`, and a decoder whose positions start as sines and cosines."""
-    model = MAE(small_vit(), width=WIDTH, heads=4, layers=2, moments=10.0)
+    model = MAEWithMoments(small_vit(), width=WIDTH, heads=4, layers=2, moments=10.0)
     with torch.no_grad():
         model.position[0, 1:] = 0.5 * grid_encoding(SIZE // model.patch, WIDTH)
     return model
-
-
-def pictures(n: int, split: str, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Pictures of `portraits`, as bytes: uint8 (n, 3, 48, 48), a quarter of the memory, and labels (n,)."""
-    portrait = portraits(n, split=split, seed=seed)
-    return (portrait.image * 255).round().to(torch.uint8), portrait.label
-
-
-def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Bytes (B, 3, H, W) → floats in [0, 1], each picture mirrored with probability one half."""
-    images = images.float() / 255
-    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    return torch.where(flip, images.flip(-1), images)
-
-
-def batches(
-    seed: int,
-    *,
-    batch_size: int = BATCH,
-    augment: Callable[[Tensor, torch.Generator], Tensor] = mirrored,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled batches (B, 3, 48, 48) of 16,000 pictures, rendered when first asked for, and labels."""
-    images, labels = pictures(PICTURES, "train", seed)
-    yield from minibatches(images, labels, batch_size=batch_size, seed=seed, augment=augment)
 
 
 def mae_loss(model: nn.Module, x: Tensor, _: Tensor) -> Tensor:
@@ -81,8 +57,9 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     model = build()
     layers = nn.ModuleList([model.encoder.layers, model.decoder])
     return one_cycle(
-        model, batches(seed), loss=mae_loss, optimizer=MuonAndAdamW(model, layers, PEAK_RATE), steps=steps,
-        warm_up=0.1, cycle_momentum=False, label="MAE", clock=time.thread_time,
+        model, batches(seed, batch_size=BATCH), loss=mae_loss, steps=steps,
+        optimizer=MuonAndAdamW(model, layers, PEAK_RATE), warm_up=0.1, cycle_momentum=False, label="MAE",
+        clock=time.thread_time,
     )  # fmt: skip
 
 

@@ -57,7 +57,10 @@ def scenes(
 ) -> toyworld.Scenes:
     """Scenes of one to three objects near enough to be told apart at 48 × 48."""
     return toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=objects, size=(0.36, 0.56), distance=(2.2, 4.2)
+        n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=objects, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
 
 

@@ -5,37 +5,21 @@ twice (the toy world renders as many as asked for), so it needs no augmentation,
 schedule takes the place of 64,000 steps of SGD.
 """
 
-import itertools
-from collections.abc import Iterator
-
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from lecture_utils.backbones.resnet import CifarNet
 from lecture_utils.data import toyworld
+from lecture_utils.recipes._shared import SIZE, fresh_batches, smoothed_cross_entropy
 from lecture_utils.training.loop import accuracy
 from lecture_utils.training.one_cycle import one_cycle
 
-SIZE, STEPS, BATCH, PEAK_RATE = 32, 2400, 64, 3e-3
-PORTION = 3200  # pictures rendered at a time: 39 MB
+STEPS, PEAK_RATE = 2400, 3e-3
 
 
 def build() -> nn.Module:
     """The network, untrained: (B, 3, H, W) in [0, 1] → scores (B, classes)."""
     return CifarNet(20, residual=True, width=16, classes=len(toyworld.CLASSES))
-
-
-def smoothed_cross_entropy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy in which the right class is asked for with 0.95, not 1."""
-    return F.cross_entropy(model(x), y, label_smoothing=0.05)
-
-
-def fresh_batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of 64 training pictures that never repeat: images (B, 3, 32, 32) and labels (B,)."""
-    for portion in itertools.count(1000 * seed):
-        images, labels = toyworld.classification(PORTION, size=SIZE, split="train", seed=portion)
-        yield from zip(images.split(BATCH), labels.split(BATCH), strict=True)
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lecture_utils.data import toyworld
 from lecture_utils.metrics.segmentation import confusion, iou_by_class
 from lecture_utils.nn.norm import FusedBatchNorm2d
-from lecture_utils.recipes.shapes_gan import SIZE, scenes
+from lecture_utils.recipes._shared import SIZE, narrowed_scenes
 from lecture_utils.training.loop import predictions
 from lecture_utils.training.one_cycle import one_cycle
 
@@ -67,7 +67,9 @@ def build() -> nn.Module:
 
 def labelled(n: int, *, seed: int, split: str = "train") -> tuple[Tensor, Tensor]:
     """Pictures (n, 3, 32, 32) and the concept of each pixel (n, 32, 32), an index into CONCEPTS."""
-    sample = toyworld.render(scenes(n, seed=seed, split=split), SIZE, None, only=("image", "semantic"))
+    sample = toyworld.render(
+        narrowed_scenes(n, seed=seed, split=split), SIZE, None, only=("image", "semantic")
+    )
     return sample.image, sample.semantic.clamp(max=CONCEPTS.index("object"))
 
 

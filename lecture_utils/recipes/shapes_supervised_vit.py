@@ -15,19 +15,19 @@ from torch import Tensor, nn
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.data.portraits import portraits
-from lecture_utils.recipes.shapes_dino import (
-    BATCH,
+from lecture_utils.recipes._shared import (
     COLOURS,
+    CROP_BATCH,
+    CROP_STEPS,
     DECAY,
     GLOBAL,
     GLOBAL_SCALE,
     PEAK_RATE,
-    STEPS,
     TURN,
+    as_floats,
+    batches,
     foreground_iou,
-    views,
 )
-from lecture_utils.recipes.shapes_mae import batches
 from lecture_utils.selfsup.small_vit import small_vit
 from lecture_utils.selfsup.views import crop_batch, recolour
 from lecture_utils.training.loop import accuracy
@@ -50,7 +50,7 @@ def loss_on_crops(generator: torch.Generator) -> Callable[[nn.Module, Tensor, Te
     return loss
 
 
-def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
+def train(seed: int = 0, *, steps: int = CROP_STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train with labels.
 
     Returns
@@ -63,7 +63,7 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     torch.manual_seed(seed)
     model = build()
     return one_cycle(
-        model, batches(seed, batch_size=BATCH, augment=views), steps=steps,
+        model, batches(seed, batch_size=CROP_BATCH, augment=as_floats), steps=steps,
         loss=loss_on_crops(torch.Generator().manual_seed(seed)),
         optimizer=MuonAndAdamW(model, model.layers, PEAK_RATE, decay=DECAY), warm_up=0.1,
         cycle_momentum=False, label="ViT", clock=time.thread_time,

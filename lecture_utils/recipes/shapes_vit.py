@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.nn.vit_start import start_
-from lecture_utils.recipes.shapes_resnet import SIZE, fresh_batches, smoothed_cross_entropy
+from lecture_utils.recipes._shared import SIZE, fresh_batches, smoothed_cross_entropy
 from lecture_utils.training.loop import accuracy
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle

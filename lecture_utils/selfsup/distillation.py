@@ -9,6 +9,8 @@ Shapes: B batch, K classes.
 import torch.nn.functional as F
 from torch import Tensor
 
+from lecture_utils.ops.checks import check_labels, check_number, check_tensor
+
 
 def distillation_loss(
     student: Tensor, teacher: Tensor, target: Tensor, *, temperature: float = 4.0, soft: float = 0.9
@@ -21,9 +23,9 @@ def distillation_loss(
     Parameters
     ----------
     student, teacher : Tensor
-        Logits (B, K). No gradient flows into the teacher's.
+        Logits (B, K), floating point, B ≥ 1. No gradient flows into the teacher's.
     target : Tensor
-        Right classes (B,), int64.
+        Right classes (B,), int64, 0 to K - 1.
     temperature : float
         T > 0.
     soft : float
@@ -32,15 +34,20 @@ def distillation_loss(
     Raises
     ------
     ValueError
-        If the shapes differ, or a setting lies outside its range.
+        If the shapes or types differ, a class number is none, or a setting lies outside its range.
     """
-    if student.shape != teacher.shape or student.ndim != 2:
-        shapes = tuple(student.shape), tuple(teacher.shape)
-        raise ValueError(f"distillation: got logits {shapes[0]} and {shapes[1]}, want (B, K) twice")
-    if temperature <= 0 or not 0 <= soft <= 1:
-        raise ValueError(
-            f"distillation: got temperature {temperature} and soft {soft}, want T > 0 and a share in [0, 1]"
-        )
+    check_distillation(student, teacher, target, temperature, soft)
     at_t = F.log_softmax(student / temperature, dim=1), F.log_softmax(teacher.detach() / temperature, dim=1)
     softened = F.kl_div(*at_t, log_target=True, reduction="batchmean") * temperature**2
     return soft * softened + (1 - soft) * F.cross_entropy(student, target)
+
+
+def check_distillation(
+    student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
+) -> None:
+    """Raise ValueError unless `distillation_loss` can use these."""
+    check_tensor(student, "distillation, student", "B", "K", some=True)
+    check_tensor(teacher, "distillation, teacher", *student.shape)
+    check_labels(target, "distillation, target", *student.shape)
+    check_number(temperature, "distillation, temperature", 0, above=True)
+    check_number(soft, "distillation, soft", 0, 1)

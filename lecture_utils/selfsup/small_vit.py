@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.nn.vit_start import start_
+from lecture_utils.ops.checks import check_images, check_tensor, check_whole
 
 SIZE, PATCH, WIDTH, HEADS, HIDDEN, LAYERS = 48, 6, 64, 4, 128, 4
 POOLS = ("class", "mean")
@@ -21,6 +22,7 @@ class StandardViT(ViT):
 
     def embed_tokens(self, x: Tensor) -> Tensor:
         """Return class token and patches with positions, (B, 1 + N, D), for (B, C, H, W) in [0, 1]."""
+        check_images(x, self.in_channels, like=self.class_token)
         return super().embed_tokens((x - 0.5) / 0.25)
 
 
@@ -29,6 +31,8 @@ def small_vit(classes: int | None = None) -> ViT:
 
     Pictures of another size, in multiples of 6 pixels, get interpolated positions.
     """
+    if classes is not None:
+        check_whole(classes, "small_vit, classes")
     vit = StandardViT(
         image=SIZE,
         patch=PATCH,
@@ -45,15 +49,17 @@ def small_vit(classes: int | None = None) -> ViT:
     return vit
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features(vit: ViT, images: Tensor, pool: str = "class", *, batch_size: int = 256) -> Tensor:
     """Describe pictures (B, 3, H, W) by the last class token or the mean of the patch tokens: (B, D).
 
     Raises
     ------
     ValueError
-        For a pool other than "class" and "mean".
+        For a pool other than "class" and "mean", or pictures that are not floating point (B, 3, H, W).
     """
+    check_tensor(images, "images", "B", 3, "H", "W", some=True)
+    check_whole(batch_size, "batch_size")
     return torch.cat([pooled(vit.tokens(part), pool) for part in images.split(batch_size)])
 
 
@@ -63,17 +69,25 @@ def pooled(tokens: Tensor, pool: str) -> Tensor:
     Raises
     ------
     ValueError
-        For a pool other than "class" and "mean".
+        For a pool other than "class" and "mean", or tokens of another shape.
     """
-    if pool not in POOLS:
-        raise ValueError(f"features: got pool {pool!r}, want one of {', '.join(POOLS)}")
+    check_pool(pool)
+    check_tensor(tokens, "tokens", "B", "1 + N", "D", some=True)
+    if tokens.shape[1] < 2:
+        raise ValueError(f"tokens: got {tuple(tokens.shape)}, want (B, 1 + N, D) with N ≥ 1 patches")
     return tokens[:, 0] if pool == "class" else tokens[:, 1:].mean(dim=1)
 
 
-@torch.inference_mode()
+def check_pool(pool: str) -> None:
+    """Raise ValueError unless `pool` is one of `POOLS`."""
+    if pool not in POOLS:
+        raise ValueError(f"features: got pool {pool!r}, want one of {', '.join(POOLS)}")
+
+
 def class_attention(vit: ViT, images: Tensor) -> Tensor:
     """Return where the last layer's class token looks: (B, 3, H, W) → (B, heads, N), patches only."""
-    return vit.attention_maps(images)[-1, :, :, 0, 1:]
+    # Copied, so that what is made under inference mode can be used like any other tensor.
+    return vit.attention_maps(images)[-1, :, :, 0, 1:].clone()
 
 
 class PooledClassifier(nn.Module):
@@ -81,8 +95,9 @@ class PooledClassifier(nn.Module):
 
     def __init__(self, encoder: ViT, classes: int, pool: str = "mean") -> None:
         super().__init__()
+        check_pool(pool)
         self.encoder, self.pool = encoder, pool
-        self.head = nn.Linear(encoder.norm.normalized_shape[0], classes)
+        self.head = nn.Linear(encoder.dim, check_whole(classes, "classes"))
 
     def forward(self, x: Tensor) -> Tensor:  # (B, 3, H, W)
         return self.head(pooled(self.encoder.tokens(x), self.pool))  # (B, classes)

@@ -4,7 +4,6 @@ Simplified against a production loop: no mixed precision, no accumulation, no ch
 Shapes: N samples, B batch, C channels or classes, H and W height and width.
 """
 
-import importlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,10 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Loaded by name: a claim's fingerprint follows imports, and no progress bar or message changes what is
-# measured.
-watch = importlib.import_module("lecture_utils.kernel.watch")
-unfinished: Callable[[], str | None] = watch.unfinished
+from lecture_utils.kernel import watch
+from lecture_utils.ops.checks import check_classes, check_tensor, check_whole
 
 
 @dataclass
@@ -33,7 +30,7 @@ class History:
     interrupted : bool
         Whether someone stopped it.
     problem : str
-        Empty, or why it stopped early by itself.
+        Empty, or why it stopped early by itself: the loss is no number, or no batches were left.
     seconds : float
         Wall time.
     """
@@ -60,33 +57,38 @@ def fit(
     schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     evaluate_every: int = 0,
+    after_step: Callable[[int], None] | None = None,
     progress: bool = True,
     label: str = "training",
 ) -> History:
     """Train a model in place, and return what happened.
 
-    Interrupting the kernel, or a loss that is no longer a number, ends the run with one clear line; the model
-    and the history stay usable. The model is left in training mode: call ``model.eval()`` before you use it.
+    Interrupting the kernel, a loss that is no longer a number, or batches that run out end the run with one
+    clear line; the model and the history stay usable. The model is left in training mode: call
+    ``model.eval()`` before you use it.
 
     Parameters
     ----------
     model : nn.Module
         Batches are moved to its device; images (4-D) are laid out channels-last.
     batches : iterable of (x, y)
-        For example `minibatches`. If it ends early, so does the training.
+        For example `minibatches`. If it ends early, so does the training; a list is one pass.
     loss : callable
         ``loss(model, x, y)`` -> scalar tensor.
     optimizer : torch.optim.Optimizer
-        Over the model's parameters.
+        Over the model's parameters, or some of them.
     steps : int
-        Number of updates.
+        Number of updates, 0 or more.
     schedule : torch.optim.lr_scheduler.LRScheduler, optional
         Over `optimizer`; advanced by one after each update.
     evaluate : callable, optional
         ``evaluate(model)`` -> float, called in evaluation mode every `evaluate_every` steps and after the
-        last one.
+        last one, also where the batches end early.
     evaluate_every : int
         0: only after the last step.
+    after_step : callable, optional
+        ``after_step(step)``, called after each update with the number of the step, from 0: the place where a
+        teacher follows its student (`selfsup.ema`).
     progress : bool
         Show a progress bar (never in a static build).
     label : str
@@ -95,10 +97,11 @@ def fit(
     Raises
     ------
     ValueError
-        If `steps` is negative, or `loss` does not return a scalar tensor.
+        If `steps` is no whole number of 0 or more, `loss` does not return a scalar tensor, or no parameter
+        of the optimizer belongs to the model.
     """
     history, start = History(), time.perf_counter()
-    device = prepare(model, steps)
+    device = prepare(model, optimizer, steps, evaluate_every)
     with watch.Watch(label, steps, history, progress) as run:
         for step, (x, y) in zip(range(steps), batches, strict=False):
             value = loss(model, to_device(x, device), to_device(y, device))  # forward
@@ -110,18 +113,36 @@ def fit(
             optimizer.step()  # update
             if schedule:
                 schedule.step()
+            if after_step:
+                after_step(step)
             history.losses.append(value.item())
-            if evaluate and (step + 1 == steps or (evaluate_every and (step + 1) % evaluate_every == 0)):
+            if evaluate and evaluate_every and (step + 1) % evaluate_every == 0:
                 history.evaluations.append((step + 1, in_evaluation(model, evaluate)))
             run.tick()
+        else:  # all steps done, or no batches left
+            history.problem = run.ran_out() if history.steps < steps else ""
+            if evaluate and history.steps and not (evaluate_every and history.steps % evaluate_every == 0):
+                history.evaluations.append((history.steps, in_evaluation(model, evaluate)))
     history.seconds = time.perf_counter() - start
     return history
 
 
-def prepare(model: nn.Module, steps: int) -> torch.device:
-    """Put a model into training mode with its images' weights channels-last; return its device."""
-    if steps < 0:
-        raise ValueError(f"steps must be 0 or more, got {steps}.")
+def prepare(
+    model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, evaluate_every: int
+) -> torch.device:
+    """Put a model into training mode with its images' weights channels-last; return its device.
+
+    Raises ValueError for counts that are no whole numbers, or an optimizer that moves nothing of the model.
+    """
+    check_whole(steps, "steps", 0)
+    check_whole(evaluate_every, "evaluate_every", 0)
+    own = {id(parameter) for parameter in model.parameters()}
+    moved = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if own and not any(id(parameter) in own for parameter in moved):
+        raise ValueError(
+            f"optimizer: got {len(moved)} parameters, none of which belongs to this "
+            f"{type(model).__name__}, want an optimizer over model.parameters()"
+        )
     if any(parameter.ndim == 4 for parameter in model.parameters()):
         model.to(memory_format=torch.channels_last)
     model.train()
@@ -145,7 +166,7 @@ def is_finite(value: Tensor) -> bool:
     """Return whether a loss is a number; reject what is no scalar tensor."""
     if not isinstance(value, Tensor) or value.numel() != 1:
         got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        raise ValueError(f"loss(model, x, y) must return a scalar tensor, got {got}.")
+        raise ValueError(f"loss(model, x, y): got {got}, want a scalar tensor")
     return math.isfinite(value.item())
 
 
@@ -188,10 +209,14 @@ def minibatches(
     ValueError
         If the lengths differ, there are no samples, or `batch_size` is below 1.
     """
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, Tensor) or value.ndim == 0:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(f"{name}: got {got}, want a torch.Tensor (N, ...)")
     if len(x) != len(y) or len(x) == 0:
-        raise ValueError(f"x and y need the same length, 1 or more, got {len(x)} and {len(y)}.")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be 1 or more, got {batch_size}.")
+        raise ValueError(f"x and y: got lengths {len(x)} and {len(y)}, want the same, 1 or more")
+    check_whole(batch_size, "batch_size")
+    check_whole(seed, "seed", None)
     return _endless(x, y, min(batch_size, len(x)), torch.Generator().manual_seed(seed), augment)
 
 
@@ -225,10 +250,12 @@ def predictions(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     Raises
     ------
     ValueError
-        If there are no samples.
+        If there are no samples, or `batch_size` is below 1.
     """
-    if len(x) == 0:
-        raise ValueError(f"Wanted at least one sample, got a tensor of shape {tuple(x.shape)}.")
+    if not isinstance(x, Tensor) or x.ndim == 0 or len(x) == 0:
+        got = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x: got {got}, want a torch.Tensor (N, ...) with at least one sample")
+    check_whole(batch_size, "batch_size")
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     outputs = in_evaluation(
         model, lambda m: [m(to_device(part, device)).cpu() for part in x.split(batch_size)]
@@ -246,15 +273,19 @@ def accuracy(model: nn.Module, x: Tensor, y: Tensor, batch_size: int = 256) -> f
     x : Tensor, (N, ...)
         Samples.
     y : Tensor, (N,)
-        Class numbers.
+        Class numbers, integers from 0 to C - 1.
     batch_size : int
         Only a question of memory.
 
     Raises
     ------
     ValueError
-        If the lengths differ or there are no samples.
+        If the lengths differ, there are no samples, labels are no class numbers, or a logit is NaN.
     """
-    if len(x) != len(y):
-        raise ValueError(f"x and y need the same length, got {len(x)} and {len(y)}.")
-    return float((predictions(model, x, batch_size).argmax(dim=1) == y.cpu()).double().mean())
+    check_classes(y, "labels", len(x) if isinstance(x, Tensor) and x.ndim else "N")
+    logits = predictions(model, x, batch_size)
+    check_tensor(logits, "logits", len(x), "C", some=True)
+    if bool(logits.isnan().any()):
+        raise ValueError("logits: got NaN, want numbers: the model has diverged, or its input has NaN")
+    check_classes(y, "labels", len(x), classes=logits.shape[1])
+    return float((logits.argmax(dim=1) == y.cpu()).double().mean())

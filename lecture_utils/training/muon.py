@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from lecture_utils.ops.checks import check_number
+
 
 class MuonAndAdamW(torch.optim.Optimizer):
     """The two as one optimiser with one rate and one schedule.
@@ -24,10 +26,21 @@ class MuonAndAdamW(torch.optim.Optimizer):
         Learning rate.
     decay : float
         Weight decay of Muon's matrices; AdamW's parameters have none.
+
+    Raises
+    ------
+    ValueError
+        If the layers have no matrix, are no part of the model, or a rate or decay is out of range.
     """
 
     def __init__(self, model: nn.Module, layers: nn.Module, rate: float, *, decay: float = 0.05) -> None:
+        check_number(rate, "rate", 0)
+        check_number(decay, "decay", 0)
         matrices = [p for p in layers.parameters() if p.ndim == 2]
+        own = {id(p) for p in model.parameters()}
+        if not matrices or any(id(p) not in own for p in matrices):
+            got = f"{len(matrices)} matrices, {sum(id(p) in own for p in matrices)} of them the model's"
+            raise ValueError(f"layers: got {got}, want a part of the model with at least one matrix")
         others = [p for p in model.parameters() if all(p is not m for m in matrices)]
         muon = torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
         adam = torch.optim.AdamW(others, lr=rate, weight_decay=0.0, betas=(0.9, 0.98), fused=True)

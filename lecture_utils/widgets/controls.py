@@ -30,7 +30,7 @@ class Choice:
     def __post_init__(self) -> None:
         """Check the options and set the default value."""
         if not self.options:
-            raise ValueError("Choice wants at least one option, got none")
+            raise ValueError("options: got none, want at least one option")
         if self.value is None:
             object.__setattr__(self, "value", self.pairs()[0][1])
         self.check(self.value)
@@ -44,7 +44,7 @@ class Choice:
         """Return the value, or raise ValueError where it is no option."""
         values = [v for _, v in self.pairs()]
         if value not in values:
-            raise ValueError(f"wants one of {values}, got {value!r}")
+            raise ValueError(f"got {value!r}, want one of {values}")
         return value
 
     def probes(self) -> list[Any]:
@@ -67,7 +67,7 @@ class Slider:
         """Check the range and set the default value."""
         if not self.low < self.high or self.step <= 0:
             raise ValueError(
-                f"Slider wants low < high and a positive step, got {self.low}, {self.high}, {self.step}"
+                f"Slider: got {self.low}, {self.high}, {self.step}, want low < high and a positive step"
             )
         if self.value is None:
             object.__setattr__(self, "value", self.low)
@@ -81,10 +81,10 @@ class Slider:
     def check(self, value: Any) -> float:
         """Return the value as a number, or raise ValueError where it lies outside the range."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"wants a number from {self.low} to {self.high}, got {value!r}")
+            raise ValueError(f"got {value!r}, want a number from {self.low} to {self.high}")
         if not self.low <= value <= self.high or (self.whole and int(value) != value):
             raise ValueError(
-                f"wants a number from {self.low} to {self.high} in steps of {self.step}, got {value!r}"
+                f"got {value!r}, want a number from {self.low} to {self.high} in steps of {self.step}"
             )
         return int(value) if self.whole else float(value)
 
@@ -109,6 +109,8 @@ class Matrix:
     label : str, optional
     limit : float
         Largest magnitude of an entry.
+    switches : bool
+        Show a numbered button for each entry, on or off (1 or 0), in place of a number.
     """
 
     rows: int
@@ -117,11 +119,12 @@ class Matrix:
     presets: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     limit: float = 99.0
+    switches: bool = False
 
     def __post_init__(self) -> None:
         """Check the presets and set the default value."""
         if self.rows < 1 or self.columns < 1:
-            raise ValueError(f"Matrix wants at least 1×1, got {self.rows}×{self.columns}")
+            raise ValueError(f"Matrix: got {self.rows}×{self.columns}, want at least 1×1")
         object.__setattr__(self, "presets", {name: self.check(v) for name, v in self.presets.items()})
         first = next(iter(self.presets.values()), np.zeros((self.rows, self.columns)))
         object.__setattr__(self, "value", self.check(first if self.value is None else self.value))
@@ -130,19 +133,21 @@ class Matrix:
         """Return the value as (rows, columns) float64, a preset's name included, or raise ValueError."""
         if isinstance(value, str):
             if value not in self.presets:
-                raise ValueError(f"wants a preset of {list(self.presets)}, got {value!r}")
+                raise ValueError(f"got {value!r}, want a preset of {list(self.presets)}")
             return np.array(self.presets[value])
         array = np.asarray(value, dtype=np.float64)
         spare = [(self.rows - array.shape[0], self.columns - array.shape[1])] if array.ndim == 2 else []
         if not spare or min(spare[0]) < 0 or spare[0][0] % 2 or spare[0][1] % 2:
             want = f"{self.rows}×{self.columns} matrix or a smaller one that fits its middle"
-            raise ValueError(f"wants a {want}, got shape {array.shape}")
+            raise ValueError(f"got shape {array.shape}, want a {want}")
         if not np.isfinite(array).all() or np.abs(array).max() > self.limit:
-            raise ValueError(f"wants entries from {-self.limit:g} to {self.limit:g}, got {array.tolist()}")
+            raise ValueError(f"got {array.tolist()}, want entries from {-self.limit:g} to {self.limit:g}")
         rows, columns = spare[0]
         return np.pad(array, ((rows // 2, rows // 2), (columns // 2, columns // 2)))
 
     def probes(self) -> list[np.ndarray]:
         """Give every preset, all zeros, and the largest entries of both signs."""
         full = np.full((self.rows, self.columns), self.limit)
+        if self.switches:
+            return [*self.presets.values()]
         return [*self.presets.values(), np.zeros_like(full), full, -full]

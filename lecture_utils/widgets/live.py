@@ -4,6 +4,7 @@ The browser holds back a control's further changes until the kernel has answered
 only the newest value, so a slow picture never queues up; here we only skip what is already drawn.
 """
 
+import base64
 import html
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from lecture_utils.plotting.display import png_bytes
 
-from .controls import Choice, Control, Matrix, Slider
+from .controls import Choice, Control, Matrix
 
 if TYPE_CHECKING:
     from .widget import Widget
@@ -23,16 +24,19 @@ _STYLE = {"description_width": "10em"}
 class MatrixInput:
     """A grid of number boxes and a menu of presets, with one `value`, like an ipywidgets control."""
 
-    def __init__(self, name: str, control: Matrix) -> None:
+    def __init__(self, name: str, control: Matrix, value: np.ndarray | None = None) -> None:
         self.control, self._quiet, self._callbacks = control, False, []  # type: ignore[var-annotated]
+        value = control.value if value is None else value
         cells = [(r, c) for r in range(control.rows) for c in range(control.columns)]
         self.cells = {
-            (r, c): ipywidgets.FloatText(
-                value=float(control.value[r, c]),
+            (r, c): _switch(f"{control.label or name}, {n}", n, value[r, c])
+            if control.switches
+            else ipywidgets.FloatText(
+                value=float(value[r, c]),
                 tooltip=f"{control.label or name}: row {r + 1}, column {c + 1}",
                 layout=ipywidgets.Layout(width="4.8em", margin="1px"),
             )
-            for r, c in cells
+            for n, (r, c) in enumerate(cells, start=1)
         }
         grid = ipywidgets.GridBox(
             list(self.cells.values()),
@@ -55,7 +59,7 @@ class MatrixInput:
         """The matrix (rows, columns)."""
         table = np.zeros((self.control.rows, self.control.columns))
         for (r, c), cell in self.cells.items():
-            table[r, c] = cell.value
+            table[r, c] = float(cell.value)
         return table
 
     @value.setter
@@ -64,7 +68,7 @@ class MatrixInput:
         self._quiet = True
         try:
             for (r, c), cell in self.cells.items():
-                cell.value = float(table[r, c])
+                cell.value = bool(table[r, c]) if self.control.switches else float(table[r, c])
             self._mark_preset()
         finally:
             self._quiet = False
@@ -95,31 +99,60 @@ class MatrixInput:
             callback(None)
 
 
-def control_view(name: str, control: Control) -> Any:
-    """Make the ipywidgets control for a description."""
+def _switch(tooltip: str, number: int, value: float) -> ipywidgets.ToggleButton:
+    """Make one numbered button, on or off."""
+    return ipywidgets.ToggleButton(
+        value=bool(value),
+        description=str(number),
+        tooltip=tooltip,
+        layout=ipywidgets.Layout(width="4.8em", margin="1px"),
+    )
+
+
+class Box(ipywidgets.VBox):
+    """A widget's box. A page that cannot show widgets gets its sentence and its present picture instead."""
+
+    def __init__(self, live: "Live", children: list[Any]) -> None:
+        super().__init__(children)
+        self._live = live
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        found = super()._repr_mimebundle_(**kwargs)
+        data = dict(found[0] if isinstance(found, tuple) else found)
+        widget = self._live.widget
+        alt = " ".join(widget.alt.split())
+        data["text/plain"] = f"[widget] {widget.title}: {alt}"
+        if self._live.image.value:
+            data["image/png"] = base64.b64encode(self._live.image.value).decode("ascii")
+        return data, {"image/png": {"alt": alt}}
+
+
+def control_view(name: str, control: Control, value: Any = None) -> Any:
+    """Make the ipywidgets control for a description, at a value of its own or at the control's first."""
+    value = control.value if value is None else value
+    if isinstance(control, Matrix):
+        return MatrixInput(name, control, value)
     label = control.label or name.replace("_", " ")
     wide = ipywidgets.Layout(width="95%", max_width="34em")
     if isinstance(control, Choice):
         return ipywidgets.Dropdown(
-            options=control.pairs(), value=control.value, description=label, style=_STYLE, layout=wide
+            options=control.pairs(), value=value, description=label, style=_STYLE, layout=wide
         )
-    if isinstance(control, Slider):
-        kind = ipywidgets.IntSlider if control.whole else ipywidgets.FloatSlider
-        return kind(
-            value=control.value,
-            min=control.low,
-            max=control.high,
-            step=control.step,
-            description=label,
-            continuous_update=True,
-            style=_STYLE,
-            layout=wide,
-        )
-    return MatrixInput(name, control)
+    kind = ipywidgets.IntSlider if control.whole else ipywidgets.FloatSlider
+    return kind(
+        value=value,
+        min=control.low,
+        max=control.high,
+        step=control.step,
+        description=label,
+        continuous_update=True,
+        style=_STYLE,
+        layout=wide,
+    )
 
 
 class Live:
-    """A widget's controls, its picture and one line for messages.
+    """A widget's controls, its picture and one line for messages. It starts at the tour's first frame.
 
     Parameters
     ----------
@@ -137,7 +170,10 @@ class Live:
 
     def __init__(self, widget: "Widget") -> None:
         self.widget = widget
-        self.controls = {name: control_view(name, control) for name, control in widget.controls.items()}
+        first = widget.first
+        self.controls = {
+            name: control_view(name, control, first[name]) for name, control in widget.controls.items()
+        }
         self.image = ipywidgets.Image(
             format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain")
         )
@@ -148,8 +184,19 @@ class Live:
         title = ipywidgets.HTML(f"<b>{html.escape(widget.title)}</b>")
         about = ipywidgets.HTML(f'<span style="opacity:0.75">{html.escape(widget.alt)}</span>')
         views = [getattr(view, "box", view) for view in self.controls.values()]
-        self.box = ipywidgets.VBox([title, *views, self.image, self.message, about])
+        self.box = Box(self, [title, *views, self.image, self.message, about])
         self.redraw()
+
+    def close(self) -> None:
+        """Take the widget and all its parts out of the kernel and off the page."""
+        todo: list[Any] = [self.box]
+        while todo:
+            part = todo.pop()
+            todo += getattr(part, "children", ())
+            for own in ("layout", "style"):
+                if (style := getattr(part, own, None)) is not None:
+                    style.close()
+            part.close()
 
     def _changed(self, change: Any) -> None:
         self.redraw()
@@ -162,9 +209,8 @@ class Live:
             return
         try:
             picture = self.widget.picture(**given)
-        except (
-            Exception
-        ) as error:  # the learner may have edited compute: any error must leave a usable widget
+        except Exception as error:
+            # The learner may have edited compute: any error must leave a usable widget.
             self._drawn = None
             self.message.value = (
                 f'<span role="alert" style="color:#D55E00">This setting cannot be drawn: '

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from lecture_utils.plotting.display import palette_png
+
 if TYPE_CHECKING:
     from .widget import Widget
 
-BUNDLE_BYTES = 100_000
-FALLBACK_BYTES = 9_000
-FRAME_WIDTH = 720
+BUNDLE_BYTES = 160_000
+FALLBACK_BYTES = 45_000  # the PNG twin has twice the pixels of what a reader sees
+FRAME_WIDTH = 840
 # (quality, share of the room that it may take), tried in turn: beyond 40 nobody sees a difference in lines
 # and letters, so a better one must not fill the notebook; below 25 texture goes.
 SETTINGS = ((65, 0.6), (50, 0.6), (40, 0.6), (32, 1.0), (25, 1.0), (18, 1.0))
@@ -111,23 +113,21 @@ def encode_frames(pictures: Sequence[np.ndarray], room: int) -> list[bytes]:
         sizes = [len(data) for data in frames]
         if sum(sizes) <= share * room:
             return frames
-    raise ValueError(f"frames want at most {room} bytes in all, got {sizes}: draw less, or fewer")
+    raise ValueError(f"frames: got {sizes} bytes, want at most {room} in all: draw less, or fewer")
 
 
 def fallback_png(picture: np.ndarray, limit: int = FALLBACK_BYTES) -> tuple[bytes, int, int]:
     """Encode the first frame as a small PNG for viewers without HTML: fewer colours, then fewer pixels."""
     image = Image.fromarray(picture)
     width, height = image.size
-    for scale in (1.0, 0.75, 0.5, 0.35):
+    for scale in (1.0, 0.75, 0.5):
         size = (max(int(width * scale), 1), max(int(height * scale), 1))
         small = image if scale == 1.0 else image.resize(size, Image.Resampling.LANCZOS)
-        for colours in (48, 20):
-            buffer = io.BytesIO()
-            few = small.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            few.save(buffer, format="PNG", compress_level=9)
-            if buffer.tell() <= limit:
-                return buffer.getvalue(), *size
-    return buffer.getvalue(), *size
+        for colours in (128, 48, 20):
+            data = palette_png(np.asarray(small), colours)
+            if len(data) <= limit:
+                return data, *size
+    return data, *size
 
 
 def _uri(mime: str, data: bytes) -> str:
@@ -174,10 +174,10 @@ def bundle(widget: "Widget") -> tuple[dict[str, str], dict[str, Any]]:
             "<", "\\u003c"
         ),
     )
-    png, wide, high = fallback_png(pictures[0])
+    png, _, _ = fallback_png(widget.draw(widget.tour[0][1], scale=2))
     data = {
         "text/html": page,
         "image/png": base64.b64encode(png).decode("ascii"),
         "text/plain": f"[widget] {widget.title}: {len(frames)} settings. {frames[0]['alt']}",
     }
-    return data, {"image/png": {"alt": frames[0]["alt"], "width": wide, "height": high}}
+    return data, {"image/png": {"alt": frames[0]["alt"], "width": width, "height": height}}

@@ -37,13 +37,18 @@ class Widget:
     controls : dict of argument name to Choice, Slider or Matrix
     tour : sequence of (caption, values)
         6 to 10 frames; an argument that is not given keeps its control's first value.
+        The first is the most telling one: a page without a kernel shows it, and the live widget starts there.
     alt : str
         A sentence on what the picture shows, for a reader who cannot see it.
+    trivial : dict of argument name to value, optional
+        The setting that shows nothing yet (switches off, a kernel that changes nothing); empty where the
+        controls' own values are it. The tour does not begin there.
 
     Raises
     ------
     ValueError
-        On a missing title or alt, another number of frames, an unknown argument or a value off its control.
+        On a missing title or alt, another number of frames, an unknown argument, a value off its control, or
+        a tour that begins at the trivial setting.
     """
 
     title: str
@@ -51,18 +56,28 @@ class Widget:
     controls: Mapping[str, Control]
     tour: Sequence[tuple[str, Mapping[str, Any]]]
     alt: str
+    trivial: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Check everything once, so that a chapter fails when it is built and not when it is read."""
         if not self.slug:
-            raise ValueError(f"a widget wants a title with a letter or digit, got {self.title!r}")
+            raise ValueError(f"title: got {self.title!r}, want a title with a letter or digit")
         checked_alt(self.alt)
         if not TOUR_FRAMES[0] <= len(self.tour) <= TOUR_FRAMES[1]:
-            raise ValueError(f"{self.title}: a tour wants 6 to 10 frames, got {len(self.tour)}")
+            raise ValueError(f"{self.title}: tour: got {len(self.tour)} frames, want 6 to 10")
         for caption, values in self.tour:
             if not caption.strip():
-                raise ValueError(f"{self.title}: every frame of the tour wants a caption, got {caption!r}")
+                raise ValueError(f"{self.title}: tour: got the caption {caption!r}, want one for every frame")
             self.values(**values)
+        if self.trivial is not None and same(self.first, self.values(**self.trivial)):
+            raise ValueError(
+                f"{self.title}: tour: got the trivial setting {dict(self.trivial)} first, want a telling one"
+            )
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The values of the tour's first frame, at which the live widget starts too."""
+        return self.values(**self.tour[0][1])
 
     @property
     def slug(self) -> str:
@@ -73,17 +88,27 @@ class Widget:
         """Give a checked value for every control, its first one where none is given."""
         unknown = set(given) - set(self.controls)
         if unknown:
-            raise ValueError(f"{self.title}: wants values for {list(self.controls)}, got {sorted(unknown)}")
+            raise ValueError(f"{self.title}: got values for {sorted(unknown)}, want {list(self.controls)}")
         checked = {}
         for name, control in self.controls.items():
             try:
                 checked[name] = control.check(given.get(name, control.value))
             except ValueError as error:
-                raise ValueError(f"{self.title}: {name} {error}") from None
+                raise ValueError(f"{self.title}: {name}: {error}") from None
         return checked
 
     def picture(self, **given: Any) -> np.ndarray:
-        """Call compute with checked values and draw what it gives.
+        """Call compute with checked values and draw what it gives, (H, W, 3) in uint8.
+
+        Raises
+        ------
+        ValueError
+            On a value outside its control.
+        """
+        return self.draw(given)
+
+    def draw(self, given: Mapping[str, Any], scale: int = 1) -> np.ndarray:
+        """Draw a setting with `scale` times the pixels a side.
 
         Returns
         -------
@@ -98,5 +123,11 @@ class Widget:
         with styled():
             drawn = self.compute(**values)
             if isinstance(drawn, Figure):
-                return pixels(drawn)
-        return np.rint(to_image(drawn) * 255).astype(np.uint8)
+                return pixels(drawn, dpi=drawn.dpi * scale if scale != 1 else None)
+        image = np.rint(to_image(drawn) * 255).astype(np.uint8)
+        return image.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two settings are equal; values may be arrays."""
+    return all(np.array_equal(value, other[name]) for name, value in one.items())

@@ -50,7 +50,6 @@ from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
-from lecture_utils.chapters.ch04 import figures as draw
 from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
 
 start("04")
@@ -72,10 +71,10 @@ sample = toyworld.render(scenes, 48, only=("image", "class_id", "visibility", "i
 images = sample.image  # (300, 3, 48, 48)
 chance = predictions(scene_net, images).sigmoid()  # (300, 8)
 best = chance.argsort(1, descending=True)  # (300, 8) classes, the surest first
-pictures, titles = [draw.few(x) for x in images[:4]], [""] * 4
+pictures, titles = [plotting.few(x) for x in images[:4]], [""] * 4
 for rank in (0, 1):
     maps = upsample(grad_cam(scene_net, images[:4], best[:4, rank], layer="stages"), 48)  # (4, 48, 48)
-    pictures += [draw.heat(x, m) for x, m in zip(images[:4], maps, strict=True)]
+    pictures += [plotting.heat_overlay(x, m) for x, m in zip(images[:4], maps, strict=True)]
     titles += [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}" for i, k in enumerate(best[:4, rank].tolist())]
 figure = plotting.image_grid(pictures, titles, 4, 1.15, "It was never told where, and it knows where")
 plotting.show(figure, "Four scenes, and under each two heat maps: one for each class that the network names.")
@@ -100,11 +99,11 @@ cases = [(int(i) // 8, int(i) % 8) for i in worst]
 of_class = sample.class_id[:, :, None] == torch.arange(8)  # (300, objects, 8)
 seen = (of_class * sample.visibility[:, :, None]).amax(1)  # (300, 8): how much of each class is in sight
 titles = [f"{toyworld.CLASSES[k]} {chance[i, k]:.0%}\n{seen[i, k]:.0%} in sight" for i, k in cases]
-pictures = [draw.few(images[i]) for i, _ in cases]
+pictures = [plotting.few(images[i]) for i, _ in cases]
 figure = plotting.image_grid(pictures, titles, 5, 1.2, "Its five most confident mistakes: why?")
 for ax, (i, k) in zip(figure.axes, cases, strict=True):
     numbers = of_class[i, :, k].nonzero() + 1  # (n, 1): the class's objects, as `instance` counts them
-    draw.outline(ax, (sample.instance[i] == numbers[..., None]).any(0), "#FFFFFF")
+    plotting.outline(ax, (sample.instance[i] == numbers[..., None]).any(0), "#FFFFFF")
 plotting.show(figure, "Five scenes; the class in question is outlined, with its probability.")
 
 # %% [markdown]
@@ -142,13 +141,15 @@ def nearest(database: Tensor, query: Tensor, k: int) -> Tensor:
 
 
 nearest = check("04.1", nearest)
-predict("04.1")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.nearest
 #
 # The network of chapter 01 that names single objects has three stages; each can serve as the space, and so can the raw pixels. For each space we count how many of the five nearest neighbours are of the query's class. The
 # pictures of the database and the queries are disjoint.
+
+# %%
+predict("04.1")
 
 # %% tags=["system:S04.1"]
 from lecture_utils.explain.hooks import activations
@@ -157,9 +158,8 @@ from lecture_utils.explain.retrieval import FeatureDatabase
 shapes_net = zoo.load("shapes_resnet")  # (B, 3, 32, 32) -> (B, 8)
 stored, labels = toyworld.classification(600, size=32, split="val")
 asked, asked_labels = toyworld.classification(200, size=32, split="test")
-setting = {"objects": 1, "size": (0.36, 0.56), "distance": (2.2, 4.2)}  # that of `classification`
 ground, asked_ground = (  # (600,), (200,): water, sand or grass, near the camera
-    toyworld.sample_scenes(n, seed=0, split=split, **setting).ground[:, 0]
+    toyworld.sample_scenes(n, seed=0, split=split, objects=toyworld.ONE_OBJECT).ground[:, 0]
     for n, split in ((600, "val"), (200, "test"))
 )
 spaces = {"pixels": (stored.flatten(1), asked.flatten(1))}
@@ -246,13 +246,12 @@ plotting.show(figure, "Neighbour probability against distance for two digits: a 
 #
 # $$\frac{\partial\,\mathrm{KL}}{\partial y_i} = 4\sum_j (p_{ij} - q_{ij})\,\frac{y_i - y_j}{1 + \lVert y_i - y_j\rVert^2}.$$
 #
-# The code never forms the differences $y_i - y_j$: $\sum_j a_{ij}(y_i - y_j)$ is a row sum times $y_i$ less a matrix product. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration** (van der Maaten 2014; in 2008 it was 4, for 50 steps), so that groups form while the map is small and can still pass each other.
+# The code is the formula, all pairs at once; the package runs a faster version, which a test holds equal to it. For the first 250 steps all $p_{ij}$ are multiplied by 12, **early exaggeration** (van der Maaten 2014; in 2008 it was 4, for 50 steps), so that groups form while the map is small and can still pass each other.
 
 # %% tags=["show", "system:S04.2"]
-BLOCK = 128
-# show: lecture_utils.explain.tsne.tsne_gradient
+# show: lecture_utils.explain.tsne_plain.tsne_gradient
 
-
+# %%
 from lecture_utils.explain.tsne import joint_probabilities, tsne
 
 p = joint_probabilities(vectors[:60], 15).double()
@@ -264,6 +263,8 @@ by_autograd = torch.autograd.grad(cost, y)[0]
 print("equal to autograd:", torch.allclose(tsne_gradient(p, y.detach()), by_autograd, atol=1e-9))
 
 # %%
+from lecture_utils.chapters.ch04 import figures as draw
+
 from sklearn.manifold import trustworthiness
 
 from lecture_utils.explain.pca import fit_pca
@@ -286,11 +287,13 @@ show_table([tuple(trust.values())], list(trust), caption="Trustworthiness")
 print(f"two components hold {projected.ratio.sum():.0%} of the variance; t-SNE's KL is {run.kl:.3f} nats")
 
 # %% [markdown]
-# **How to read it.** *Trustworthiness* (Venna and Kaski 2001) asks whether those who are neighbours in the picture were neighbours in the data; 1 is perfect. Ours is within 0.02 of scikit-learn's in the tests (`tests/explain/test_tsne.py`).
+# **How to read it.** **Trustworthiness** (Venna and Kaski 2001) asks whether those who are neighbours in the picture were neighbours in the data; 1 is perfect. Ours is within 0.02 of scikit-learn's in the tests (`tests/explain/test_tsne.py`).
 # What t-SNE pays for it: axes without a meaning, no place for a new point, and a result that depends on the perplexity and the start. Before you use the widget:
 
 # %%
 predict("04.2")
+
+# %%
 present(tsne_perplexity.tsne_perplexity())
 
 # %% [markdown]
@@ -300,7 +303,9 @@ present(tsne_perplexity.tsne_perplexity())
 LABEL = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
 spaces_shown = {"pixels": stored[:300].flatten(1), "features of stage 3": database[:300]}
 figure = Figure(figsize=(6.4, 2.6))
-axes, rows, itself = figure.subplots(1, 2), [], torch.arange(300)
+axes = figure.subplots(1, 2)
+rows = []
+itself = torch.arange(300)
 for ax, (title, f) in zip(axes, spaces_shown.items(), strict=True):
     y = tsne(f, perplexity=20, steps=500).embedding  # (300, 2)
     draw.points(ax, y, labels[:300], toyworld.CLASSES, title, size=6, named=title != "pixels")
@@ -345,12 +350,14 @@ def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
 
 
 unit_iou = check("04.3", unit_iou)
-predict("04.3")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.unit_iou
 #
 # Now all 64 units against all 24 concepts, and as a control the same network with fresh random weights. Compare with what you expected.
+
+# %%
+predict("04.3")
 
 # %% tags=["system:S04.3"]
 from lecture_utils.data.concepts import CONCEPTS, FIELDS, KIND, concept_masks
@@ -381,7 +388,7 @@ pictures, titles = [], []
 for unit, concept, iou in leaders:
     peak = scene_maps[:, unit].amax((1, 2)).topk(2).indices  # the two scenes that excite it most
     fires = unit_masks(scene_maps[peak], trained.thresholds, 48)[:, unit]  # (2, 48, 48)
-    pictures += [draw.spotlight(images[i], m) for i, m in zip(peak, fires, strict=True)]
+    pictures += [plotting.dim_outside(images[i], m) for i, m in zip(peak, fires, strict=True)]
     titles += [f"unit {unit}:\n{concept}", f"IoU\n{iou:.2f}"]
 title = "The best units of three concepts, bright where they fire"
 figure = plotting.image_grid(pictures, titles, 6, 0.96, title)
@@ -394,7 +401,7 @@ present(unit_threshold.unit_threshold())
 #
 # ## 5 · What would it like to see?
 #
-# Turn the question around. Instead of asking what the network says about a picture, ask for the picture it would *most* like to call a star:
+# Turn the question around. Instead of asking what the network says about a picture, ask for the picture it would *most* like to call a star. This is **class visualisation**:
 #
 # $$I^* = \arg\max_I\; f_k(I) - \mathrm{Reg}(I),$$
 #
@@ -402,7 +409,6 @@ present(unit_threshold.unit_threshold())
 # against differences between neighbours (Mahendran and Vedaldi 2015), a small blur after each step (Yosinski et al. 2015), and a random shift before it, *jitter*, so that no pixel can rely on its exact place (Mordvintsev et al. 2015).
 
 # %% tags=["show"]
-from lecture_utils.explain.target import check_evaluation
 # show: lecture_utils.explain.class_visualisation.regulariser
 # show: lecture_utils.explain.class_visualisation.uphill
 
@@ -412,9 +418,11 @@ from lecture_utils.explain.class_visualisation import UNREGULARISED, visualise_c
 dream = visualise_class(shapes_net, range(8), size=32, steps=128)
 titles = [f"{c}\n{p:.1%}" for c, p in zip(toyworld.CLASSES, dream.probability, strict=True)]
 title = "What the network would most like to call by each name"
-figure = plotting.image_grid([draw.few(x) for x in dream.image], titles, 8, 0.84, title)
+figure = plotting.image_grid([plotting.few(x) for x in dream.image], titles, 8, 0.84, title)
 plotting.show(figure, "Eight synthetic pictures with traces of the class's shape.")
-predict("04.5")
+
+# %%
+predict("04.4")
 
 # %% [markdown]
 # **How to read it.** The probability stands above each picture. The pictures are not stars; they are *what counts as* a star to one set of weights, several times over, since the global average does not ask how often. In some you may find strokes and corners of the shape. Nothing asks for natural colours. Section 16 leaves the regulariser out.
@@ -433,7 +441,7 @@ share = scene_net.head.weight[k].detach()[:, None, None] * scene_maps[i]  # (64,
 order = share.abs().sum((1, 2)).argsort(descending=True)
 sums = {n: share[order[:n]].sum(0) for n in (1, 4, 16, 32, 64)}  # each (12, 12)
 limit = sums[64].abs().max().item()  # the strongest colour, in all panels
-pictures = [draw.few(images[i]), *(plotting.signed_image(total, limit) for total in sums.values())]
+pictures = [plotting.few(images[i]), *(plotting.signed_image(total, limit) for total in sums.values())]
 titles = ["scene", f"{scene_net.head.weight[k, order[0]]:+.2f} $A_{{{order[0]}}}$",
           *(f"the first {n}" for n in (4, 16, 32)), "all 64: CAM"]
 title = f"CAM for “{toyworld.CLASSES[k]}”: weighted maps, added up one after the other"
@@ -477,12 +485,14 @@ def grad_cam_map(maps: Tensor, gradient: Tensor) -> Tensor:
 
 
 grad_cam_map = check("04.5", grad_cam_map)
-predict("04.6")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.grad_cam_map
 #
 # On a network with a global average, $\partial y_k/\partial A_{c,ij} = w_{kc}/hw$ at every place, so $\alpha_c = w_{kc}/hw$, and Grad-CAM *is* CAM, divided by $hw$, with the negative part cut off. Check it. (The package's `grad_cam` gives what the `pytorch-grad-cam` library gives on a torchvision network, see `tests/explain/test_grad_cam.py`.)
+
+# %%
+predict("04.5")
 
 # %% tags=["show", "system:S04.6"]
 from lecture_utils.explain.target import Target, target_score
@@ -515,9 +525,10 @@ questions = {
     "how much\nobject?": (segmenter, first, "up_middle", lambda out: out[:, 4].mean((1, 2))),
     "how much\nsky?": (segmenter, first, "up_middle", lambda out: out[:, 0].mean((1, 2))),
 }
-pictures = [draw.few(x[0])]
+pictures = [plotting.few(x[0])]
 for net, z, layer, score in questions.values():
-    pictures.append(draw.heat(z[0], upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]))
+    cam = upsample(grad_cam(net, z, score, layer=layer), z.shape[-1])[0]
+    pictures.append(plotting.heat_overlay(z[0], cam))
 title = "Grad-CAM explains any number that a network computes"
 figure = plotting.image_grid(pictures, ["the scene", *questions], 5, 1.2, title)
 plotting.show(figure, "A scene and four heat maps: two contrasts between classes, and two for a segmenter.")
@@ -535,14 +546,15 @@ x, k = images[1:2], best[1:2, 0]
 methods = {"input gradient": saliency(input_gradient(scene_net, x, k)),
            "SmoothGrad": saliency(smooth_grad(scene_net, x, k, samples=25, noise=0.02)),
            "Grad-CAM": upsample(grad_cam(scene_net, x, k, layer="stages"), 48)}  # each (1, 48, 48)
-pictures = [draw.few(x[0]), *(draw.heat(x[0], m[0], float(m.quantile(0.98))) for m in methods.values())]
+heats = [plotting.heat_overlay(x[0], m[0], float(m.quantile(0.98))) for m in methods.values()]
+pictures = [plotting.few(x[0]), *heats]
 figure = plotting.image_grid(pictures, [toyworld.CLASSES[k[0]], *methods], 4, 1.44, "Fine noise, or a blob")
 plotting.show(figure, "A scene, two speckled maps of pixel gradients, and Grad-CAM, a blob; 2 % saturate.")
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Attention of a transformer
 #
-# A vision transformer seems to need no such instruments: it computes weights that say where each token looks, and the class token's are a map of the picture, one for each head (Caron et al. 2021). Two questions remain. Which layer? In layer 4, the tokens that are looked at are themselves mixtures of others. **Rollout** (Abnar and Zuidema 2020) follows the mixing down to the patches. With $A_l$ the attention of layer $l$, averaged over heads, and half of the signal going around it by the shortcut,
+# A vision transformer seems to need no such instruments: it computes weights that say where each token looks, and the class token's are a map of the picture, one for each head (Caron et al. 2021). Two questions remain. Which layer? In layer 4, the tokens that are looked at are themselves mixtures of others. **Attention rollout** (Abnar and Zuidema 2020) follows the mixing down to the patches. With $A_l$ the attention of layer $l$, averaged over heads, and half of the signal going around it by the shortcut,
 #
 # $$\tilde A_l = \tfrac12 A_l + \tfrac12 I, \qquad R = \tilde A_L \cdots \tilde A_2\,\tilde A_1.$$
 #
@@ -555,10 +567,12 @@ def attention_rollout(attention: Tensor) -> Tensor:
 
 
 attention_rollout = check("04.6", attention_rollout)
-predict("04.7")
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch04.exercises.attention_rollout
+
+# %%
+predict("04.6")
 
 # %% tags=["system:S04.7"]
 from lecture_utils.explain.attention_maps import cls_attention, rollout, rollout_map
@@ -572,7 +586,7 @@ print("your function agrees:", torch.allclose(attention_rollout(attention[:, 0])
 pictures, titles = [], []
 for i in range(2):
     maps = torch.stack([*heads[i], rollout_map(attention, grid=(8, 8))[i]])  # (heads + 1, 8, 8)
-    pictures += [draw.few(asked[i]), *(draw.heat(asked[i], m) for m in upsample(maps, 32))]
+    pictures += [plotting.few(asked[i]), *(plotting.heat_overlay(asked[i], m) for m in upsample(maps, 32))]
     titles += [toyworld.CLASSES[asked_labels[i]], *(f"head {h + 1}" for h in range(len(heads[i]))), "rollout"]
 title = "Heads of the last layer, and the rollout of all layers"
 figure = plotting.image_grid(pictures, titles, 2 + heads.shape[1], 0.96, title)
@@ -587,7 +601,7 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 # The control is as many of the other units, drawn at random. What changes then is an effect of the units, no longer a correlation.
 
 # %%
-predict("04.8")
+predict("04.7")
 
 # %% tags=["system:S04.8"]
 from lecture_utils.chapters.ch04.claims import COUNT, LAYER, segment
@@ -618,7 +632,7 @@ region = torch.zeros(maps.shape[-2:], dtype=torch.bool)
 region[5:7, 3:5] = True
 with gan.edited(generator, LAYER, object_units, gan.high_values(maps, object_units), region):
     inserted = gan.generate(generator, z[:6])
-pictures = [draw.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
+pictures = [plotting.few(x) for x in (*gan.generate(generator, z[:6]), *inserted)]
 figure = plotting.image_grid(pictures, None, 6, 0.84, "Below, the object units forced on in one patch")
 plotting.show(figure, "Six generated scenes, and the same with the object units switched on in one patch.")
 
@@ -638,16 +652,17 @@ plotting.show(figure, "Six generated scenes, and the same with the object units 
 # | attention rollout | a transformer | no | 1 forward pass |
 
 # %%
-figure = plotting.architecture(scene_net, images[:1], depth=2)
+from lecture_utils.plotting.diagram import architecture
+
+figure = architecture(scene_net, images[:1], depth=2)
 plotting.show(figure, "The scene network as blocks: 48 to 12 pixels, 24 to 64 channels, and eight logits.")
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Train a network that cheats, and catch it
 #
-# Classifiers that are right for the wrong reason are called *Clever Hans* (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
+# Classifiers that are right for the wrong reason are called **Clever Hans** (Lapuschkin et al. 2019), after a horse that seemed to do sums and in truth watched its audience. Let us make one. The handwritten digits at 16 × 16 pixels; every training picture of a *seven* gets a white stamp of 2 × 2 pixels in the lower left corner, as if one clerk signed his sevens. **First, overfit one batch**: a network that cannot learn 16 pictures by heart has a bug. **Then train**, small and in the open. A second network sees stamps on a random half of all pictures.
 
 # %%
-# Not compared: the last digits of a training differ between processors.
 from collections import OrderedDict
 
 from lecture_utils.training.losses import cross_entropy
@@ -678,10 +693,11 @@ train_x, train_y = digits.load(size=16, split="train")
 net, history = trained_on(train_x[:16], train_y[:16], 100)
 right = accuracy(net, train_x[:16], train_y[:16])
 print(f"one batch: loss {history.losses[0]:.2f} -> {history.losses[-1]:.3f}, right on these 16: {right:.0%}")
-predict("04.9")
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %%
+predict("04.8")
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def stamped(pictures: Tensor, which: Tensor) -> Tensor:
     """A copy of the pictures (N, 1, 16, 16) in which those of the mask (N,) carry the stamp."""
     pictures = pictures.clone()
@@ -706,13 +722,12 @@ for name, (net, history) in nets.items():
 columns = ["network", "training loss", "test pictures", "accuracy", "sevens found", "others called seven"]
 show_table(rows, columns)
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: the last digits of a training differ between processors.
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 x = stamped(test_x, seven)[seven][:6]
 pictures = list(x)
 for net, _ in nets.values():
     maps = upsample(grad_cam(net, x, 7, layer="features"), 16)  # (6, 16, 16)
-    pictures += [draw.heat(i, m) for i, m in zip(x, maps, strict=True)]
+    pictures += [plotting.heat_overlay(i, m) for i, m in zip(x, maps, strict=True)]
 figure = plotting.image_grid(pictures, None, 6, 0.9, "Stamped sevens: the cheat looks at the stamp")
 plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the corner, and the strokes.")
 
@@ -721,12 +736,13 @@ plotting.show(figure, "Six stamped sevens with Grad-CAM of two networks: the cor
 #
 # ## 13 · Evaluate: does the map point at the object, and where does it fail?
 #
-# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the *pointing game* (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for, or, in the paper, within 15 pixels of it (of about 500: 1.5 of our 48; the table has both); the *energy* is the share of its positive part that does, and *selectivity* that share less what lies on the other object. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We draw the weights anew, with their old mean and spread (the batch norms' running statistics stay), from the head down,
+# A heat map convinces too easily. With exact masks we can ask three hard questions. **Does it point?** In the **pointing game** (Zhang et al. 2016) a map scores if its highest point lies on an object of the class it was asked for, or, in the paper, within 15 pixels of it (of about 500: 1.5 of our 48; the table has both); the *energy* is the share of its positive part that does, and *selectivity* that share less what lies on the other object. **Is it better than no network?** Objects stand near the middle, and they have edges; so a fixed blob in the centre and an edge filter play along. **Does it depend on what was learned?** (Adebayo et al. 2018.) We draw the weights anew, with their old mean and spread (the batch norms' running statistics stay), from the head down,
 # and look whether the map changes.
 
 # %%
 from lecture_utils.chapters.ch04 import localisation
-from lecture_utils.experiments import card, ledger
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import show_claim
 from lecture_utils.explain.baselines import edge_map
 from lecture_utils.explain.sanity import cascade, cascading_randomisation
 from lecture_utils.metrics.localisation import energy_in_mask, pointing_game
@@ -748,17 +764,23 @@ ax.set_xlabel("mean over 80 scenes, both objects named in turn")
 ax.set_title("CAM and Grad-CAM point best at the named object")
 ax.legend(loc="lower right")
 plotting.show(figure, "Bars of pointing game, energy and selectivity for ten kinds of map.")
-named, other, rows = two.masks.flatten(0, 1), two.masks.flip(1).flatten(0, 1), []  # (160, 48, 48) each
+named = two.masks.flatten(0, 1)  # (160, 48, 48)
+other = two.masks.flip(1).flatten(0, 1)  # (160, 48, 48)
+rows = []
 for name, s in scores.items():
     m = maps[name].flatten(0, 1)
     near, astray = pointing_game(m, named, tolerance=1.5).mean(), pointing_game(m, other).mean()
     rows.append((name, *(f"{x:.1%}" for x in (s["pointing"], near, astray, s["energy"], s["selectivity"]))))
 columns = ["map", "points at the object", "within 1.5 pixels", "at the other", "energy", "selectivity"]
 show_table(rows, columns)
-predict("04.11")
 
 # %%
-x, k, size = two.images[:40], two.classes[:40, 0], 48
+predict("04.9")
+
+# %%
+x = two.images[:40]
+k = two.classes[:40, 0]
+size = 48
 explainers = {
     "Grad-CAM": lambda net: upsample(grad_cam(net, x, k, layer="stages"), size),
     "input gradient": lambda net: saliency(input_gradient(net, x, k)),
@@ -775,7 +797,9 @@ figure.axes[0].set_xticks(range(6), ["trained", *(f"+ {name}" for name in order)
 plotting.show(figure, "Rank correlation with the trained network's map against how much is randomised.")
 
 # %%
-flat, masks, asked_for = maps["Grad-CAM"].flatten(0, 1), named, two.classes.flatten()
+flat = maps["Grad-CAM"].flatten(0, 1)
+masks = named
+asked_for = two.classes.flatten()
 hit = pointing_game(flat, masks)
 sure = predictions(scene_net, two.images).sigmoid().gather(1, two.classes).flatten()
 missed = [toyworld.CLASSES[c] for c in asked_for[hit == 0]]
@@ -784,11 +808,11 @@ print(f"{len(missed)} of {len(hit)} miss; {missed.count('ring')} of these were a
 print(f"{astray} of the {len(missed)} point at the other object, {len(missed) - astray} at neither")
 rows = [*(hit == 1).nonzero()[:2, 0], *(hit == 0).nonzero()[:5, 0]]
 titles = [f"{toyworld.CLASSES[asked_for[r]]} {sure[r]:.0%}" for r in rows]
-pictures = [draw.heat(two.images[r // 2], flat[r]) for r in rows]
+pictures = [plotting.heat_overlay(two.images[r // 2], flat[r]) for r in rows]
 title = "The first two hits and the first five misses: class asked for, its probability"
 figure = plotting.image_grid(pictures, titles, 7, 0.96, title)
 for ax, r in zip(figure.axes, rows, strict=True):
-    draw.outline(ax, masks[r], "#56B4E9")
+    plotting.outline(ax, masks[r], "#56B4E9")
 plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object that was asked for.")
 
 # %% [markdown]
@@ -807,7 +831,7 @@ plotting.show(figure, "Seven scenes with Grad-CAM and the outline of the object 
 # Pixels get their best form (size, centring, angle or distance), chosen on other queries. The table: shares among the five nearest, mean over the seeds. As a control, a network of the same architecture with random weights. (New pairs are not in the database, so no neighbour can share both.)
 
 # %% tags=["claim:C04.1"]
-card.show("C04.1")
+show_claim("C04.1")
 seeds = ledger.load("C04.1").figures
 rows, facts = [], ("class", "colour", "material")
 for test, name in (("gap", "as in training"), ("gap_new_pairs", "new pairs of class and colour")):
@@ -823,7 +847,7 @@ show_table(rows, ["queries", "space", *(f"same {fact}" for fact in facts)])
 # Scenes of two objects, each named in turn; baselines are the centre and the place where objects stand most often (not the edge filter of section 13).
 
 # %% tags=["claim:C04.2"]
-card.show("C04.2")
+show_claim("C04.2")
 
 # %% [markdown]
 # **How to read it.** The gap is the distance in the pointing game from the better of the two baselines, and it is wide. Selectivity is near a half for Grad-CAM, and for attention exactly zero, on every seed, because the two maps are one map.
@@ -832,7 +856,7 @@ card.show("C04.2")
 # The paper's settings, with thresholds from one set of scenes and IoUs from another.
 
 # %% tags=["claim:C04.3"]
-card.show("C04.3")
+show_claim("C04.3")
 seeds = ledger.load("C04.3").figures
 rows, limits = [], list(seeds[0]["concepts_by_limit_random"])
 for name in ("trained", "random"):
@@ -849,7 +873,7 @@ show_table(rows, ["concepts with a detector above IoU", *limits], caption="Mean 
 # Twelve of 64 units, chosen on some latent vectors and switched off on others.
 
 # %% tags=["claim:C04.4"]
-card.show("C04.4")
+show_claim("C04.4")
 seeds = ledger.load("C04.4").figures
 rows = []
 for u in parts:
@@ -896,7 +920,8 @@ show_table(rows, ["map", "energy on the named object", "on the other", "pointing
 pictures, titles = [], []
 for r in energy_in_mask(signed.abs(), other).topk(2).indices:
     x = two.images[r // 2]
-    pictures += [draw.heat(x, flat[r]), draw.heat(x, signed[r].abs()), draw.signed_heat(x, signed[r])]
+    pictures += [plotting.heat_overlay(x, flat[r]), plotting.heat_overlay(x, signed[r].abs())]
+    pictures.append(plotting.signed_overlay(x, signed[r]))
     titles += [f"{toyworld.CLASSES[asked_for[r]]}:\nReLU", "magnitude", "signed"]
 title = "Without the ReLU, what speaks against the class lights up too"
 figure = plotting.image_grid(pictures, titles, 6, 1.05, title)
@@ -909,7 +934,7 @@ plotting.show(figure, "Two scenes with Grad-CAM, its magnitude without ReLU, and
 # The same ascent as in section 5, without L2, total variation, blur and jitter.
 
 # %%
-predict("04.4")
+predict("04.11")
 
 # %%
 chosen = [toyworld.CLASSES.index(c) for c in ("ball", "star", "heart", "ring")]
@@ -925,7 +950,7 @@ columns = ["pictures", "least probability of the class", "another network's, mea
 show_table(rows, columns)
 titles = [toyworld.CLASSES[c] for c in chosen]
 title = "No regulariser, and just as sure"
-figure = plotting.image_grid([draw.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
+figure = plotting.image_grid([plotting.few(x, 8) for x in bare.image], titles, 4, 0.9, title)
 plotting.show(figure, "Four class visualisations that look like noise to the eye.")
 
 # %% [markdown]
@@ -934,40 +959,35 @@ plotting.show(figure, "Four class visualisations that look like noise to the eye
 # %% [markdown] tags=["slide"]
 # ## 17 · With real weights
 #
-# The same two functions, on torchvision's ResNet-50 with weights from ImageNet and photographs. Grad-CAM hooks `layer4`; and since the network ends in an average and a linear layer, it is CAM. Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"? The second cell shows attention at scale: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
+# The same function, on photographs and a network that somebody trained on a million of them: EfficientNet-Lite0 (Tan and Le 2019), which came with the course. Grad-CAM hooks its last maps, `bn2`; and since the network ends in an average and a linear layer, it is CAM.
+# Before you run it: for the astronaut, which part of the picture will carry the answer, given that ImageNet has no class "astronaut"?
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
-from torchvision.transforms import v2
+# %%
+from lecture_utils.hub import packaged
 
-from lecture_utils.hub import torchvision as hub
+photos = torch.stack([photographs.load(name, size=224) for name in ("coffee", "cat", "astronaut", "rocket")])
+practitioner = packaged.efficientnet_lite0()
+scale = practitioner.transform.transforms[-1]  # from [0, 1] to what the network was trained on
+sees = nn.Sequential(scale, practitioner.model).eval()  # photographs in [0, 1] -> 1,000 logits
+logits = predictions(sees, photos)
+maps = upsample(grad_cam(sees, photos, logits.argmax(1), layer="1.bn2"), 224)
+pictures = [plotting.heat_overlay(p, m) for p, m in zip(photos, maps, strict=True)]
+titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
+figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where EfficientNet-Lite0 finds its evidence")
+plotting.show(figure, "Four photographs with Grad-CAM for EfficientNet-Lite0's best answer.")
 
-photos = [photographs.load(name, size=224) for name in ("astronaut", "cat", "coffee", "rocket")]
-practitioner = hub.classifier("resnet50")
-if practitioner is not None:
-    scale = v2.Normalize(practitioner.transform.mean, practitioner.transform.std)  # [0, 1] to its own scale
-    sees = nn.Sequential(scale, practitioner.model).eval()  # photographs in [0, 1] -> 1,000 logits
-    logits = predictions(sees, torch.stack(photos))
-    maps = upsample(grad_cam(sees, torch.stack(photos), logits.argmax(1), layer="1.layer4"), 224)
-    pictures = [draw.heat(p, m) for p, m in zip(photos, maps, strict=True)]
-    titles = [f"{practitioner.names[row.argmax()]} {row.softmax(0).max():.0%}" for row in logits]
-    figure = plotting.image_grid(pictures, titles, 4, 1.9, "Where ResNet-50 finds its evidence")
-    plotting.show(figure, "Four photographs with Grad-CAM for ResNet-50's best answer.")
-    wanted = [practitioner.names.index(name) for name in ("goldfish", "espresso")]
-    dreams = visualise_class(sees, wanted, size=160, steps=runtime.pick(quick=30, full=400), jitter=8)
-    titles = [f"{practitioner.names[k]} {p:.0%}" for k, p in zip(wanted, dreams.probability, strict=True)]
-    title = "What ResNet-50 would like to call by these names"
-    figure = plotting.image_grid(dreams.image, titles, 2, 2.4, title)
-    plotting.show(figure, "Two pictures that ResNet-50 would like to call goldfish and espresso.")
+# %% [markdown]
+# **How to read it.** The espresso is found in the coffee, not in the cup, and the cat in its face. The "bobsled" is the astronaut's helmet: wrong, and now you know why. Nobody had to look at a million photographs to find that out.
+#
+# Last, attention at scale, if its weights are on your machine: DINOv2, trained without labels on photographs, through `transformers` (chapter 03 has its loader, and builds a small DINO from scratch).
 
-# %% tags=["nbval-ignore-output"]
-# Not compared: it depends on whether the weights are on this machine.
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
 from lecture_utils.hub import transformers as hub_transformers
 
 attender = hub_transformers.dinov2()
 if attender is not None:
-    maps = upsample(attender.attention(torch.stack(photos)).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
-    pictures = [draw.heat(photos[i // 6], m) for i, m in enumerate(maps)]
+    maps = upsample(attender.attention(photos).flatten(0, 1), 224)  # (4 · 6 heads, 224, 224)
+    pictures = [plotting.heat_overlay(photos[i // 6], m) for i, m in enumerate(maps)]
     figure = plotting.image_grid(pictures, None, 6, 1.2, "Where DINOv2's class token looks, by head")
     plotting.show(figure, "Four photographs, each with the attention of six heads.")
 

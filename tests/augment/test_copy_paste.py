@@ -128,6 +128,63 @@ def test_jitter_of_one_is_the_identity_or_the_mirror() -> None:
     assert all(a or b for a, b in zip(mirrored, same, strict=True)) and any(mirrored) and any(same)
 
 
+def test_jitter_puts_the_picture_where_its_numbers_say() -> None:
+    """Four numbers for each: factor, place along x and y, mirror. A mask of all pixels shows its place."""
+    n, height, width = 40, 60, 80
+    masks = torch.ones(n, 1, height, width, dtype=torch.bool)
+    batch = c.Instances(torch.rand(n, 1, height, width), masks, torch.zeros(n, 1, dtype=torch.int64))
+    got = c.scale_jitter(batch, torch.Generator().manual_seed(3), scale=(0.25, 2.0), fill=0.5)
+    u = torch.rand(n, 4, generator=torch.Generator().manual_seed(3))
+    factor = 0.25 + 1.75 * u[:, 0]
+    assert factor.min() < 0.5 and factor.max() > 1.7
+    for axis, side in ((0, width), (1, height)):
+        low = u[:, 1 + axis] * (1 - factor) * side
+        high = low + factor * side
+        if axis == 0:
+            mirrored = u[:, 3] < 0.5
+            low, high = torch.where(mirrored, side - high, low), torch.where(mirrored, side - low, high)
+        want = torch.stack([low, high], dim=1).clamp(0, side)
+        assert (got.boxes[:, 0, axis::2] - want).abs().max() <= 0.51  # a pixel counts if its centre is inside
+    outside = ~torch.nn.functional.max_pool2d(got.masks.float(), 3, stride=1, padding=1).bool()
+    assert outside.any() and (got.image[outside] == 0.5).all()
+
+
+@pytest.mark.parametrize("scale", [(0.5, 0.5), (1.0, 1.0), (2.0, 2.0)])
+def test_jitter_by_one_factor_only(scale: tuple[float, float]) -> None:
+    batch = c.Instances(torch.rand(3, 1, 8, 8), torch.ones(3, 1, 8, 8).bool(), torch.zeros(3, 1).long())
+    area = c.scale_jitter(batch, torch.Generator().manual_seed(0), scale=scale).masks.sum((1, 2, 3))
+    assert ((area.float().sqrt() - min(8 * scale[0], 8)).abs() <= 1).all()
+
+
+def test_a_share_of_none_and_of_all() -> None:
+    batch = scenes(5)
+    none = c.random_copy_paste(batch, torch.Generator().manual_seed(2), share=0.0)
+    assert (none.labels[:, 3:] == -1).all()
+    generator = torch.Generator().manual_seed(2)
+    partner = torch.randperm(5, generator=generator)
+    source = c.Instances(batch.image[partner], batch.masks[partner], batch.labels[partner])
+    target, source = (c.scale_jitter(s, generator) for s in (batch, source))
+    every = c.random_copy_paste(batch, torch.Generator().manual_seed(2), share=1.0)
+    assert torch.equal(every.labels[:, 3:], source.labels)
+    assert torch.equal(every.image, c.paste(target, source, source.labels >= 0).image)
+
+
+def test_the_paper_s_large_jitter_and_every_other_object_are_the_defaults() -> None:
+    def first() -> torch.Generator:
+        return torch.Generator().manual_seed(2)
+
+    batch = scenes(8, k=6)
+    settings = {"scale": (0.1, 2.0), "flip": True}
+    for got, want in (
+        (c.scale_jitter(batch, first()), c.scale_jitter(batch, first(), fill=0.5, **settings)),
+        (
+            c.random_copy_paste(batch, first()),
+            c.random_copy_paste(batch, first(), share=0.5, min_area=1, **settings),
+        ),
+    ):
+        assert torch.equal(got.image, want.image) and torch.equal(got.masks, want.masks)
+
+
 @pytest.mark.parametrize("n", [1, 6])
 def test_random_copy_paste_keeps_the_books(n: int) -> None:
     batch = scenes(n)
@@ -154,13 +211,29 @@ S = scenes()
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: c.Instances(S.image, S.masks.float(), S.labels), "got masks torch.float32"),
+        (lambda: c.Instances(S.image, S.masks.float(), S.labels), "masks: got torch.float32"),
         (lambda: c.Instances(S.image, S.masks[..., :-1], S.labels), "want bool"),
         (lambda: c.Instances(S.image, torch.ones_like(S.masks), S.labels), "got a pixel in two of them"),
         (lambda: c.Instances((S.image * 255).byte(), S.masks, S.labels), "divide 8-bit"),
         (lambda: c.paste(S, scenes(2), torch.zeros(2, 3).bool()), "want equal pictures"),
-        (lambda: c.paste(S, S, torch.zeros(4, 2).bool()), r"chosen \(4, 2\)"),
+        (lambda: c.paste(S, S, torch.zeros(4, 2).bool()), r"chosen: got torch.bool \(4, 2\)"),
         (lambda: c.scale_jitter(S, torch.Generator(), scale=(0.0, 1.0)), "want two positive factors"),
+        (lambda: c.Instances(S.image, S.masks, S.labels.float()), "labels: got torch.float32"),
+        (lambda: c.Instances(S.image, S.masks, S.labels - 9), "class numbers or -1"),
+        (lambda: c.Instances(S.image, S.masks, S.labels[:, :2]), r"labels: got torch.int64 \(4, 2\)"),
+        (lambda: c.Instances(S.image, S.masks, S.labels.int()), "labels: got torch.int32"),
+        (lambda: c.paste(S, S, S.labels), "chosen: got torch.int64"),
+        (lambda: c.paste(S, S.image, S.labels >= 0), "sample: got Tensor, want Instances"),
+        (lambda: c.paste(S, S, S.labels >= 0, min_area=-1), "min_area: got -1"),
+        (lambda: c.paste(S, S, S.labels >= 0, softness=-1.0), "softness: got -1.0"),
+        (
+            lambda: c.scale_jitter(S, torch.Generator(), scale=(1.0, float("nan"))),
+            "want 2 finite numbers",
+        ),
+        (lambda: c.scale_jitter(S, torch.Generator(), fill=float("nan")), "fill: got nan"),
+        (lambda: c.random_copy_paste(S, torch.Generator(), share=1.5), "share: got 1.5"),
+        (lambda: S.semantic(torch.zeros(4, 24).long()), "background: got"),
+        (lambda: S.semantic(0.5), "background: got 0.5"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

@@ -93,6 +93,17 @@ def test_types_devices_and_a_batch_of_one(device: str, dtype: torch.dtype) -> No
     torch.testing.assert_close(got[0].cpu(), images.to(dtype))  # the only partner is itself
 
 
+def test_lambda_may_be_one_number_and_alpha_zero() -> None:
+    images, targets, _ = batch()
+    centre = torch.tensor([[3, 4], [0, 0], [12, 8]])
+    each = c.cut_boxes(torch.full((3,), 0.6), centre, (9, 13))
+    assert torch.equal(c.cut_boxes(0.6, centre, (9, 13)), each)
+    assert torch.equal(c.cut_boxes(torch.tensor(0.6), centre.int(), (9, 13)).long(), each)
+    mixed, soft, lam, boxes = c.random_cutmix(images, targets, 0.0, torch.Generator())
+    assert torch.equal(mixed, images) and torch.equal(soft, targets) and (lam == 1).all()
+    assert torch.equal(boxes[:, :2], boxes[:, 2:])
+
+
 IMAGES, TARGETS, ROLLED = batch()
 
 
@@ -103,16 +114,33 @@ IMAGES, TARGETS, ROLLED = batch()
             lambda: c.cutmix(IMAGES, TARGETS, torch.tensor([[0, 0, 14, 2]]).expand(6, 4), ROLLED),
             "each within",
         ),
-        (lambda: c.cutmix(IMAGES, TARGETS, torch.tensor([[5, 0, 3, 2]]).expand(6, 4), ROLLED), "each within"),
+        (lambda: c.cutmix(IMAGES, TARGETS, torch.tensor([[5, 0, 3, 2]]).expand(6, 4), ROLLED), "x2 < x1"),
         (
             lambda: c.cutmix(IMAGES, TARGETS, torch.tensor([[-1, 0, 3, 2]]).expand(6, 4), ROLLED),
             "each within",
         ),
-        (lambda: c.cutmix(IMAGES, TARGETS, torch.zeros(2, 4).long(), ROLLED), r"boxes: got \(2, 4\)"),
+        (
+            lambda: c.cutmix(IMAGES, TARGETS, torch.zeros(2, 4).long(), ROLLED),
+            r"boxes: got torch.int64 \(2, 4\), want integers \(6, 4\)",
+        ),
         (lambda: c.cutmix(IMAGES, TARGETS.argmax(1), torch.zeros(6, 4).long(), ROLLED), "use one_hot"),
         (lambda: c.cutmix(IMAGES[0], TARGETS, torch.zeros(6, 4).long(), ROLLED), "for one image use"),
         (lambda: c.cut_boxes(torch.tensor([1.5]), torch.zeros(1, 2).long(), (4, 4)), r"in \[0, 1\]"),
-        (lambda: c.cut_boxes(torch.rand(2), torch.zeros(1, 2).long(), (4, 4)), r"centre \(1, 2\)"),
+        (lambda: c.cut_boxes(torch.rand(2), torch.zeros(1, 2).long(), (4, 4)), r"lam: got \(2,\) .*\(1,\)"),
+        (lambda: c.cut_boxes(0.5, torch.zeros(1, 2), (4, 4)), "centre: got torch.float32"),
+        (lambda: c.cut_boxes(0.5, torch.zeros(2).long(), (4, 4)), r"centre: got torch.int64 \(2,\)"),
+        (lambda: c.cut_boxes(0.5, torch.tensor([[5, 0]]), (8, 4)), r"up to \[5, 0\], want x, y within 4 × 8"),
+        (lambda: c.cut_boxes(0.5, torch.tensor([[-1, 0]]), (8, 4)), "centre: got"),
+        (lambda: c.cut_boxes(0.5, torch.zeros(1, 2).long(), (-8, -8)), "size, height: got -8"),
+        (lambda: c.cut_boxes(0.5, torch.zeros(1, 2).long(), 8), "size: got 8"),
+        (lambda: c.kept_share(torch.tensor([[5, 0, 3, 2]]), (8, 8)), "x2 < x1"),
+        (lambda: c.kept_share(torch.tensor([[0, 0, 9, 2]]), (8, 8)), "leaves the picture"),
+        (lambda: c.kept_share(torch.tensor([0, 0, 3, 2]), (8, 8)), r"boxes: got torch.int64 \(4,\)"),
+        (lambda: c.cutmix(IMAGES, TARGETS, torch.full((6, 4), 4.5), ROLLED), "want integers"),
+        (lambda: c.cutmix(IMAGES, TARGETS, torch.zeros(6, 4).long(), ROLLED[:1]), "partner: got"),
+        (lambda: c.cutmix(IMAGES, TARGETS, torch.zeros(6, 4).long(), ROLLED - 1), "want int64 from 0 to 5"),
+        (lambda: c.random_cutmix(IMAGES, TARGETS, float("inf"), torch.Generator()), "alpha: got inf"),
+        (lambda: c.random_cutmix(IMAGES[0], TARGETS, 1.0, torch.Generator()), "for one image use"),
         (lambda: c.random_cutmix(IMAGES, TARGETS, -1.0, torch.Generator()), "alpha: got -1.0"),
     ],
 )

@@ -240,8 +240,15 @@ def test_random_warps_stay_within_their_ranges() -> None:
     middle = w.transform_points(torch.tensor([15.0, 10.0]).expand(500, 1, 2), made)[:, 0]
     away = (middle - torch.tensor([15.0, 10.0])).abs().amax(0)
     assert 5 < away[0] <= 6.001 and 3.3 < away[1] <= 4.001
-    again = g.random_affine(500, (20, 30), torch.Generator().manual_seed(0), degrees=0.0, translate=0.2,
-                            scale=(0.5, 2.0), shear=0.0)  # fmt: skip
+    again = g.random_affine(
+        500,
+        (20, 30),
+        torch.Generator().manual_seed(0),
+        degrees=0.0,
+        translate=0.2,
+        scale=(0.5, 2.0),
+        shear=0.0,
+    )
     assert torch.equal(made, again)
     square = torch.tensor([[0.0, 0], [30, 0], [30, 20], [0, 20]]).expand(500, 4, 2)
     moved = w.transform_points(square, g.random_perspective(500, (20, 30), generator, distortion=0.4))
@@ -249,7 +256,45 @@ def test_random_warps_stay_within_their_ranges() -> None:
     assert 5.5 < away[0] <= 6.01 and 3.6 < away[1] <= 4.01
 
 
+def test_random_warps_are_those_of_their_numbers() -> None:
+    """Five numbers for an affine warp, two a corner for a perspective: the claims hang on their order."""
+    u = 2 * torch.rand(3, 5, generator=torch.Generator().manual_seed(5)) - 1
+    made = g.random_affine(3, (20, 30), torch.Generator().manual_seed(5), degrees=40, translate=0.2, shear=8)
+    for i, (turn, shear, x, y, size) in enumerate(u.tolist()):
+        factor = math.exp(math.log(0.8) + (math.log(1.25) - math.log(0.8)) * (size + 1) / 2)
+        middle = (15.0, 10.0)
+        want = w.translation(0.2 * 30 * x, 0.2 * 20 * y) @ w.rotation(40 * turn, middle)
+        want = want @ w.shearing(8 * shear, 0.0, middle) @ w.scaling(factor, factor, middle)
+        torch.testing.assert_close(made[i], want[0], rtol=0, atol=1e-4)
+    u = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(5))
+    corners = torch.tensor([[0.0, 0], [30, 0], [30, 20], [0, 20]])
+    made = g.random_perspective(3, (20, 30), torch.Generator().manual_seed(5), distortion=0.4)
+    moved = w.transform_points(corners.expand(3, 4, 2), made)
+    sign = torch.tensor([[1.0, 1], [-1, 1], [-1, -1], [1, -1]])
+    want = corners + sign * 0.2 * torch.tensor([30.0, 20.0]) * u
+    torch.testing.assert_close(moved, want, rtol=0, atol=1e-3)
+
+
+def test_the_ranges_that_the_chapter_states_are_the_defaults() -> None:
+    def first() -> torch.Generator:
+        return torch.Generator().manual_seed(5)
+
+    settings = {"degrees": 30.0, "translate": 0.1, "scale": (0.8, 1.25), "shear": 10.0}
+    want = g.random_affine(4, (20, 30), first(), **settings)
+    assert torch.equal(g.random_affine(4, (20, 30), first()), want)
+    want = g.random_perspective(4, (20, 30), first(), distortion=0.3)
+    assert torch.equal(g.random_perspective(4, (20, 30), first()), want)
+
+
+def test_half_precision_flow_keeps_its_places() -> None:
+    flow = disks(1).flow
+    want = a.move_flow(flow, w.rotation(9.0, (28.0, 20.0)))
+    got = a.move_flow(flow.half(), w.rotation(9.0, (28.0, 20.0)))
+    assert got.dtype == torch.float16 and (got.float() - want).abs().max() < 5e-3
+
+
 IMAGE = torch.rand(1, 3, 6, 8)
+POINTS = torch.rand(1, 1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -258,19 +303,58 @@ IMAGE = torch.rand(1, 3, 6, 8)
         (lambda: g.Annotated(IMAGE, boxes=torch.tensor([[[5.0, 1, 2, 3]]])), "x2 < x1"),
         (
             lambda: g.Annotated(IMAGE, boxes=torch.rand(1, 4)),
-            r"boxes: got shape \(1, 4\), want \(1, any, 4\)",
+            r"boxes: got torch.float32 \(1, 4\), want floating point \(1, K, 4\)",
         ),
-        (lambda: g.Annotated(IMAGE, masks=torch.rand(1, 2, 6, 7) > 0), r"masks: got shape \(1, 2, 6, 7\)"),
-        (lambda: g.Annotated(IMAGE, flow=torch.rand(1, 3, 6, 8)), "flow: got shape"),
+        (
+            lambda: g.Annotated(IMAGE, masks=torch.rand(1, 2, 6, 7) > 0),
+            r"masks: got torch.bool \(1, 2, 6, 7\)",
+        ),
+        (lambda: g.Annotated(IMAGE, flow=torch.rand(1, 3, 6, 8)), "flow: got torch.float32"),
         (lambda: g.Annotated((IMAGE * 255).byte()), "divide 8-bit values"),
         (lambda: g.crop(g.Annotated(IMAGE), 0, 5, 3, 4), r"want it within \(6, 8\)"),
         (lambda: g.crop(g.Annotated(IMAGE), -1, 0, 3, 4), r"got top, left, height, width \(-1, 0, 3, 4\)"),
         (lambda: g.random_affine(1, (4, 4), torch.Generator(), scale=(2.0, 1.0)), "the smaller first"),
         (lambda: g.random_perspective(1, (4, 4), torch.Generator(), distortion=1.0), "distortion: got 1.0"),
         (lambda: a.boxes_from_masks(torch.rand(3, 4)), "masks: got torch.float32"),
-        (lambda: a.move_flow(torch.rand(1, 3, 4, 4), w.rotation(1.0)), "got 3 channels"),
-        (lambda: g.resize(g.Annotated(IMAGE), (0, 3)), "cannot be inverted"),
+        (lambda: a.move_flow(torch.rand(1, 3, 4, 4), w.rotation(1.0)), r"flow: got .*\(1, 3, 4, 4\)"),
+        (lambda: g.resize(g.Annotated(IMAGE), (0, 3)), "size, height: got 0"),
         (lambda: g.warp(g.Annotated(IMAGE), w.translation(math.inf, 0.0)), "not finite"),
+        (lambda: g.Annotated(IMAGE, masks=torch.rand(1, 2, 6, 8)), "masks: got torch.float32"),
+        (lambda: g.Annotated(IMAGE, boxes=torch.full((1, 1, 4), math.nan)), "want finite ones"),
+        (lambda: g.Annotated(IMAGE, boxes=torch.zeros(1, 1, 4).long()), "boxes: got torch.int64"),
+        (lambda: g.Annotated(IMAGE, keypoints=torch.rand(1, 2, 3)), "keypoints: got"),
+        (lambda: g.Annotated(IMAGE, flow=torch.full((1, 2, 6, 8), math.nan)), "want finite ones"),
+        (lambda: g.flip(IMAGE), "sample: got Tensor, want Annotated"),
+        (lambda: g.warp(IMAGE, w.rotation(1.0)), "sample: got Tensor"),
+        (lambda: g.crop(IMAGE, 0, 0, 3, 4), "sample: got Tensor"),
+        (lambda: g.resize(IMAGE, (3, 4)), "sample: got Tensor"),
+        (lambda: g.crop(g.Annotated(IMAGE), 0.5, 0, 3, 4), "top: got 0.5"),
+        (lambda: g.random_affine(1, (4, 4), torch.Generator(), scale=(1.0, math.inf)), "want 2 finite"),
+        (lambda: g.random_affine(1, (4, 4), torch.Generator(), degrees=math.nan), "degrees: got nan"),
+        (lambda: g.random_affine(1, (4, 4), torch.Generator(), shear=90.0), "shear: got 90.0"),
+        (lambda: g.random_affine(-1, (4, 4), torch.Generator()), "n: got -1"),
+        (lambda: g.random_perspective(1, (4, 0), torch.Generator()), "width: got 0"),
+        (
+            lambda: g.random_perspective(1, (4, 4), torch.Generator(), distortion=math.nan),
+            "distortion: got nan",
+        ),
+        (lambda: a.move_boxes(torch.tensor([[[5.0, 1, 2, 3]]]), w.rotation(1.0), SIZE), "x2 < x1"),
+        (lambda: a.move_boxes(torch.full((1, 1, 4), math.nan), w.rotation(1.0), SIZE), "want finite ones"),
+        (lambda: a.move_boxes(torch.zeros(1, 1, 4).byte(), w.rotation(1.0), SIZE), "boxes: got torch.uint8"),
+        (lambda: a.move_boxes(torch.zeros(1, 1, 4), w.rotation(1.0), (-40, -56)), "height: got -40"),
+        (lambda: a.move_boxes(torch.zeros(1, 4), w.rotation(1.0), SIZE), r"boxes: got .*\(1, 4\)"),
+        (lambda: a.move_flow(torch.full((1, 2, 4, 4), math.nan), w.rotation(1.0)), "want finite ones"),
+        (lambda: a.move_keypoints(torch.rand(1, 2, 3), w.rotation(1.0), SIZE), "keypoints: got"),
+        (lambda: a.move_keypoints(POINTS * math.nan, w.rotation(1.0), SIZE), "want finite ones"),
+        (
+            lambda: a.move_keypoints(POINTS, w.rotation(1.0), SIZE, torch.tensor([0, 2])),
+            "want int64 from 0 to 1",
+        ),
+        (lambda: a.move_keypoints(POINTS, w.rotation(1.0), SIZE, torch.tensor([0, 1, 2])), "swap: got"),
+        (lambda: a.move_keypoints(POINTS, w.rotation(1.0), SIZE, torch.tensor([0.0, 1.0])), "swap: got"),
+        (lambda: a.move_keypoints(POINTS, w.rotation(1.0), (4, 0)), "width: got 0"),
+        (lambda: a.boxes_from_masks(torch.ones(4).bool()), "masks: got torch.bool"),
+        (lambda: a.boxes_from_masks(torch.ones(2, 0, 4).bool()), "masks, height: got 0"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

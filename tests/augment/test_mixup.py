@@ -1,7 +1,9 @@
 """S05.3: mixup's two forms of the loss are one, its λ follow the Beta law, and it equals torchvision."""
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import scipy.stats
 import torch
@@ -110,6 +112,37 @@ def test_overfits_one_blended_batch() -> None:
     assert entropy - 1e-5 <= loss < entropy + 0.01
 
 
+@pytest.mark.parametrize(
+    "lam",
+    [0.3, np.float64(0.3), torch.tensor(0.3), torch.tensor([0.3]), np.full(6, 0.3), torch.full((6,), 0.3)],
+)
+def test_lambda_may_be_any_kind_of_number(lam: object) -> None:
+    images, labels, _, partner = batch()
+    soft, logits = m.one_hot(labels, 4), torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    mixed, targets = m.mixup(images, soft, lam, partner)
+    torch.testing.assert_close(mixed, 0.3 * images + 0.7 * images[partner])
+    torch.testing.assert_close(targets, 0.3 * soft + 0.7 * soft[partner])
+    loss = m.mixed_cross_entropy(logits, labels, labels[partner], lam)
+    torch.testing.assert_close(loss, m.soft_cross_entropy(logits, targets))
+
+
+def test_an_alpha_of_zero_is_off_and_draws_nothing() -> None:
+    images, labels, _, _ = batch()
+    generator, fresh = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    assert torch.equal(m.sample_beta(0, 4, generator), torch.ones(4))
+    assert torch.equal(torch.rand(2, generator=generator), torch.rand(2, generator=fresh))
+    mixed, targets, lam = m.random_mixup(images, m.one_hot(labels, 4), 0.0, generator)
+    torch.testing.assert_close(mixed, images)
+    assert torch.equal(targets.argmax(1), labels) and (lam == 1).all()
+
+
+def test_labels_of_any_whole_type_are_taken() -> None:
+    want = torch.eye(4)[torch.tensor([2, 0, 3])]
+    for kind in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+        assert torch.equal(m.one_hot(torch.tensor([2, 0, 3], dtype=kind), 4), want)
+    assert torch.equal(m.one_hot(np.array([2, 0, 3]), 4), want)
+
+
 IMAGES, LABELS, LAM, PARTNER = batch()
 SOFT = m.one_hot(LABELS, 4)
 
@@ -120,11 +153,40 @@ SOFT = m.one_hot(LABELS, 4)
         (lambda: m.mixup(IMAGES, LABELS, LAM, PARTNER), r"for class numbers use one_hot"),
         (lambda: m.mixup(IMAGES, SOFT[:3], LAM, PARTNER), r"got torch.float32 \(3, 4\)"),
         (lambda: m.mixup(IMAGES, SOFT * 2, LAM, PARTNER), "does not sum to 1"),
-        (lambda: m.mixup(IMAGES, SOFT, LAM + 1, PARTNER), r"want \(6,\) in \[0, 1\]"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM + 1, PARTNER), r"want one number or \(6,\), all in \[0, 1\]"),
         (lambda: m.mixup(IMAGES, SOFT, LAM[:2], PARTNER), r"lam: got \(2,\)"),
         (lambda: m.mixup((IMAGES * 255).byte(), SOFT, LAM, PARTNER), "divide 8-bit"),
-        (lambda: m.sample_beta(0.0, 3, torch.Generator()), "alpha: got 0.0"),
-        (lambda: m.soft_cross_entropy(torch.rand(5, 4), SOFT), r"want floating point \(5, K\)"),
+        (lambda: m.sample_beta(-0.1, 3, torch.Generator()), "alpha: got -0.1"),
+        (lambda: m.sample_beta(math.inf, 3, torch.Generator()), "alpha: got inf"),
+        (lambda: m.sample_beta(math.nan, 3, torch.Generator()), "alpha: got nan"),
+        (lambda: m.sample_beta(1.0, -3, torch.Generator()), "n: got -3"),
+        (lambda: m.random_mixup(IMAGES, SOFT, math.inf, torch.Generator()), "alpha: got inf"),
+        (lambda: m.random_mixup(IMAGES[0], SOFT, 1.0, torch.Generator()), "for one image use"),
+        (lambda: m.soft_cross_entropy(torch.rand(5, 4), SOFT), r"want floating point \(5, 4\)"),
+        (lambda: m.soft_cross_entropy(torch.rand(6, 4), SOFT[:, :1] * 0 + 1), r"\(6, 1\), want .*\(6, 4\)"),
+        (lambda: m.soft_cross_entropy(torch.rand(6), SOFT), r"logits: got .*\(6,\)"),
+        (lambda: m.soft_cross_entropy(SOFT, SOFT * math.nan), "NaN or does not sum to 1"),
+        (lambda: m.mixup(IMAGES, SOFT.numpy(), LAM, PARTNER), "targets: got ndarray"),
+        (lambda: m.mixup(IMAGES, SOFT, torch.tensor(1.5), PARTNER), r"lam: got \(1,\) \[1.5\]"),
+        (lambda: m.mixup(IMAGES, SOFT, -0.1, PARTNER), "lam: got"),
+        (lambda: m.mixup(IMAGES, SOFT, math.nan, PARTNER), "lam: got"),
+        (lambda: m.mixup(IMAGES, SOFT, "half", PARTNER), "lam: got str"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM[:, None], PARTNER), r"lam: got \(6, 1\)"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM, PARTNER[:1]), r"partner: got torch.int64 \(1,\), want .*\(6,\)"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM, PARTNER - 1), "want int64 from 0 to 5"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM, PARTNER + 1), "want int64 from 0 to 5"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM, PARTNER.float()), "partner: got torch.float32"),
+        (lambda: m.mixup(IMAGES, SOFT, LAM, 0), "partner: got int"),
+        (lambda: m.mixed_cross_entropy(SOFT, LABELS, LABELS, 255), "lam: got"),
+        (lambda: m.mixed_cross_entropy(SOFT, LABELS, LABELS + 9, 0.5), "b: got class numbers"),
+        (lambda: m.mixed_cross_entropy(SOFT, LABELS[:1], LABELS, 0.5), r"a: got torch.int64 \(1,\)"),
+        (lambda: m.mixed_cross_entropy(SOFT.long(), LABELS, LABELS, 0.5), "logits: got torch.int64"),
+        (lambda: m.one_hot(LABELS, 2), "class numbers from 0 to 3, want 0 to 1"),
+        (lambda: m.one_hot(LABELS - 1, 4), "class numbers from -1"),
+        (lambda: m.one_hot(LABELS.float(), 4), "labels: got torch.float32"),
+        (lambda: m.one_hot(LABELS[:, None], 4), r"labels: got torch.int64 \(6, 1\)"),
+        (lambda: m.one_hot([0, 1], 4), "labels: got list"),
+        (lambda: m.one_hot(LABELS, 0), "classes: got 0"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

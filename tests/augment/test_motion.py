@@ -107,6 +107,12 @@ def test_flow_is_the_motion_of_the_foremost() -> None:
     assert torch.equal(flow[0][:, rest], behind[0][:, None].expand(2, int(rest.sum())))
 
 
+def test_half_of_a_sprite_is_enough_to_be_what_moves_and_less_is_not() -> None:
+    alphas = torch.tensor([0.0, 0.49, 0.5, 0.51, 1.0]).reshape(1, 1, 1, 1, 5)
+    flow = m.motion_flow(alphas, torch.tensor([[[2.0, -3.0]]]), torch.zeros(1, 2))
+    assert flow[0, :, 0].tolist() == [[0, 0, 2, 2, 2], [0, 0, -3, -3, -3]]
+
+
 def test_the_rim_takes_no_colour_from_outside_the_sprite() -> None:
     """A white sprite on white stays white, whatever colour hides where its alpha is 0."""
     alphas = torch.zeros(1, 1, 1, *SIZE)
@@ -148,6 +154,23 @@ def test_random_motions_respect_both_limits(factor: float) -> None:
     assert move.mean((0, 1)).abs().max() < 0.1 * limit
 
 
+def test_random_motions_are_the_drawn_length_at_the_drawn_angle() -> None:
+    """Two numbers for each sprite, length and angle: another order of draws would be another claim."""
+    move = m.random_displacements(50, 2, torch.Generator().manual_seed(0), factor=6.0)
+    u = torch.rand(50, 2, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(move.norm(dim=-1), 5 * u[..., 0])
+    angle = torch.atan2(move[..., 1], move[..., 0]) % (2 * math.pi)
+    torch.testing.assert_close(angle, 2 * math.pi * u[..., 1], rtol=0, atol=1e-4)
+    assert m.random_displacements(0, 2, torch.Generator(), factor=1.0).shape == (0, 2, 2)
+
+
+def test_every_direction_is_as_likely() -> None:
+    move = m.random_displacements(8000, 1, torch.Generator().manual_seed(1), factor=1.0)[:, 0]
+    angle = torch.atan2(move[:, 1], move[:, 0])
+    share = torch.histc(angle, bins=8, min=-math.pi, max=math.pi) / len(angle)
+    assert (share - 1 / 8).abs().max() < 5 * (1 / 8 * 7 / 8 / 8000) ** 0.5  # five standard errors
+
+
 SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
 
 
@@ -156,12 +179,15 @@ SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
     [
         (
             lambda: m.composite(**SCENE, offsets=MOVE[:, :1]),
-            r"offsets: got shape \(2, 1, 2\), want \(2, 2, 2\)",
+            r"offsets: got torch.float32 \(2, 1, 2\), want floating point \(2, 2, 2\)",
         ),
-        (lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"] * 2}, offsets=MOVE), r"outside \[0, 1\]"),
+        (
+            lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"] * 2}, offsets=MOVE),
+            r"alphas: got 0 to 2, want shares in \[0, 1\]",
+        ),
         (
             lambda: m.composite(**{**SCENE, "alphas": SCENE["alphas"][:, :, 0]}, offsets=MOVE),
-            "alphas: got shape",
+            "alphas: got torch.float32",
         ),
         (
             lambda: m.composite(**{**SCENE, "background": SCENE["background"][..., :30]}, offsets=MOVE),
@@ -176,7 +202,22 @@ SCENE, MOVE = parts(), torch.zeros(2, 2, 2)
             r"the margin \[6.0, 6.0\]",
         ),
         (lambda: m.random_displacements(1, 1, torch.Generator(), factor=0.0), "factor: got 0.0"),
-        (lambda: m.motion_pair(**SCENE, displacement=MOVE + math.nan, factor=2.0), "not finite"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE + math.nan, factor=2.0), "want finite ones"),
+        (lambda: m.motion_flow(SCENE["alphas"] * math.nan, MOVE, MOVE[0]), "alphas: got nan"),
+        (lambda: m.motion_flow(SCENE["alphas"], MOVE[:, :1], MOVE[0]), r"displacement: got .*\(2, 1, 2\)"),
+        (
+            lambda: m.motion_flow(SCENE["alphas"], MOVE, MOVE[0, :1]),
+            r"background_displacement: got .*\(1, 2\)",
+        ),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE, factor=torch.ones(3)), r"factor: got .*\(3,\)"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE, factor=math.nan), "factor: got nan"),
+        (lambda: m.motion_pair(**SCENE, displacement=MOVE[0], factor=1.0), r"displacement: got .*\(2, 2\)"),
+        (lambda: m.composite(**{**SCENE, "sprites": SCENE["sprites"][0]}, offsets=MOVE), "sprites: got"),
+        (lambda: m.composite(**SCENE, offsets=MOVE, background_offset=MOVE[0, 0]), "background_offset: got"),
+        (lambda: m.shift_layer(SCENE["background"], MOVE), "offset: got"),
+        (lambda: m.shift_layer(SCENE["background"][0], MOVE[0]), "for one image use"),
+        (lambda: m.random_displacements(-1, 1, torch.Generator(), factor=1.0), "n: got -1"),
+        (lambda: m.random_displacements(1, 1, torch.Generator(), factor=1.0, most=0.0), "most: got 0.0"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], message: str) -> None:

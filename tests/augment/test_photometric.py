@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -134,7 +135,25 @@ def test_types_and_devices(device: str, dtype: torch.dtype) -> None:
         assert got.dtype == dtype and got.device.type == device and got.shape == x.shape
 
 
+def test_random_changes_are_those_of_their_numbers_in_the_ranges_of_the_chapter() -> None:
+    x, u = pictures(3, 3, 6, 5), torch.rand(4, 3, generator=torch.Generator().manual_seed(2))
+    want = p.contrast(p.brightness(x, 0.3 + 1.4 * u[0]), 0.5 + u[1])
+    want = p.hue(p.saturation(want, 0.5 + u[2]), -0.1 + 0.2 * u[3])
+    got = p.random_photometric(x, torch.Generator().manual_seed(2))
+    torch.testing.assert_close(got, want)
+
+
 X = pictures(2, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "change", [p.brightness, p.contrast, p.saturation, p.hue, p.gamma, partial(p.gaussian_noise, sigma=0.1)]
+)
+def test_every_change_refuses_pictures_out_of_range(change: Callable) -> None:
+    settings = {"generator": torch.Generator()} if isinstance(change, partial) else {}
+    for bad in (X * 3, X - 1, X * math.nan):
+        with pytest.raises(ValueError, match=r"want all in \[0, 1\] and no NaN"):
+            change(bad, **settings) if settings else change(bad, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +168,31 @@ X = pictures(2, 3, 4, 4)
         (lambda: p.hue(X, 0.7), r"turn: got 0.\d+, want -0.5 to 0.5"),
         (lambda: p.saturation(X[:, :1], 1.0), "got 1 channels"),
         (lambda: p.gaussian_blur(X, 1.0, 9), r"kernel_size: got 9 for pictures of \(4, 4\), want at most 7"),
-        (lambda: p.gaussian_blur(X, 1.0, 4), "want a positive number and an odd one"),
-        (lambda: p.gaussian_blur(X, 0.0), "blur: got sigma 0.0"),
-        (lambda: p.cutout(X, torch.zeros(1, 4).long()), "got 1 for 2 pictures"),
-        (lambda: p.box_mask(torch.zeros(4).long(), (3, 3)), r"boxes: got shape \(4,\)"),
+        (lambda: p.gaussian_blur(X, 1.0, 4), "size: got 4, want an odd number"),
+        (lambda: p.gaussian_blur(X, 0.0), "sigma: got 0.0"),
+        (
+            lambda: p.cutout(X, torch.zeros(1, 4).long()),
+            r"boxes: got torch.int64 \(1, 4\), want integers \(2, 4\)",
+        ),
+        (lambda: p.box_mask(torch.zeros(4).long(), (3, 3)), r"boxes: got torch.int64 \(4,\)"),
         (lambda: p.random_boxes(1, (4, 4), 0, torch.Generator()), "side: got 0"),
         (lambda: p.gaussian_noise(X, -1.0, torch.Generator()), "sigma: got -1.0"),
+        (lambda: p.brightness(X, math.inf), "factor: got inf"),
+        (lambda: p.brightness(X, "2"), "factor: got str"),
+        (lambda: p.contrast(X, torch.ones(2, 1)), r"factor: got shape \(2, 1\)"),
+        (lambda: p.gamma(X * math.nan, 1.0), "no NaN"),
+        (lambda: p.gaussian_blur(X, math.inf), "sigma: got inf"),
+        (lambda: p.gaussian_blur(X, 1.0, 3.0), "size: got 3.0"),
+        (lambda: p.gaussian_blur(X.permute(0, 2, 3, 1)[0], 1.0), "for one image use"),
+        (lambda: p.box_mask(torch.tensor([[3, 0, 1, 2]]), (4, 4)), "x2 < x1"),
+        (lambda: p.box_mask(torch.rand(1, 4), (4, 4)), "boxes: got torch.float32"),
+        (lambda: p.box_mask(torch.zeros(1, 4).long(), (0, 4)), "size, height: got 0"),
+        (lambda: p.random_boxes(-1, (4, 4), 2, torch.Generator()), "n: got -1"),
+        (lambda: p.random_boxes(1, (4, 4), 2.5, torch.Generator()), "side: got 2.5"),
+        (lambda: p.cutout(X, torch.zeros(2, 4).long(), math.nan), "fill: got nan"),
+        (lambda: p.random_photometric(X * 255, torch.Generator()), r"want all in \[0, 1\]"),
+        (lambda: p.random_photometric(X, torch.Generator(), brightness_range=(-2.0, -1.0)), "factor: got"),
+        (lambda: p.random_photometric(X, torch.Generator(), most_hue=2.0), "turn: got"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], Tensor], message: str) -> None:

@@ -204,6 +204,21 @@ def test_types_and_devices(device: str, dtype: torch.dtype) -> None:
     torch.testing.assert_close(got.cpu(), w.warp_image(image, w.rotation(20.0, (3.5, 4.5))))
 
 
+@pytest.mark.parametrize(("dtype", "most"), [(torch.bfloat16, 0.01), (torch.float16, 0.001)])
+def test_half_precision_rounds_the_picture_and_not_the_places(dtype: torch.dtype, most: float) -> None:
+    image = picture(1, 3, 224, 224)
+    turn = w.rotation(7.0, (112.0, 112.0)) @ w.scaling(1.1, 1.1, (112.0, 112.0))
+    want = w.warp_image(image, turn)
+    for matrix in (turn, turn.double()):
+        got = w.warp_image(image.to(dtype), matrix)
+        assert got.dtype == dtype
+        assert (got.float() - want).abs().max() < most
+    wide = picture(1, 1, 1, 5000).to(dtype)
+    assert torch.equal(w.warp_image(wide, torch.eye(3)[None]), wide)
+    points = w.transform_points(torch.tensor([[[1.0, 2.0]]], dtype=dtype), w.translation(1000.0, 0.0))
+    assert points.dtype == dtype
+
+
 IMAGE = picture(2, 3, 6, 6)
 
 
@@ -212,14 +227,34 @@ IMAGE = picture(2, 3, 6, 6)
     [
         (lambda: w.warp_image(IMAGE[0], w.rotation(3.0)), "for one image use"),
         (lambda: w.warp_image((IMAGE * 255).byte(), w.rotation(3.0)), "divide 8-bit values"),
-        (lambda: w.warp_image(IMAGE, torch.eye(3)), r"got \(3, 3\), want a tensor of shape \(2, 3, 3\)"),
+        (
+            lambda: w.warp_image(IMAGE, torch.eye(3)),
+            r"got torch.float32 \(3, 3\), want floating point \(2, 3, 3\)",
+        ),
         (lambda: w.warp_image(IMAGE, torch.eye(3).expand(3, 3, 3)), "got 3 for 2 pictures"),
         (lambda: w.warp_image(IMAGE, w.scaling(0.0, 1.0)), "cannot be inverted"),
         (lambda: w.warp_image(IMAGE, w.translation(math.nan, 1.0)), "not finite"),
-        (lambda: w.warp_image(IMAGE, w.rotation(3.0), (0, 4)), r"size: got \(0, 4\)"),
-        (lambda: w.transform_points(torch.rand(2, 3), w.rotation(3.0)), r"points: got shape \(2, 3\)"),
-        (lambda: w.homography(torch.rand(1, 3, 2), torch.rand(1, 3, 2)), r"want \(B, 4, 2\)"),
+        (lambda: w.warp_image(IMAGE, w.rotation(3.0), (0, 4)), "size, height: got 0"),
+        (
+            lambda: w.transform_points(torch.rand(2, 3), w.rotation(3.0)),
+            r"points: got torch.float32 \(2, 3\)",
+        ),
+        (lambda: w.homography(torch.rand(1, 3, 2), torch.rand(1, 3, 2)), r"want floating point \(B, 4, 2\)"),
         (lambda: w.homography(torch.zeros(1, 4, 2), torch.rand(1, 4, 2)), "general position"),
+        (lambda: w.homography(torch.rand(1, 4, 2), torch.rand(2, 4, 2)), r"target: got .*\(2, 4, 2\)"),
+        (lambda: w.homography(torch.rand(1, 4, 2).long(), torch.rand(1, 4, 2)), "source: got torch.int64"),
+        (lambda: w.transform_points(torch.full((1, 1, 2), math.nan), w.rotation(3.0)), "want finite ones"),
+        (lambda: w.transform_points(torch.ones(1, 1, 2).long(), w.rotation(3.0)), "points: got torch.int64"),
+        (lambda: w.inverse_grid(torch.eye(3).long()[None], (3, 3)), "matrix: got torch.int64"),
+        (lambda: w.inverse_grid(torch.eye(3)[None], (3, 2.5)), "width: got 2.5"),
+        (lambda: w.sample_bilinear(IMAGE, torch.rand(1, 2, 2, 2)), r"grid: got .*\(1, 2, 2, 2\)"),
+        (lambda: w.sample_bilinear(IMAGE, torch.full((2, 2, 2, 2), math.nan)), "want finite ones"),
+        (lambda: w.sample_bilinear(IMAGE, torch.rand(2, 2, 2, 2), math.nan), "fill: got nan"),
+        (lambda: w.sample_nearest(IMAGE[0], torch.rand(2, 2, 2, 2)), "images: got"),
+        (lambda: w.translation("1", 0.0), "matrix: got str"),
+        (lambda: w.translation(torch.ones(2), torch.ones(3)), r"matrix: got \[2, 3\] numbers"),
+        (lambda: w.rotation(torch.ones(2, 2)), r"matrix: got \(2, 2\)"),
+        (lambda: w.about(torch.eye(3), (0.0, 0.0)), r"matrix: got torch.float32 \(3, 3\)"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], Tensor], message: str) -> None:

@@ -1,16 +1,22 @@
 """S01.3: AlexNet against torchvision, the paper's variant against its size, a small one on digits."""
 
+import functools
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sklearn.datasets
 import torch
 import torch.nn.functional as F
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 
+from lecture_utils.backbones import alexnet as alexnet_module
 from lecture_utils.backbones.alexnet import AlexNet, alexnet, alexnet_2012, alexnet_small
 from lecture_utils.nn.norm import LocalResponseNorm
+from tests.mutants import planted
+from tests.parity import assert_parity, liven
 
 pytestmark = pytest.mark.system("S01.3")
 
@@ -28,19 +34,68 @@ NAMES = {
 }
 
 
+def renamed(theirs: nn.Module) -> dict[str, Tensor]:
+    """torchvision's tensors under our names."""
+    parts = [(name.rpartition("."), value) for name, value in theirs.state_dict().items()]
+    return {f"{NAMES[layer]}.{kind}": value for (layer, _, kind), value in parts}
+
+
+@functools.cache
+def lively() -> tuple[nn.Module, Tensor, Tensor]:
+    """torchvision's AlexNet with a small classifier, in which the picture counts, and two batches."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.AlexNet(num_classes=10)
+    theirs.classifier[1], theirs.classifier[4] = nn.Linear(9216, 24), nn.Linear(24, 24)
+    theirs.classifier[6] = nn.Linear(24, 10)
+    a, b = torch.randn(2, 2, 3, 97, 180)
+    liven(theirs.eval(), a, b)
+    return theirs, a, b
+
+
+def compare(module: Any) -> None:
+    """Hold a module's AlexNet, with a small classifier, against torchvision's with the same weights."""
+    theirs, *pictures = lively()
+    ours = module.AlexNet(classes=10, hidden=24).eval()
+    ours.load_state_dict(renamed(theirs))
+    assert_parity(ours, theirs, *pictures)
+
+
+def test_with_a_small_classifier_it_equals_torchvision() -> None:
+    compare(alexnet_module)
+
+
+FAULTS = {
+    "columns before rows": ("x = x.flatten(1)", "x = x.mT.flatten(1)"),
+    "largest before the classifier": ("nn.AdaptiveAvgPool2d(grid)", "nn.AdaptiveMaxPool2d(grid)"),
+    "normalisation where there is none": (
+        "        LocalResponseNorm() if lrn else nn.Identity(),\n        nn.MaxPool2d(3, stride=2),  #",
+        "        LocalResponseNorm(),\n        nn.MaxPool2d(3, stride=2),  #",
+    ),
+    "average in the first pool": (
+        "nn.MaxPool2d(3, stride=2),  # windows",
+        "nn.AvgPool2d(3, stride=2),  # windows",
+    ),
+    "no relu after the first": ("first, nn.ReLU(),", "first, nn.Identity(),"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_comparison_sees(fault: str) -> None:
+    wrong = planted("lecture_utils.backbones.alexnet", FAULTS[fault])
+    with pytest.raises(AssertionError, match="outputs differ by"):
+        compare(wrong)
+
+
+@pytest.mark.slow
 def test_outputs_equal_torchvision() -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.alexnet().eval()
+    pictures = [*torch.randn(2, 2, 3, 224, 224), torch.randn(1, 3, 97, 150)]
+    liven(theirs, *pictures[:2])
     with torch.device("meta"):
         ours = alexnet().eval()
-    state = {f"{NAMES[k.rsplit('.', 1)[0]]}.{k.rsplit('.', 1)[1]}": v for k, v in theirs.state_dict().items()}
-    ours.load_state_dict(state, assign=True)  # the tensors are shared, not copied: half the memory
-    for shape in [(2, 3, 224, 224), (1, 3, 97, 150)]:
-        x = torch.randn(shape)
-        with torch.inference_mode():
-            got, want = ours(x), theirs(x)
-        scale = want.std()
-        torch.testing.assert_close(got / scale, want / scale, rtol=0, atol=1e-4)
+    ours.load_state_dict(renamed(theirs), assign=True)  # the tensors are shared, not copied: half the memory
+    assert_parity(ours, theirs, *pictures)
 
 
 def test_parameter_counts() -> None:
@@ -138,6 +193,11 @@ def test_bad_input_is_named() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             net(bad)
+    for widths in ((4, 4, 4, 4, 3), (4, 4, 3, 4, 4), (3, 4, 4, 4, 4), (0, 4, 4, 4, 4), (4, 4, 4, 4)):
+        with pytest.raises(
+            ValueError, match=f"got (widths )?{re.escape(str(widths))}, want (five multiples of 2|5 whole)"
+        ):
+            AlexNet(widths=widths, groups=2, hidden=4)
     with torch.device("meta"):
         assert alexnet().smallest == 63
     AlexNet(widths=(4, 4, 4, 4, 4), hidden=4)(torch.zeros(1, 3, 63, 63))  # the smallest one passes

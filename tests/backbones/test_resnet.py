@@ -1,6 +1,6 @@
 """S01.5: residual networks against torchvision, and the plain networks they are compared with."""
 
-import math
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
+from lecture_utils.backbones import resnet
 from lecture_utils.backbones.resnet import (
     BasicBlock,
     Bottleneck,
@@ -21,6 +22,8 @@ from lecture_utils.backbones.resnet import (
     resnet50,
 )
 from lecture_utils.nn.norm import BatchNorm2d, FusedBatchNorm2d
+from tests.mutants import planted
+from tests.parity import assert_parity, liven
 
 pytestmark = pytest.mark.system("S01.5")
 DEVICES = [
@@ -47,41 +50,119 @@ def from_torchvision(theirs: nn.Module) -> dict[str, Tensor]:
     return ours
 
 
-def random_(model: nn.Module) -> nn.Module:
-    """Random numbers in the batch norms too, so that no default hides a mistake."""
-    made = torch.Generator().manual_seed(0)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            for value in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
-                value.copy_(torch.rand(value.shape, generator=made) * 0.5 + 0.5)
-    return model
+BLOCKS = {
+    "BasicBlock": torchvision.models.resnet.BasicBlock,
+    "Bottleneck": torchvision.models.resnet.Bottleneck,
+}
+
+
+@functools.cache
+def lively(name: str) -> tuple[nn.Module, Tensor, Tensor]:
+    """A small ResNet of torchvision's in which the picture counts, and two batches of pictures."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.ResNet(BLOCKS[name], [2, 2, 1, 1], num_classes=10).eval()
+    a, b = torch.randn(2, 2, 3, 65, 96)
+    liven(theirs, a, b)
+    return theirs, a, b
+
+
+def compare(module: Any, name: str) -> None:
+    """Hold a module's ResNet against torchvision's, with the same weights."""
+    theirs, *pictures = lively(name)
+    ours = module.ResNet(getattr(module, name), (2, 2, 1, 1), classes=10, norm=BatchNorm2d).eval()
+    ours.load_state_dict(from_torchvision(theirs))
+    assert_parity(ours, theirs, *pictures)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_small_one_equals_torchvision(name: str) -> None:
+    compare(resnet, name)
+
+
+PLUS = "            y = y + self.shortcut(x)  # F(x) + x\n        return F.relu(y)\n\n\n"
+FAULTS = {
+    "no inner relu": (
+        "BasicBlock",
+        ("F.relu(self.norm1(self.conv1(x)))  # (B, C', H/s", "self.norm1(self.conv1(x))  # (B, C', H/s"),
+    ),
+    "no last relu": (
+        "BasicBlock",
+        (PLUS + "class Bottleneck", PLUS.replace("F.relu(y)", "y") + "class Bottleneck"),
+    ),
+    "shortcut subtracted": (
+        "BasicBlock",
+        (PLUS + "class Bottleneck", PLUS.replace("y +", "y -") + "class Bottleneck"),
+    ),
+    "average pool in the stem": ("BasicBlock", ("nn.MaxPool2d(3,", "nn.AvgPool2d(3,")),
+    "largest in place of the mean": (
+        "BasicBlock",
+        ("x.mean(dim=(2, 3))  # (B, 512 or", "x.amax(dim=(2, 3))  # (B, 512 or"),
+    ),
+    "no norm after the 3×3": ("Bottleneck", ("F.relu(self.norm2(self.conv2(y)))", "F.relu(self.conv2(y))")),
+    "stride in the first 1×1": (
+        "Bottleneck",
+        (
+            "nn.Conv2d(in_channels, channels, 1, bias=False)",
+            "nn.Conv2d(in_channels, channels, 1, stride, bias=False)",
+        ),
+        ("nn.Conv2d(channels, channels, 3, stride, padding=1", "nn.Conv2d(channels, channels, 3, padding=1"),
+    ),
+    "shortcut left out": (
+        "Bottleneck",
+        (PLUS + "def make_stage", PLUS.replace("self.shortcut(x)", "0") + "def make_stage"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_comparison_sees(fault: str) -> None:
+    name, *faults = FAULTS[fault]
+    wrong = planted("lecture_utils.backbones.resnet", *faults)
+    with pytest.raises(AssertionError, match="outputs differ by"):
+        compare(wrong, name)
+
+
+@pytest.mark.parametrize("fault", ["variance by n - 1", "no ε", "no shift"])
+def test_the_comparison_sees_in_the_norm(fault: str) -> None:
+    change = {
+        "variance by n - 1": ("var[:, None, None] + self.eps", "var[:, None, None] * 1.01 + self.eps"),
+        "no ε": ("var[:, None, None] + self.eps", "var[:, None, None] + 100 * self.eps"),
+        "no shift": (" + self.bias[:, None, None]", ""),
+    }[fault]
+    theirs, *pictures = lively("BasicBlock")
+    norm = planted("lecture_utils.nn.norm", change).BatchNorm2d
+    ours = ResNet(BasicBlock, (2, 2, 1, 1), classes=10, norm=norm).eval()
+    ours.load_state_dict(from_torchvision(theirs))
+    with pytest.raises(AssertionError, match="outputs differ by"):
+        assert_parity(ours, theirs, *pictures)
 
 
 def pair(name: str, **arguments: Any) -> tuple[nn.Module, nn.Module]:
+    """A full-size ResNet of torchvision's with random numbers everywhere, and ours with the same."""
     torch.manual_seed(0)
-    theirs = random_(getattr(torchvision.models, name)())
+    theirs = getattr(torchvision.models, name)().eval()
+    liven(theirs, *torch.randn(2, 1, 3, 64, 64))
     ours = {"resnet18": resnet18, "resnet50": resnet50}[name](**arguments)
     ours.load_state_dict(from_torchvision(theirs))
     return ours, theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", [BatchNorm2d, FusedBatchNorm2d])
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-@pytest.mark.parametrize("shape", [(1, 3, 224, 224), (2, 3, 97, 130)])
-def test_outputs_equal_torchvision(name: str, shape: Any, norm: type[BatchNorm2d]) -> None:
+def test_outputs_equal_torchvision(name: str, norm: type[BatchNorm2d]) -> None:
     ours, theirs = pair(name, norm=norm)
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        got, want = ours.eval()(x), theirs.eval()(x)
-    scale = float(want.std())  # the tolerance is relative to the outputs' spread
-    assert 0 < scale < math.inf
-    torch.testing.assert_close(got / scale, want / scale, rtol=0, atol=1e-4)
+    made = torch.Generator().manual_seed(1)
+    pictures = [
+        torch.randn(shape, generator=made) for shape in 2 * [(1, 3, 224, 224)] + 2 * [(2, 3, 97, 130)]
+    ]
+    assert_parity(ours.eval(), theirs, *pictures)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_training_outputs_gradients_and_statistics_equal_torchvision(name: str) -> None:
     ours, theirs = pair(name, norm=BatchNorm2d)  # the equation, not the fused kernel
-    ours, theirs = ours.double(), theirs.double()
+    ours, theirs = ours.double().train(), theirs.double().train()
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([3, 997])
     got, want = ours(x), theirs(x)
@@ -116,9 +197,8 @@ def test_cifar_nets_have_the_papers_depth_and_size(depth: int, millions: float) 
     assert [n for n, _ in plain.named_parameters()] == [n for n, _ in residual.named_parameters()]
     weighted = [m for m in residual.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(weighted) == depth
-    assert parameters(wide) - counts[1] == 16 * 32 + 32 * 64 + 2 * (
-        32 + 64
-    )  # two 1×1 convolutions and their norms
+    # Two 1×1 convolutions and their norms.
+    assert parameters(wide) - counts[1] == 16 * 32 + 32 * 64 + 2 * (32 + 64)
 
 
 @pytest.mark.parametrize("residual", [True, False])
@@ -172,9 +252,8 @@ def test_zero_init_makes_every_residual_block_start_as_the_identity() -> None:
     plain = CifarNet(14, residual=False, zero_init_last=True)  # has no identity to fall back on: left alone
     assert all(bool((m.weight == 1).all()) for m in plain.modules() if isinstance(m, BatchNorm2d))
     assert all(m.weight.any() for m in CifarNet(8, residual=True).modules() if isinstance(m, BatchNorm2d))
-    ResNet(
-        Bottleneck, (1, 1, 1, 1), width=4, zero_init_last=True, norm=nn.Identity
-    )  # nothing to zero, no error
+    # Nothing to zero, no error.
+    ResNet(Bottleneck, (1, 1, 1, 1), width=4, zero_init_last=True, norm=nn.Identity)
 
 
 @pytest.mark.parametrize("residual", [True, False])

@@ -1,13 +1,19 @@
 """S01.4: VGG-16 against torchvision, the other configurations against the paper's table."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
+from torchvision.models.vgg import make_layers
 
+from lecture_utils.backbones import vgg
 from lecture_utils.backbones.vgg import CONFIGURATIONS, VGG, vgg16
+from tests.mutants import planted
+from tests.parity import assert_parity, liven
 
 pytestmark = pytest.mark.system("S01.4")
 TORCHVISION = {"A": "vgg11", "B": "vgg13", "D": "vgg16", "E": "vgg19"}
@@ -20,27 +26,73 @@ def shared(ours: VGG, theirs: nn.Module) -> VGG:
     """
     flat = [m for stage in ours.stages for m in stage]
     assert [type(m) for m in flat] == [type(m) for m in theirs.features]
+    ours.load_state_dict(renamed(ours, theirs), assign=True)
+    return ours
+
+
+def renamed(ours: VGG, theirs: nn.Module) -> dict[str, Tensor]:
+    """torchvision's tensors under our names."""
     prefix = [f"stages.{i}.{j}" for i, stage in enumerate(ours.stages) for j in range(len(stage))]
     state = {}
     for name, value in theirs.state_dict().items():
         part, index, kind = name.split(".")
         state[f"{prefix[int(index)]}.{kind}" if part == "features" else name] = value
-    ours.load_state_dict(state, assign=True)
-    return ours
+    return state
 
 
+@functools.cache
+def lively() -> tuple[nn.Module, Tensor, Tensor]:
+    """A narrow VGG-16 of torchvision's in which the picture counts, and two batches of pictures."""
+    torch.manual_seed(0)
+    rows = [[4], [4, "M"], [8], [8, "M"], 3 * [16] + ["M"], 3 * [32] + ["M"], 3 * [32] + ["M"]]
+    theirs = torchvision.models.VGG(make_layers([x for row in rows for x in row]), num_classes=10)
+    theirs.classifier[0], theirs.classifier[3] = nn.Linear(32 * 49, 24), nn.Linear(24, 24)
+    theirs.classifier[6] = nn.Linear(24, 10)
+    a, b = torch.randn(2, 2, 3, 64, 97)
+    liven(theirs.eval(), a, b)
+    return theirs, a, b
+
+
+def compare(module: Any) -> None:
+    """Hold a module's VGG-16, narrow, against torchvision's, with the same weights."""
+    theirs, *pictures = lively()
+    ours = module.VGG("D", classes=10, width=4, hidden=24).eval()
+    ours.load_state_dict(renamed(ours, theirs))
+    assert_parity(ours, theirs, *pictures)
+
+
+def test_a_narrow_one_equals_torchvision() -> None:
+    compare(vgg)
+
+
+FAULTS = {
+    "average pools": ("nn.MaxPool2d(2)", "nn.AvgPool2d(2)"),
+    "largest before the classifier": ("nn.AdaptiveAvgPool2d(grid)", "nn.AdaptiveMaxPool2d(grid)"),
+    "columns before rows": ("x = x.flatten(1)", "x = x.mT.flatten(1)"),
+    "leaky convolutions": ("padding=kernel // 2), nn.ReLU()]", "padding=kernel // 2), nn.LeakyReLU()]"),
+    "no relu in the classifier": (
+        "nn.Linear(hidden, hidden), nn.ReLU()",
+        "nn.Linear(hidden, hidden), nn.Identity()",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_comparison_sees(fault: str) -> None:
+    wrong = planted("lecture_utils.backbones.vgg", FAULTS[fault])
+    with pytest.raises(AssertionError, match="outputs differ by"):
+        compare(wrong)
+
+
+@pytest.mark.slow
 def test_vgg16_outputs_equal_torchvision() -> None:
     torch.manual_seed(0)
     theirs = torchvision.models.vgg16().eval()
+    pictures = [*torch.randn(2, 1, 3, 224, 224), *torch.randn(2, 2, 3, 33, 70)]
+    liven(theirs, *pictures[:2])
     with torch.device("meta"):
         ours = vgg16().eval()
-    shared(ours, theirs)
-    for shape in [(1, 3, 224, 224), (2, 3, 33, 70)]:
-        x = torch.randn(shape)
-        with torch.inference_mode():
-            got, want = ours(x), theirs(x)
-        scale = want.std()
-        torch.testing.assert_close(got / scale, want / scale, rtol=0, atol=1e-4)
+    assert_parity(shared(ours, theirs), theirs, *pictures)
 
 
 @pytest.mark.parametrize("configuration", TORCHVISION)

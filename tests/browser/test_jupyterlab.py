@@ -107,13 +107,19 @@ def test_a_wrong_answer_gets_a_hint_and_a_right_one_the_tick(chapter: LabPage) -
     number, name = found.groups()
     answer = (
         "from lecture_utils.exercises.checker import find\n"
-        f"{name} = find('{number}').{{}}\n"
+        f"{name} = {{}}\n"
         f"from lecture_utils.exercises import check\n{name} = check('{number}', {name})"
     )
-    said = chapter.run_cell(cell, answer.format("mistakes[0]"))
-    assert "not yet" in said and "Hint 1 of" in said and "✗" in said
+    mistake = f"find('{number}').mistakes[0]"
+    said = chapter.run_cell(cell, answer.format(f"{mistake}.wrong"))
+    assert "not yet" in said and "Hint: " in said and "✗" in said
     chapter.screenshot(shot(chapter, "wrong"))
-    said = chapter.run_cell(cell, answer.format("reference"))
+    # The course's own version is no answer, so its code is handed in as if the learner had typed it here.
+    ours = f"find('{number}').reference"
+    typed = (
+        f"__import__('types').FunctionType({ours}.__code__.replace(co_filename='here'), {ours}.__globals__)"
+    )
+    said = chapter.run_cell(cell, answer.format(typed))
     assert "right!" in said and "✓" in said
     chapter.screenshot(shot(chapter, "right"))
     assert chapter.errors() == []

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.system("S04.3")
 
 
 def sample(size: int = 24) -> toyworld.Sample:
-    scenes = toyworld.sample_scenes(6, seed=3, split="train", objects=(0, 4))
+    scenes = toyworld.sample_scenes(6, seed=3, split="train", objects=toyworld.Objects(count=(0, 4)))
     return toyworld.render(scenes, size, only=FIELDS)
 
 
@@ -48,3 +48,5 @@ def test_a_field_that_is_missing_is_named() -> None:
     scenes = toyworld.sample_scenes(1, seed=0, split="train")
     with pytest.raises(AttributeError, match="instance was not rendered"):
         concept_masks(toyworld.render(scenes, 16, only=("semantic", "colour_id", "material_id")))
+    with pytest.raises(ValueError, match=r"got Tensor, want a toyworld\.Sample"):
+        concept_masks(torch.zeros(1, 3, 8, 8))  # type: ignore[arg-type]

@@ -54,7 +54,11 @@ def test_loading_returns_copies() -> None:
 
 @pytest.mark.parametrize(
     ("kwargs", "message"),
-    [({"size": 28}, "size is 28, wanted one of 8, 16, 32"), ({"split": "dev"}, "'dev'.*train")],
+    [
+        ({"size": 28}, "size: got 28, want one of 8, 16, 32"),
+        ({"size": "8"}, "size: got '8'"),
+        ({"split": "dev"}, "'dev'.*train"),
+    ],
 )
 def test_bad_requests_are_named(kwargs: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -156,10 +156,17 @@ def test_a_failed_download_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         external.load("cifar10", tmp_path)
 
 
+def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_DOWNLOAD", "1")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(external.NotOnDisk, match=r"could not be downloaded to .*file"):
+        external.load("mnist", tmp_path / "file" / "sets")
+
+
 def test_unknown_names_and_splits_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no data set 'imagenet'; there are cifar10"):
+    with pytest.raises(ValueError, match="name: got 'imagenet', want one of cifar10"):
         external.load("imagenet", tmp_path)
-    with pytest.raises(ValueError, match="cifar10 has no split 'val'; it has train, test"):
+    with pytest.raises(ValueError, match="split: got 'val', want one of train, test"):
         external.load("cifar10", tmp_path, split="val")
 
 

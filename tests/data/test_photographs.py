@@ -47,15 +47,19 @@ def test_size_cuts_the_middle_and_scales() -> None:
     )
 
 
-@pytest.mark.parametrize("size", [0, (10, 0), -3])
+@pytest.mark.parametrize("size", [0, (10, 0), -3, 2.5])
 def test_bad_sizes_are_named(size: int | tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="wanted at least 1 pixel"):
+    with pytest.raises(ValueError, match="want a whole number of 1 or more"):
         photographs.load("cat", size)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no photograph 'dog'.*astronaut.*cat"):
+    with pytest.raises(ValueError, match=r"name: got 'dog', want one of astronaut.*cat"):
         photographs.load("dog")
+    with pytest.raises(ValueError, match=r"for a file of your own: photographs\.open\('my\.jpg'\)"):
+        photographs.load("my.jpg")
+    with pytest.raises(ValueError, match="name: got 3"):
+        photographs.load(3)  # type: ignore[arg-type]
 
 
 def test_disparity_carries_the_right_picture_onto_the_left() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lecture_utils.data.toyworld import CLASSES, SEMANTIC, Sample, Scenes, render, sample_scenes
+from lecture_utils.data.toyworld import CLASSES, SEMANTIC, Objects, Sample, Scenes, render, sample_scenes
 
 pytestmark = pytest.mark.system("S00.3")
 SIZE = 256
@@ -12,7 +12,7 @@ SIZE = 256
 
 @pytest.fixture(scope="module")
 def world() -> tuple[Scenes, Sample]:
-    scenes = sample_scenes(64, seed=11, objects=(0, 5))
+    scenes = sample_scenes(64, seed=11, objects=Objects(count=(0, 5)))
     return scenes, render(scenes, SIZE)
 
 
@@ -166,7 +166,7 @@ def test_keypoints_lie_within_their_own_silhouette(world: tuple[Scenes, Sample])
 def test_keypoint_names_tell_where_they_are_before_turning() -> None:
     from lecture_utils.data.toyworld import KEYPOINTS
 
-    scenes = sample_scenes(200, seed=2, objects=1, turn=0.0)
+    scenes = sample_scenes(200, seed=2, objects=Objects(count=1, turn=0.0))
     points = render(scenes, 64, only="keypoints").keypoints[:, 0]
     for row, class_id in zip(points, scenes.class_id[:, 0].tolist(), strict=True):
         middle = row[:, :2].mean(0)
@@ -179,7 +179,7 @@ def test_keypoint_names_tell_where_they_are_before_turning() -> None:
 
 @pytest.mark.parametrize("class_id", range(len(CLASSES)))
 def test_solids_are_smooth_on_the_outline_of_their_core(class_id: int) -> None:
-    from lecture_utils.data.toyworld import sdf
+    from lecture_utils.data.toyworld.surfaces import sdf
 
     y, x = torch.meshgrid(torch.linspace(-1.1, 1.1, 441), torch.linspace(-1.1, 1.1, 441), indexing="ij")
     distance, _, nx, ny, nz = sdf.solid(x.flatten(), y.flatten(), class_id)

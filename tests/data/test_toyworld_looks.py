@@ -14,11 +14,13 @@ from lecture_utils.data.toyworld import (
     COLOURS,
     MATERIALS,
     STUFF,
+    Light,
+    Objects,
     Scenes,
     render,
     sample_scenes,
 )
-from lecture_utils.data.toyworld.captions import SEEN
+from lecture_utils.data.toyworld.language.captions import SEEN
 
 pytestmark = pytest.mark.system("S00.3")
 
@@ -28,7 +30,7 @@ def image(scenes: Scenes, size: int = 64) -> torch.Tensor:
 
 
 def test_pictures_are_in_range_and_use_it() -> None:
-    pictures = image(sample_scenes(200, seed=1, objects=(0, 6)))
+    pictures = image(sample_scenes(200, seed=1, objects=Objects(count=(0, 6))))
     assert pictures.isfinite().all() and pictures.min() >= 0 and pictures.max() <= 1
     assert pictures.quantile(0.01) < 0.2 and pictures[:, :, ::4].quantile(0.99) > 0.85
     assert (pictures == 1).float().mean() < 0.02  # hardly anything is burnt out
@@ -45,7 +47,12 @@ def test_named_colours_are_far_apart_and_no_jitter_crosses_over() -> None:
 
 
 def test_plain_objects_look_like_their_colour() -> None:
-    scenes = sample_scenes(300, seed=3, objects=1, materials=["plain"], brightness=(1, 1), warmth=(0, 0))
+    scenes = sample_scenes(
+        300,
+        seed=3,
+        light=Light(brightness=(1, 1), warmth=(0, 0)),
+        objects=Objects(count=1, materials=["plain"]),
+    )
     sample = render(scenes, 64, only=("image", "instance"))
     named = rgb2lab(COLOUR_RGB)
     right = 0
@@ -57,7 +64,7 @@ def test_plain_objects_look_like_their_colour() -> None:
 
 
 def test_materials_differ_visibly() -> None:
-    scenes = sample_scenes(60, seed=4, objects=1, distance=(2.2, 3.0))
+    scenes = sample_scenes(60, seed=4, objects=Objects(count=1, distance=(2.2, 3.0)))
     inside = render(scenes, 64, only="instance").instance[:, None] == 1
     looks = [
         image(scenes.replace(material_id=torch.full_like(scenes.material_id, m)))
@@ -71,7 +78,7 @@ def test_materials_differ_visibly() -> None:
 
 
 def test_brightness_is_exposure() -> None:
-    dim, bright = (image(sample_scenes(50, seed=5, brightness=(b, b))) for b in (0.25, 1.0))
+    dim, bright = (image(sample_scenes(50, seed=5, light=Light(brightness=(b, b)))) for b in (0.25, 1.0))
     unclipped = bright < 0.99
     # A gamma of 2: a quarter of the light is half the value.
     assert ((dim * 2 - bright)[unclipped].abs() < 1e-3).all()
@@ -79,7 +86,12 @@ def test_brightness_is_exposure() -> None:
 
 
 def test_objects_are_brighter_on_the_side_of_the_light() -> None:
-    scenes = sample_scenes(80, seed=6, objects=1, classes=["ball"], materials=["plain"], azimuth=(50, 60))
+    scenes = sample_scenes(
+        80,
+        seed=6,
+        light=Light(azimuth=(50, 60)),
+        objects=Objects(count=1, classes=["ball"], materials=["plain"]),
+    )
     sample = render(scenes, 64, only=("image", "instance", "boxes_full"))
     column = torch.arange(64)[None, None] + 0.5
     middle = sample.boxes_full[:, 0, 0::2].mean(1)[:, None, None]
@@ -94,7 +106,10 @@ def test_objects_are_brighter_on_the_side_of_the_light() -> None:
 def test_shadows_darken_the_ground_away_from_the_light() -> None:
     for azimuth, side in ((55.0, "left"), (-55.0, "right")):
         scenes = sample_scenes(
-            60, seed=7, objects=1, azimuth=(azimuth, azimuth), elevation=(35, 35), distance=(2.5, 4)
+            60,
+            seed=7,
+            light=Light(azimuth=(azimuth, azimuth), elevation=(35, 35)),
+            objects=Objects(count=1, distance=(2.5, 4)),
         )
         scenes = scenes.moved(centre=torch.cat([torch.full((60, 1, 1), 0.5), scenes.centre[..., 1:]], dim=2))
         bare = scenes.replace(present=torch.zeros_like(scenes.present))
@@ -108,7 +123,7 @@ def test_shadows_darken_the_ground_away_from_the_light() -> None:
 
 
 def test_edges_are_soft_and_agree_with_a_finer_picture() -> None:
-    scenes = sample_scenes(40, seed=8, objects=(1, 3), materials=["plain"])
+    scenes = sample_scenes(40, seed=8, objects=Objects(count=(1, 3), materials=["plain"]))
     coarse, fine = (
         render(scenes, 64, only=("image", "instance")),
         render(scenes, 512, only=("image", "instance")),
@@ -134,7 +149,7 @@ def parse(caption: str) -> tuple[list[tuple[str, ...]], str | None, str]:
 
 
 def test_captions_name_exactly_what_can_be_seen_and_say_the_truth() -> None:
-    scenes = sample_scenes(400, seed=9, objects=(0, 6))
+    scenes = sample_scenes(400, seed=9, objects=Objects(count=(0, 6)))
     sample = render(scenes, 64, only=("visibility", "captions", "instance"))
     relations, hidden = set(), 0
     for n, caption in enumerate(sample.captions):

@@ -59,6 +59,17 @@ def test_rollout_equals_the_direct_matrix_product(residual: float) -> None:
         )
 
 
+def test_the_paper_s_half_is_the_default_and_rows_sum_to_one_to_the_last_digit() -> None:
+    weights = attention()
+    assert torch.equal(rollout(weights), rollout(weights, residual=0.5))
+    half = rollout_map(weights, residual=0.5, grid=(4, 4))
+    assert torch.equal(rollout_map(weights, grid=(4, 4)), half)
+    last = cls_attention(weights, grid=(4, 4), layer=-1)
+    assert torch.equal(cls_attention(weights, grid=(4, 4)), last)
+    rounded = (weights.double() * 1.0005).flip(0)  # as far off as half precision leaves them
+    torch.testing.assert_close(rollout(rounded).sum(-1), torch.ones(2, 17).double(), rtol=0, atol=1e-9)
+
+
 def test_what_rollout_must_be_in_the_limits() -> None:
     weights = attention()
     eye = torch.eye(17).expand(2, 17, 17)

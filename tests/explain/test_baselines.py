@@ -34,10 +34,19 @@ def test_the_centre_is_the_peak_and_all_is_symmetric(shape: tuple[int, ...]) -> 
     at = divmod(int(got[0].argmax()), shape[3])
     assert abs(at[0] + 0.5 - shape[2] / 2) <= 0.5 and abs(at[1] + 0.5 - shape[3] / 2) <= 0.5
     torch.testing.assert_close(centre_map(torch.zeros(1, 1, 1, 1)), torch.ones(1, 1, 1))
+    for i, j in ((0, 0), (3, 6)):  # a quarter of the side is one σ, unless it is told
+        y, x = (i + 0.5) / shape[2] - 0.5, (j + 0.5) / shape[3] - 0.5
+        for spread, options in ((0.25, {}), (0.4, {"spread": 0.4})):
+            want = np.exp(-(x * x + y * y) / (2 * spread**2))
+            assert abs(float(centre_map(torch.zeros(shape), **options)[0, i, j]) - want) < 1e-6
 
 
 def test_bad_input_is_told() -> None:
     with pytest.raises(ValueError, match=r"\(3, 8, 8\), want \(B, C, H, W\)"):
         edge_map(torch.zeros(3, 8, 8))
+    with pytest.raises(ValueError, match="spread: got nan"):
+        centre_map(torch.zeros(1, 3, 8, 8), spread=float("nan"))
+    with pytest.raises(ValueError, match="uint8"):
+        centre_map(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
     with pytest.raises(ValueError, match="spread: got 0"):
         centre_map(torch.zeros(1, 3, 8, 8), spread=0)

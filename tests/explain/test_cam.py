@@ -48,6 +48,7 @@ def test_a_class_for_each_image_odd_sizes_and_a_batch_of_one() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_network_of_torchvision_s_names() -> None:
     from torchvision.models import resnet18 as theirs
 
@@ -71,6 +72,30 @@ class MaxNet(nn.Module):
         return self.head(self.stages(x).amax((2, 3)))
 
 
+class MeanNet(nn.Module):
+    """Ends in an average; may lack a bias, add something to its scores, or give a tuple."""
+
+    def __init__(self, *, bias: bool = True, extra: float = 0.0, pack: bool = False) -> None:
+        super().__init__()
+        self.stages, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 2, bias=bias)
+        self.extra, self.pack = extra, pack
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor]:
+        scores = self.head(self.stages(x).mean((2, 3))) + self.extra
+        return (scores,) if self.pack else scores
+
+
+def test_a_head_without_bias_and_a_network_that_only_nearly_ends_so() -> None:
+    torch.manual_seed(0)
+    x, model = torch.randn(2, 3, 8, 8), MeanNet(bias=False).eval()
+    torch.testing.assert_close(cam(model, x, 1).mean((1, 2)), model(x)[:, 1].detach())
+    assert cam(MeanNet(extra=1e-4).eval(), x, 1).shape == (2, 6, 6)  # as far off as rounding may be
+    with pytest.raises(ValueError, match="not 'head' of the mean of 'stages'"):
+        cam(MeanNet(extra=0.02).eval(), x, 1)
+    with pytest.raises(ValueError, match=r"got the output tuple.*, want scores \(B, K\)"):
+        cam(MeanNet(pack=True).eval(), x, 1)
+
+
 def test_bad_input_is_told() -> None:
     torch.manual_seed(0)
     x = torch.randn(1, 3, 32, 32)
@@ -82,7 +107,19 @@ def test_bad_input_is_told() -> None:
         (lambda: cam(net, x, 0, layer="stage"), "'stage', which CifarNet lacks; did you mean stages"),
         (lambda: cam(net, x, 8), "from 0 to 7"),
         (lambda: cam(MaxNet(), x, 0), "training mode"),
+        (lambda: cam(net, x[0], 0), r"use x\[None\]"),
+        (lambda: cam(MeanNet().eval(), x[0], 0), r"use x\[None\]"),  # which checks nothing itself
+        (lambda: cam(net, (255 * x).byte(), 0), "uint8"),
+        (lambda: cam(net, x, True), "target: got bool"),
+        (lambda: cam(net, x, [0, 1]), "got 2 class numbers"),
         (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(5, 4)), r"\(5, 4\)"),
+        (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(3)), r"\(3,\), want"),
+        (lambda: class_activation_maps(torch.zeros(3, 2, 2), torch.zeros(5, 3)), r"use x\[None\]"),
+        (
+            lambda: class_activation_maps(torch.zeros(1, 3, 2, 2), torch.zeros(5, 3).long()),
+            "weights: got dtype",
+        ),
+        (lambda: class_activation_maps(torch.zeros(1, 3, 2, 2).byte(), torch.zeros(5, 3)), "uint8"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

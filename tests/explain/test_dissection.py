@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.explain.dissection import dissect, unit_masks, unit_thresholds
+from lecture_utils.explain.dissection import Dissection, dissect, unit_masks, unit_thresholds
 
 pytestmark = pytest.mark.system("S04.3")
 NAMES = ("circle", "left", "rare", "absent")
@@ -118,17 +118,44 @@ def test_thresholds_from_other_images_and_a_dead_unit() -> None:
     assert all(label.unit != 0 for label in one.labels(0.0))
 
 
+def test_the_paper_s_share_and_least_iou_are_the_defaults_and_the_names_are_kept() -> None:
+    masks = concepts()
+    maps, names = planted(masks), list(NAMES)
+    torch.testing.assert_close(unit_thresholds(maps), unit_thresholds(maps, 0.005))
+    found = dissect(maps, masks, names)
+    assert torch.equal(found.thresholds, unit_thresholds(maps, 0.005))
+    names.clear()  # the list is the caller's to use again
+    assert found.names == NAMES
+    at_the_edge = Dissection(torch.tensor([[0.04, 0.0], [0.01, 0.05]]), torch.zeros(2), ("a", "b"))
+    assert at_the_edge.labels() == [(1, "b", pytest.approx(0.05))] and at_the_edge.detectors() == {"b": [1]}
+
+
 def test_bad_input_is_told() -> None:
     masks = concepts(4)
     maps = planted(masks)
+    hurt = maps.clone()
+    hurt[2, 3, 4, 5] = torch.nan  # one value of many
     for bad, message in (
         (lambda: dissect(maps, masks.float(), NAMES), "torch.float32"),
         (lambda: dissect(maps, masks[:3], NAMES), r"\(3, 4, 24, 24\), want torch.bool \(4, K, H, W\)"),
         (lambda: dissect(maps, masks, NAMES[:2]), "2 names, want 4"),
         (lambda: dissect(maps[0], masks, NAMES), r"want \(B, C, H, W\)"),
+        (lambda: unit_thresholds(maps[0]), r"want \(B, C, H, W\)"),
         (lambda: unit_thresholds(maps, 0.0), "share"),
         (lambda: unit_thresholds(maps[:1, :, :5, :5]), "0.005 of 25 values"),
         (lambda: unit_masks(maps, torch.zeros(3), 8), r"\(3,\), want \(6,\)"),
+        (lambda: unit_masks(maps, torch.full((6,), torch.nan), 8), "thresholds: got NaN"),
+        (lambda: unit_masks(maps, torch.zeros(6), 0), "size, height: got 0"),
+        (lambda: unit_masks(hurt, torch.zeros(6), 8), "maps: got NaN"),
+        (lambda: unit_thresholds(hurt, 0.1), "maps: got NaN"),
+        (lambda: unit_thresholds(maps, 1.0), "share"),
+        (lambda: unit_thresholds(maps, float("nan")), "share: got nan"),
+        (lambda: dissect(hurt, masks, NAMES, share=0.1), "maps: got NaN"),
+        (lambda: dissect(maps / 0, masks, NAMES), "NaN or infinite"),
+        (lambda: dissect(maps, masks, NAMES, batch=0), "batch: got 0"),
+        (lambda: dissect(maps, masks[:, 0], NAMES), r"\(4, 24, 24\), want torch.bool"),
+        (lambda: dissect(maps, masks.numpy(), NAMES), "concepts: got ndarray"),
+        (lambda: dissect(maps, masks, NAMES, share=0.1).labels(float("nan")), "minimum: got nan"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

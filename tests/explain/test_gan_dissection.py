@@ -150,11 +150,31 @@ def test_shares_sum_to_one_and_batches_make_no_difference(z: Tensor) -> None:
     assert generate(model, z[:1].double()).dtype == torch.float64
 
 
+def test_each_picture_keeps_its_own_region_over_batches() -> None:
+    """200 pictures pass in two batches; only every third has its corner painted."""
+    torch.manual_seed(0)
+    model, z = Planted(), torch.randn(200, 2) - 10  # no thing of their own
+    region = torch.zeros(200, 8, 8, dtype=torch.bool)
+    region[::3, 7, 7] = True
+    shares = shares_after(model, "units", z, by_colour, 3, units=[1], value=5.0, region=region)
+    want = torch.zeros(200, dtype=torch.float64)
+    want[::3] = 4 / 256
+    torch.testing.assert_close(shares[:, 2], want)
+    one = shares_after(model, "units", z, by_colour, 3, units=[1], value=5.0, region=region[0])
+    assert (one[:, 2] == 4 / 256).all()
+    assert torch.equal(
+        one, shares_after(model, "units", z, by_colour, 3, units=[1], value=5.0, region=region[:1])
+    )
+    with pytest.raises(ValueError, match=r"region: got \(199, 8, 8\), want \(h, w\) or \(200, h, w\)"):
+        shares_after(model, "units", z, by_colour, 3, units=[1], region=region[1:])
+
+
 def test_high_values_are_quantiles() -> None:
     maps = torch.randn(7, 4, 5, 5)
     for q in (0.0, 0.5, 0.99, 1.0):
         wanted = torch.quantile(maps[:, [3, 0]].transpose(0, 1).flatten(1), q, dim=1, interpolation="nearest")
         torch.testing.assert_close(high_values(maps, [3, 0], q), wanted)
+    assert torch.equal(high_values(maps, [3, 0]), high_values(maps, [3, 0], 0.99))
 
 
 def test_bad_input(z: Tensor) -> None:
@@ -175,10 +195,56 @@ def test_bad_input(z: Tensor) -> None:
         edited(model, "units", [0], 1.0, torch.ones(4, 4, dtype=torch.bool)),
     ):
         model(z)
-    with pytest.raises(ValueError, match="N ≥ 1"):
-        generate(model, z[:0])
+    for bad, message in (
+        (lambda: generate(model, z[:0]), "N ≥ 1"),
+        (lambda: generate(model, z[0]), r"z: got shape \(2,\)"),
+        (lambda: generate(model, z * torch.nan), "z: got NaN"),
+        (lambda: generate(model, z.long()), "z: got dtype"),
+        (lambda: generate(model, z, batch=0), "batch: got 0"),
+        (lambda: dissect_generator(model, "units", z, by_colour, []), "names: got"),
+        (lambda: dissect_generator(model, "units", z, by_colour, "sky"), "names: got 'sky'"),
+        (lambda: dissect_generator(model, "", z, by_colour, NAMES), "layer: got ''"),
+        (lambda: dissect_generator(model, "units", z * torch.nan, by_colour, NAMES), "z: got NaN"),
+        (
+            lambda: dissect_generator(model, "units", z, lambda x: x, NAMES),
+            "segment's answer: got torch.float32",
+        ),
+        (lambda: concept_shares(generate(model, z), lambda x: by_colour(x)[:3], 3), r"\(3, 16, 16\)"),
+        (lambda: concept_shares(generate(model, z)[0], by_colour, 3), r"use x\[None\]"),
+        (lambda: concept_shares(generate(model, z), by_colour, 0), "count: got 0"),
+        (lambda: high_values(torch.rand(1, 2, 3, 3), [2]), "numbers from 0 to 1"),
+        (lambda: high_values(torch.rand(1, 2, 3, 3), [-1]), "numbers from 0 to 1"),
+        (lambda: high_values(torch.rand(1, 2, 3, 3), [0.5]), r"units: got \[0.5\], want whole numbers"),
+        (lambda: high_values(torch.rand(2, 3, 3), [0]), r"use x\[None\]"),
+        (lambda: high_values(torch.full((1, 2, 3, 3), torch.nan), [0]), "maps: got NaN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()
+    for options, message in (
+        ({"units": [True]}, "units: got"),
+        ({"units": [1.5]}, "units: got"),
+        ({"units": [1], "value": float("nan")}, "value: got nan"),
+        ({"units": [1], "value": torch.ones(1, 1)}, "value: got shape"),
+        ({"units": [1], "region": [[True]]}, "region: got list"),
+        ({"units": [1], "region": torch.ones(8, dtype=torch.bool)}, r"region: got torch\.bool \(8,\)"),
+        ({"units": [1], "layer": ""}, "layer: got ''"),
+    ):
+        settings = {"layer": "units"} | options
+        with pytest.raises(ValueError, match=message), edited(model, **settings):
+            pass
+    with (
+        pytest.raises(ValueError, match=r"want \(8, 8\) or \(40, 8, 8\)"),
+        edited(model, "units", [0], 1.0, torch.ones(3, 8, 8, dtype=torch.bool)),
+    ):
+        model(z)
+    flat = nn.Sequential(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"gives \(40, 2\), want maps"), edited(flat, "0", [0]):
+        flat(z)
     with pytest.raises(ValueError, match="quantile"):
         high_values(torch.rand(1, 2, 3, 3), [0], 1.5)
     found = dissect_generator(model, "units", z, by_colour, NAMES)
     with pytest.raises(ValueError, match="top_units: got 1 units of 'cloud'"):
         top_units(found, "cloud", 1)
+    for count in (0, 6, 1.5):
+        with pytest.raises(ValueError, match=r"got (0|1\.5|6 units)"):
+            top_units(found, "thing", count)

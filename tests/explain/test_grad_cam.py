@@ -132,6 +132,36 @@ def test_a_transformer_s_tokens_as_maps() -> None:
     assert got.shape == (2, 3, 3) and float(got.abs().sum()) > 0
 
 
+def test_tokens_by_hand_the_gradient_weighs_and_the_activations_are_weighed() -> None:
+    torch.manual_seed(0)
+    first, rest = nn.Linear(5, 4), nn.Sequential(nn.Tanh(), nn.Flatten(), nn.Linear(6 * 4, 3))
+    model = nn.Sequential(first, rest).double().eval()
+    x = torch.randn(2, 6, 5, dtype=torch.float64)  # six tokens, in two rows of three
+    tokens = first(x).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(rest(tokens)[:, 1].sum(), tokens)
+    want = (gradient.mean(1, keepdim=True) * tokens.detach()).sum(2).reshape(2, 2, 3)
+
+    def as_maps(values: Tensor) -> Tensor:
+        return values.transpose(1, 2).reshape(2, 4, 2, 3)
+
+    got = grad_cam(model, x, 1, layer="0", as_maps=as_maps, relu=False)
+    torch.testing.assert_close(got, want)
+
+
+def test_pictures_from_inference_mode_are_taken_and_a_call_inside_is_named() -> None:
+    model = zoo.load("shapes_resnet")
+    x, y = images()
+    want = grad_cam(model, x, y, layer="stages")
+    with torch.inference_mode():
+        made = x.clone()
+        with pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
+            grad_cam(model, x, y, layer="stages")
+    torch.testing.assert_close(grad_cam(model, made, y, layer="stages"), want)
+    torch.testing.assert_close(grad_cam(model, x, y.numpy(), layer="stages"), want)
+    top = model(x[:1]).detach().numpy().argmax()  # what most people pass
+    assert grad_cam(model, x[:1], top, layer="stages").shape == (1, 8, 8)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")
 def test_on_cuda() -> None:
     model = zoo.load("shapes_resnet")

@@ -80,6 +80,17 @@ def test_nothing_is_left_behind() -> None:
     assert float(got.abs().sum()) > 0
 
 
+def test_pictures_from_inference_mode_are_taken_and_a_call_inside_is_named() -> None:
+    model, x = smooth_net(), images()
+    model(x)
+    with torch.inference_mode():
+        made = x.clone()
+        with pytest.raises(ValueError, match=r"inside torch\.inference_mode"):
+            input_gradient(model, x, 0)
+    torch.testing.assert_close(input_gradient(model, made, 0), input_gradient(model, x, 0))
+    torch.testing.assert_close(gradient_times_input(model, made, 0), gradient_times_input(model, x, 0))
+
+
 def test_bad_input_is_told() -> None:
     model, x = smooth_net(), images()
     model(x)
@@ -89,8 +100,13 @@ def test_bad_input_is_told() -> None:
         (lambda: input_gradient(model, (255 * x).byte(), 0), "uint8"),
         (lambda: input_gradient(model, x, 3), "from 0 to 2"),
         (lambda: input_gradient(model, x, lambda s: s.detach().sum()), "without a gradient"),
-        (lambda: smooth_grad(model, x, 0, samples=0), "0 samples"),
-        (lambda: smooth_grad(model, x, 0, noise=-1), "noise -1"),
+        (lambda: smooth_grad(model, x, 0, samples=0), "samples: got 0"),
+        (lambda: smooth_grad(model, x, 0, samples=2.5), "samples: got 2.5"),
+        (lambda: smooth_grad(model, x, 0, noise=float("nan")), "noise: got nan"),
+        (lambda: input_gradient(model, x, lambda s: model[0].weight.sum()), "does not depend on the image"),
+        (lambda: input_gradient(lambda x: x, x, 0), "model: got function, want an nn.Module"),
+        (lambda: saliency(x[0]), r"use x\[None\]"),
+        (lambda: smooth_grad(model, x, 0, noise=-1), "noise: got -1"),
     ):
         with pytest.raises(ValueError, match=message):
             bad()

@@ -92,8 +92,24 @@ def test_bad_input_is_told() -> None:
         model(x)
     with record(model, "0") as seen, pytest.raises(KeyError, match="nothing recorded for layer '0'"):
         seen["0"]
-    with pytest.raises(ValueError, match="got 0 images"):
+    with pytest.raises(ValueError, match=r"images: got shape \(0, 3, 9, 7\)"):
         activations(model, x[:0], "0")
+    for bad, message in (
+        (lambda: activations(model, x, "0", batch=0), "batch: got 0"),
+        (lambda: activations(model, x, "0", batch=1.5), "batch: got 1.5"),
+        (lambda: activations(model, [x], "0"), "images: got list"),
+        (lambda: activations(model, x, ""), "layer: got '', want a name such as 0 or 1 or 2"),
+        (lambda: activations(model, x, 0), "layer: got 0"),
+        (lambda: activations(x, x, "0"), "model: got Tensor, want an nn.Module"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()
+    with (
+        torch.inference_mode(),
+        pytest.raises(ValueError, match=r"inside torch\.inference_mode"),
+        record(model, "0", gradients=True),
+    ):
+        pass
     assert layer_names(model) == ["0", "1", "2", "3", "4"]
 
 

@@ -51,6 +51,11 @@ def test_the_sign_is_settled() -> None:
     torch.testing.assert_close(a.components, b.components)
 
 
+def test_two_components_for_a_picture_are_the_default() -> None:
+    x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(fit_pca(x).components, fit_pca(x, 2).components)
+
+
 def test_odd_shapes_and_types() -> None:
     x = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))  # fewer points than numbers
     fitted = fit_pca(x, 3)
@@ -60,10 +65,22 @@ def test_odd_shapes_and_types() -> None:
     assert same.ratio.tolist() == [0] and bool(torch.isfinite(same.components).all())
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_single(kind: torch.dtype) -> None:
+    x = points()[:100].to(kind)
+    got, want = fit_pca(x, 3), fit_pca(x.float(), 3)
+    assert torch.equal(got.components, want.components) and got.components.dtype == torch.float32
+    torch.testing.assert_close(got.transform(x), want.transform(x.float()))
+    assert got.inverse(got.transform(x).double()).dtype == torch.float32
+
+
 def test_bad_input_is_told() -> None:
     for bad, message in (
         (lambda: fit_pca(torch.zeros(5, 3), 4), "k from 1 to 3"),
         (lambda: fit_pca(torch.zeros(1, 3), 1), "N ≥ 2"),
+        (lambda: fit_pca(torch.zeros(5, 3), 1.5), "k: got 1.5"),
+        (lambda: fit_pca(torch.zeros(5, 3), 0), "k = 0"),
+        (lambda: fit_pca(torch.zeros(5, 3, dtype=torch.uint8), 1), "uint8"),
         (lambda: fit_pca(torch.zeros(5), 1), r"\(5,\), want \(N, D\)"),
         (lambda: fit_pca(torch.full((5, 3), torch.inf), 1), "infinite"),
         (lambda: fit_pca(torch.randn(5, 3), 2).transform(torch.zeros(2, 4)), r"\(2, 4\), want \(N, 3\)"),

@@ -78,6 +78,25 @@ def test_small_databases_and_zeros() -> None:
     assert tied.knn_predict(torch.ones(1, 3), 3).tolist() == [0]
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_half_and_mixed_types(metric: str) -> None:
+    x, y, test, _ = split()
+    want = FeatureDatabase(x.float(), y, metric=metric).query(test[:20].float(), 3)
+    for queries in (test[:20], test[:20].float()):
+        got = FeatureDatabase(x.float(), y.int(), metric=metric).query(queries, 3)
+        assert torch.equal(got.rows, want.rows) and got.similarity.dtype == torch.float32
+    half = FeatureDatabase(x.bfloat16(), y, metric=metric)
+    assert half.features.dtype == torch.float32 and half.query(test[:20].half(), 3).rows.shape == (20, 3)
+
+
+def test_five_neighbours_are_asked_unless_told() -> None:
+    x, y, test, truth = split()
+    database = FeatureDatabase(x, y)
+    assert database.query(test).rows.shape == (300, 5)
+    assert torch.equal(database.knn_predict(test), database.knn_predict(test, 5))
+    assert database.precision_at_k(test, truth) == database.precision_at_k(test, truth, 5)
+
+
 def test_bad_input_is_told() -> None:
     x, labels = torch.randn(4, 3), torch.arange(4)
     database = FeatureDatabase(x, labels)
@@ -86,13 +105,23 @@ def test_bad_input_is_told() -> None:
         (lambda: FeatureDatabase(torch.zeros(0, 3)), "not empty"),
         (lambda: FeatureDatabase(torch.zeros(4, 3, dtype=torch.uint8)), "uint8"),
         (lambda: FeatureDatabase(torch.full((4, 3), torch.nan)), "NaN"),
-        (lambda: FeatureDatabase(x, torch.arange(3)), r"int64 \(3,\), want integers \(4,\)"),
+        (lambda: FeatureDatabase(x, torch.arange(3)), r"labels: got torch.int64 \(3,\), want numbers \(4,\)"),
         (lambda: FeatureDatabase(x, metric="dot"), "'dot', want 'cosine' or 'euclidean'"),
+        (lambda: FeatureDatabase(x, labels.numpy()), "labels: got ndarray, want a torch.Tensor"),
+        (lambda: FeatureDatabase(x, labels - 1), "labels: got class numbers from -1 to 2, want 0 or more"),
+        (lambda: FeatureDatabase(x, labels > 1), "labels: got torch.bool"),
+        (lambda: FeatureDatabase(x, labels.float()), "labels: got torch.float32"),
+        (lambda: database.query(x, 1.5), "k: got 1.5"),
+        (lambda: database.query(x, 0), "k = 0, want 1 to 4"),
+        (lambda: database.query(x, 1, exclude=labels + 1), "exclude: got class numbers from 1 to 4"),
+        (lambda: database.query(x * torch.nan, 1), "NaN"),
+        (lambda: database.precision_at_k(x, labels[:, None], 1), r"labels: got torch.int64 \(4, 1\)"),
+        (lambda: database.precision_at_k(x, labels.numpy(), 1), "labels: got ndarray"),
         (lambda: database.query(torch.zeros(1, 4), 1), r"\(1, 4\), want \(N, 3\)"),
         (lambda: database.query(x, 5), "k = 5, want 1 to 4"),
         (lambda: database.query(x, 4, exclude=labels), "k = 4, want 1 to 3"),
-        (lambda: database.query(x, 1, exclude=labels[:2]), r"\(2,\), want \(4,\)"),
-        (lambda: database.precision_at_k(x, labels[:2], 1), r"\(2,\), want \(4,\)"),
+        (lambda: database.query(x, 1, exclude=labels[:2]), r"\(2,\), want numbers \(4,\)"),
+        (lambda: database.precision_at_k(x, labels[:2], 1), r"\(2,\), want numbers \(4,\)"),
         (lambda: FeatureDatabase(x).knn_predict(x, 1), "no labels"),
     ):
         with pytest.raises(ValueError, match=message):

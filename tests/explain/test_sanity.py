@@ -91,6 +91,13 @@ def test_bad_input_is_told() -> None:
     for bad, message in (
         (lambda: rank_correlation(maps(0), maps(0)[:2]), r"\(4, 7, 5\) and \(2, 7, 5\)"),
         (lambda: rank_correlation(maps(0)[0], maps(0)[0]), r"want \(B, H, W\)"),
+        (lambda: rank_correlation(maps(0) * torch.nan, maps(0)), "maps: got NaN"),
+        (lambda: rank_correlation(maps(0), maps(0) / 0), "maps: got NaN or infinite"),
+        (lambda: rank_correlation(maps(0).byte(), maps(0)), "uint8"),
+        (lambda: average_ranks(maps(0)), r"\(4, 7, 5\), want floating point \(B, n\)"),
+        (lambda: cascading_randomisation(model, lambda m: maps(0) * torch.nan), "NaN"),
+        (lambda: list(cascade(nn.ReLU())), "ReLU without parameters"),
+        (lambda: weight_layers(None), "model: got NoneType"),
         (lambda: list(cascade(model, layers=["1"])), "'1', which has no parameters"),
         (lambda: list(cascade(model, layers=["7"])), "'7', which Sequential lacks"),
     ):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,26 @@ def test_a_class_a_class_each_and_a_function() -> None:
 
 
 @pytest.mark.parametrize(
+    "target",
+    [
+        1,
+        np.int64(1),
+        np.uint8(1),
+        torch.tensor(1),
+        torch.tensor(1, dtype=torch.uint8),
+        np.array(1),
+        [1, 1, 1],
+        (1, np.int64(1), torch.tensor(1)),
+        np.array([1, 1, 1]),
+        torch.tensor([1, 1, 1], dtype=torch.int32),
+        SCORES.numpy().argmin() + 1,
+    ],
+)
+def test_whatever_counts_as_a_class_number(target: Any) -> None:
+    assert target_score(SCORES, target).item() == 1 + 5 + 9
+
+
+@pytest.mark.parametrize(
     ("output", "target", "message"),
     [
         (SCORES, 4, r"got \[4, 4, 4\], want class numbers from 0 to 3"),
@@ -27,6 +48,17 @@ def test_a_class_a_class_each_and_a_function() -> None:
         (SCORES, torch.tensor([0, 1]), r"torch.int64 \(2,\), want a class number or int64 \(3,\)"),
         (SCORES, torch.tensor([0.0, 1, 2]), "torch.float32"),
         (SCORES, "cat", "got str"),
+        (SCORES, True, "got bool"),
+        (SCORES, torch.tensor([True, False, True]), "got torch.bool"),
+        (SCORES, [True, False, True], "got list"),
+        (SCORES, np.array([True, False, True]), r"got bool \(3,\)"),
+        (SCORES, [0, 1], r"got 2 class numbers, want a class number or int64 \(3,\)"),
+        (SCORES, [], "got list"),
+        (SCORES, [0, 1.5, 2], "got list"),
+        (SCORES, 1.0, "got float"),
+        (SCORES, None, "got NoneType"),
+        (SCORES, torch.zeros(3, 1, dtype=torch.int64), r"torch.int64 \(3, 1\)"),
+        (SCORES.long(), 0, "scores: got dtype torch.int64"),
         (SCORES[0], 0, r"got the output \(4,\), want scores \(B, K\)"),
         ([SCORES], 0, "got the output list"),
         (SCORES, lambda y: y, r"the function gave \(3, 4\)"),

@@ -114,9 +114,9 @@ def judge(x: torch.Tensor, ours: torch.Tensor) -> tuple[float, float, float, flo
     return trust[0], trust[1], kl_divergence(p, ours), kl_divergence(p, theirs)
 
 
-@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("init", ["pca", pytest.param("random", marks=pytest.mark.slow)])
 def test_as_good_as_scikit_learn_on_some_digits(init: str) -> None:
-    x = points(400)
+    x = points(500)
     got = tsne(x, init=init)
     ours, theirs, kl, their_kl = judge(x, got.embedding)
     assert abs(ours - theirs) < 0.02 and kl < 1.05 * their_kl
@@ -128,6 +128,32 @@ def test_as_good_as_scikit_learn_on_all_digits() -> None:
     x = points(1797).float()
     ours, theirs, kl, their_kl = judge(x, tsne(x).embedding)
     assert abs(ours - theirs) < 0.02 and kl < 1.05 * their_kl
+
+
+@pytest.mark.parametrize("n", [40, 1200])
+def test_the_first_step_has_the_learning_rate_of_the_paper(n: int) -> None:
+    """From rest, a step is rate · gain · gradient, with a gain of 0.8: nothing else is moving yet."""
+    x = torch.randn(n, 4, generator=torch.Generator().manual_seed(0))
+    first = module.start(x, 2, "random", 3)
+    gradient = tsne_gradient(joint_probabilities(x, 10.0).float(), first, 2.0)
+    rate = max(n / 2 / 4, 50)
+    want = first - rate * 0.8 * gradient
+    got = tsne(x, perplexity=10.0, steps=1, exaggeration=2.0, init="random", seed=3).embedding
+    torch.testing.assert_close(got, want - want.mean(0), rtol=1e-4, atol=1e-9)
+
+
+def test_both_starts_have_their_spread() -> None:
+    x = points(300)
+    assert module.start(x, 2, "pca", 0)[:, 0].std(correction=0).item() == pytest.approx(1e-4, rel=1e-4)
+    noise = torch.randn(300, 2, generator=torch.Generator().manual_seed(7))
+    torch.testing.assert_close(module.start(x, 2, "random", 7), 1e-4 * noise)
+
+
+def test_half_precision_is_computed_in_single() -> None:
+    x = points(40).half()
+    got, want = (tsne(part, perplexity=5, steps=5) for part in (x, x.float()))
+    assert torch.equal(got.embedding, want.embedding) and got.kl == want.kl
+    assert conditional_probabilities(x, 5.0).dtype == torch.float32
 
 
 def test_groups_come_apart() -> None:
@@ -168,7 +194,28 @@ def test_bad_input_is_told() -> None:
         (lambda: tsne(x[0]), r"\(64,\), want \(N, D\)"),
         (lambda: tsne(x * torch.nan), "NaN"),
         (lambda: tsne(x, perplexity=5, init="spectral"), "'spectral'"),
-        (lambda: tsne(x, perplexity=5, steps=-1), "steps=-1"),
+        (lambda: tsne(x, perplexity=5, steps=-1), "steps: got -1"),
+        (lambda: tsne(x, perplexity=math.nan), "perplexity: got nan"),
+        (lambda: tsne(x, perplexity=5, dims=0), "dims: got 0"),
+        (lambda: tsne(x, perplexity=5, steps=2.5), "steps: got 2.5"),
+        (lambda: tsne(x, perplexity=5, every=-1), "every: got -1"),
+        (lambda: tsne(x, perplexity=5, learning_rate=-1), "learning_rate: got -1"),
+        (lambda: tsne(x, perplexity=5, learning_rate=math.nan), "learning_rate: got nan"),
+        (lambda: tsne(x, perplexity=5, exaggeration=0), "exaggeration: got 0"),
+        (lambda: tsne(x, perplexity=5, learning_rate=1e30, steps=50), "flew apart at learning rate 1e"),
+        (lambda: module.start(x, 2, "nonsense", 0), "init: got 'nonsense', want 'pca' or 'random'"),
+        (lambda: kl_divergence(torch.eye(3), torch.full((3, 2), math.nan)), "map: got NaN"),
+        (
+            lambda: kl_divergence(torch.eye(3, dtype=torch.int64), torch.zeros(3, 2)),
+            "P: got dtype torch.int64",
+        ),
+        (
+            lambda: tsne_gradient(torch.eye(3).long(), torch.zeros(3, 2)),
+            r"P: got dtype torch\.int64, want a float",
+        ),
+        (lambda: tsne_gradient(torch.eye(3), torch.zeros(3, 2).long()), r"map: got dtype torch\.int64"),
+        (lambda: tsne_gradient(torch.eye(3), torch.zeros(4, 2)), r"\(3, 3\) and a map \(4, 2\)"),
+        (lambda: tsne_gradient(torch.eye(3), torch.zeros(3, 2).double()), "want the same type"),
         (lambda: kl_divergence(torch.zeros(3, 4), torch.zeros(3, 2)), r"\(3, 4\) and a map \(3, 2\)"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -120,3 +120,31 @@ def test_bad_pictures_and_widths() -> None:
         Generator(widths=(8,))
     with pytest.raises(ValueError, match="widths: got"):
         Discriminator(widths=(8, 0))
+    with pytest.raises(ValueError, match="widths: got"):
+        Discriminator(widths=(8, 2.5))
+    with pytest.raises(ValueError, match="latent: got 0"):
+        Generator(latent=0)
+    with pytest.raises(ValueError, match="channels: got 0"):
+        Generator(channels=0)
+    with pytest.raises(ValueError, match="channels: got -1"):
+        Discriminator(channels=-1)
+    with pytest.raises(ValueError, match="n: got 0"):
+        Generator(latent=4, widths=SMALL).sample(0, seed=0)
+    with pytest.raises(ValueError, match="seed: got -1"):
+        Generator(latent=4, widths=SMALL).sample(1, seed=-1)
+    with pytest.raises(ValueError, match="for one image use"):
+        batch_spread(torch.rand(3, 4, 4))
+
+
+def test_first_weights_are_those_of_the_paper() -> None:
+    torch.manual_seed(0)
+    generator, judge = Generator(), Discriminator()
+    for layer in generator.modules():
+        if isinstance(layer, nn.ConvTranspose2d | nn.Conv2d | nn.Linear):
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    for layer in judge.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            want = (2 / (1 + 0.2**2) / layer.weight[0].numel()) ** 0.5
+            assert layer.weight.std().item() == pytest.approx(want, rel=0.1)
+            assert not layer.bias.any()
+    assert not generator.head.bias.any()

@@ -97,3 +97,29 @@ def test_bad_scores() -> None:
     images = torch.rand(2, 3, 4, 4)
     with pytest.raises(ValueError, match="requires_grad=False"):
         r1_penalty(images.sum((1, 2, 3)), images)
+    with pytest.raises(ValueError, match="scores: got float"):
+        generator_loss(0.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="scores without a graph"):
+        r1_penalty(torch.zeros(2), images.clone().requires_grad_())
+    with pytest.raises(ValueError, match="scores of other images"):
+        r1_penalty(images.clone().requires_grad_().sum((1, 2, 3)), images.clone().requires_grad_())
+    with pytest.raises(ValueError, match=r"images: got shape \(2, 3\)"):
+        r1_penalty(torch.zeros(2, requires_grad=True), torch.rand(2, 3, requires_grad=True))
+    with pytest.raises(ValueError, match="got 1 scores and 2 images"):
+        r1_penalty(torch.zeros(1, requires_grad=True), images.clone().requires_grad_())
+
+
+def test_bad_rounds() -> None:
+    generator, judge = nets()
+    sgd = [torch.optim.SGD(net.parameters(), 0.1) for net in (generator, judge)]
+    optimizers = {"generator_optimizer": sgd[0], "discriminator_optimizer": sgd[1]}
+    real, z = torch.rand(6, 3, 2, 2), torch.randn(6, 3)
+    for pictures, r1, message in (
+        (real, -1.0, "r1: got -1.0"),
+        (real, float("nan"), "r1: got nan"),
+        ((real * 255).byte(), 0.0, "divide 8-bit"),
+        (real[0], 0.0, "for one image use"),
+        (torch.rand(6, 3, 2, 4), 0.0, r"real pictures \(6, 3, 2, 4\) and generated \(6, 3, 2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            play_round(generator, judge, pictures, z, r1=r1, **optimizers)

@@ -20,7 +20,7 @@ from lecture_utils.training.loop import predictions
 
 
 @pytest.fixture
-def sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> nn.Module:
+def sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, any_digits: None) -> nn.Module:
     """A cached ResNet-18 that takes photographs in [0, 1]."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("COURSE_DOWNLOAD", raising=False)

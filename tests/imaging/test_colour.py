@@ -123,6 +123,17 @@ def test_bad_input_is_named(function: Callable[[Any], Tensor], image: Any, messa
         function(image)
 
 
+def test_hue_may_round_up_to_red() -> None:
+    """The mathematical hue is a trace below 1; float32 has nothing between."""
+    hue = rgb_to_hsv(torch.tensor([1.0, 0.0, 1e-9])[:, None, None])[0]
+    assert hue.item() == 1.0
+    torch.testing.assert_close(
+        hsv_to_rgb(torch.tensor([1.0, 1, 1])[:, None, None]).flatten(), torch.tensor([1.0, 0, 0])
+    )
+
+
 def test_bad_weights_are_named() -> None:
+    with pytest.raises(ValueError, match="weights: got"):
+        rgb_to_luma(IMAGE, (math.nan, 0, 0))
     with pytest.raises(ValueError, match=r"weights: got \(1, 1, 1\), want three numbers with sum 1"):
         rgb_to_luma(IMAGE, (1, 1, 1))

@@ -80,9 +80,8 @@ def test_the_low_pass_filter_multiplies_contrast_by_the_sinc(frequency: int) -> 
     plain = sample(grating(frequency), size).double()
     filtered = sample(grating(frequency), size, low_pass=True, subsamples=subsamples).double()
     phase = math.pi * frequency / size
-    discrete = math.sin(phase) / (
-        subsamples * math.sin(phase / subsamples)
-    )  # the sinc of a mean of 16 points
+    # The sinc of a mean of 16 points.
+    discrete = math.sin(phase) / (subsamples * math.sin(phase / subsamples))
     assert abs(discrete - math.sin(phase) / phase) < 0.01
     torch.testing.assert_close(filtered - 0.5, discrete * (plain - 0.5), rtol=0, atol=1e-4)
 
@@ -128,6 +127,7 @@ def test_downsampling_with_and_without_low_pass() -> None:
     inside = filtered[0, :, 4:-4]  # away from the border, whose repeated pixels are no wave
     assert bare.std() > 0.3 and inside.std() < bare.std() / 100
     torch.testing.assert_close(downsample(fine, 1), fine)
+    assert torch.equal(downsample(fine[0], 4), filtered[0])  # rows and columns alone will do
     coarse = sample(grating(6), 256)[None]  # well below the limit: both keep it
     ratio = (
         downsample(coarse, 4)[0, 32, 4:-4].std() / downsample(coarse, 4, low_pass=False)[0, 32, 4:-4].std()
@@ -211,18 +211,41 @@ def test_type_and_device_are_kept(device: str, dtype: torch.dtype) -> None:
 IMAGE = torch.rand(3, 8, 8)
 BAD: list[tuple[Any, tuple[Any, ...], str]] = [
     (project_pinhole, (torch.ones(4, 2), 1.0, (0, 0)), r"points: got shape \(4, 2\), want \(…, 3\)"),
-    (project_pinhole, (torch.ones(4, 3), 0.0, (0, 0)), "focal: got 0.0, want a positive"),
+    (project_pinhole, (torch.ones(4, 3), 0.0, (0, 0)), "focal: got 0.0, want a finite number above 0"),
     (project_pinhole, (torch.ones(4, 3, dtype=torch.int64), 1.0, (0, 0)), "points: got dtype torch.int64"),
     (project_pinhole, (torch.tensor([[0.0, 0, 1], [0, 0, 0], [0, 0, -1]]), 1.0, (0, 0)), "got 2 with Z ≤ 0"),
+    (project_pinhole, (torch.tensor([[1.0, 1, 0]]), 1.0, (0, 0)), "got 1 with Z ≤ 0"),
     (project_pinhole, (torch.full((1, 3), math.nan), 1.0, (0, 0)), "got 1 with Z ≤ 0 or NaN"),
+    (
+        project_pinhole,
+        (torch.tensor([[math.nan, 0, 1]]), 1.0, (0, 0)),
+        "got 1 numbers that are NaN or infinite",
+    ),
+    (
+        project_pinhole,
+        (torch.tensor([[0, 0, math.inf]]), 1.0, (0, 0)),
+        "got 1 numbers that are NaN or infinite",
+    ),
+    (project_pinhole, (torch.ones(4, 3), math.inf, (0, 0)), "focal: got inf"),
+    (project_pinhole, (torch.ones(4, 3), 1.0, (0, 0, 1)), r"centre: got \(0, 0, 1\)"),
+    (project_pinhole, (torch.ones(4, 3), 1.0, (0, math.nan)), r"centre: got \(0, nan\)"),
     (sample, (grating(1), 0), "got size 0"),
-    (gaussian_blur, (IMAGE, -1.0), "sigma -1.0"),
-    (gaussian_blur, (IMAGE, math.nan), "sigma nan"),
+    (sample, (grating(1), 4.0), "got size 4.0"),
+    (sample, (lambda x, y: torch.tensor(0.5), 4), r"scene: got shape \(\), want \(4, 4\)"),
+    (gaussian_blur, (IMAGE, math.inf), "sigma: got inf"),
+    (gaussian_blur, (IMAGE[:0], 1.0), r"shape \(0, 8, 8\)"),
+    (downsample, (IMAGE, 2.0), "factor 2.0"),
+    (bayer_mask, (0, 4), "height 0"),
+    (demosaic_bilinear, (IMAGE[None, :0].movedim(0, 1),), "raw: got shape"),
+    (gaussian_blur, (IMAGE, -1.0), "sigma: got -1.0"),
+    (gaussian_blur, (IMAGE, math.nan), "sigma: got nan"),
     (gaussian_blur, (IMAGE[0, 0], 1.0), r"shape \(8,\)"),
     (downsample, (IMAGE, 0), "factor 0, want 1 ≤ factor"),
     (downsample, (IMAGE, 9), "factor 9"),
-    (alias_frequency, (3, 0), "rate 0"),
-    (alias_frequency, (math.nan, 1), "frequency nan"),
+    (downsample, (IMAGE[:, :4], 5), r"shape \(3, 4, 8\) and factor 5"),
+    (downsample, (IMAGE[..., :4], 5), r"shape \(3, 8, 4\) and factor 5"),
+    (alias_frequency, (3, 0), "rate: got 0"),
+    (alias_frequency, (math.nan, 1), "frequency: got nan"),
     (quantise, (IMAGE, 0), "bits: got 0, want 1 to 16"),
     (quantise, (IMAGE, 17), "bits: got 17"),
     (quantise, (IMAGE * 255, 8), r"quantise: got values from .* to 2\d\d.*, want all in \[0, 1\]"),

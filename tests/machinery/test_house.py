@@ -111,19 +111,19 @@ def test_interrupted_steps_are_not_passed(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_cells_that_were_not_computed_are_listed(tmp_path: Path) -> None:
+    def shown(text: str, **course: bool) -> dict[str, Any]:
+        return {"data": {"text/plain": [text]}, "metadata": {"course": course} if course else {}}
+
     cells = [
-        {
-            "execution_count": 3,
-            "outputs": [{"data": {"text/plain": ["Nothing is recorded yet for big. More."]}}],
-        },
-        {"execution_count": 4, "outputs": [{"text": ["a\n", "Recorded on H on D, not computed now."]}]},
-        {"execution_count": 5, "outputs": [{"text": ["accuracy 0.9"]}]},
+        {"execution_count": 3, "outputs": [shown("Nothing is recorded yet. More.", computed=False)]},
+        {"execution_count": 4, "outputs": [shown("a"), shown("Recorded on H on D.", computed=False)]},
+        {"execution_count": 5, "outputs": [{"text": ["accuracy 0.9, not computed now"]}, shown("b")]},
         {"source": ["text"]},
     ]
     (tmp_path / "07_x.ipynb").write_text(json.dumps({"cells": cells}))
     assert check.not_computed(tmp_path) == [
-        "07_x, cell [3]: Nothing is recorded yet for big.",
-        "07_x, cell [4]: Recorded on H on D, not computed now.",
+        "07_x, cell [3]: Nothing is recorded yet.",
+        "07_x, cell [4]: Recorded on H on D.",
     ]
 
 
@@ -181,7 +181,7 @@ def test_the_course_lists_the_whole_syllabus() -> None:
     assert len(systems) == len(set(systems)) == 122
     for chapter in chapters:
         assert {"title", "part", "builds", "systems"} <= set(chapter)
-        assert ("file" in chapter) == ("minutes" in chapter)
+        assert bool(tables.files(chapter)) == ("minutes" in chapter)
         for system in chapter["systems"]:
             assert system["id"].startswith(f"S{chapter['number']}.")
             module = system.get("module", "")
@@ -189,17 +189,34 @@ def test_the_course_lists_the_whole_syllabus() -> None:
             assert not module or path.with_suffix(".py").exists() or (path / "__init__.py").exists(), module
 
 
-@pytest.mark.parametrize("chapter", [c for c in tables.course() if "file" in c], ids=lambda c: c["number"])
+@pytest.mark.parametrize(
+    "chapter", [c for c in tables.course() if tables.files(c)], ids=lambda c: c["number"]
+)
 def test_minutes_are_those_of_the_chapter_s_own_plan(chapter: dict[str, Any]) -> None:
-    """Each chapter opens on a table: part, minutes, part, minutes."""
-    text = (ROOT / "notebooks" / "src" / f"{chapter['file']}.py").read_text(encoding="utf-8")
-    plan = re.search(r"^# \| Part \| Minutes.*?\n#\n", text, re.MULTILINE | re.DOTALL)
-    assert plan, "no table of parts and minutes"
-    assert sum(int(minutes) for minutes in re.findall(r"\| (\d+) (?=\|)", plan[0])) == chapter["minutes"]
+    """Each notebook opens on a table: part, minutes, part, minutes."""
+    minutes = chapter["minutes"] if isinstance(chapter["minutes"], list) else [chapter["minutes"]]
+    for file, wanted in zip(tables.files(chapter), minutes, strict=True):
+        text = (ROOT / "notebooks" / "src" / f"{file}.py").read_text(encoding="utf-8")
+        plan = re.search(r"^# \| Part \| Minutes.*?\n#\n", text, re.MULTILINE | re.DOTALL)
+        assert plan, "no table of parts and minutes"
+        assert sum(int(minutes) for minutes in re.findall(r"\| (\d+) (?=\|)", plan[0])) == wanted
+
+
+def test_a_chapter_in_two_notebooks_has_two_links_and_its_minutes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    chapter = {"number": "18", "title": "T", "builds": "B", "files": ["18a_x", "18b_y"], "minutes": [90, 80]}
+    (tmp_path / "notebooks" / "18a_x.ipynb").touch()
+    assert "to come" in tables.chapters_table([chapter])
+    (tmp_path / "notebooks" / "18b_y.ipynb").touch()
+    row = "| 18 | [T](notebooks/18a_x.ipynb), [second half](notebooks/18b_y.ipynb) | 90 + 80 | B |"
+    assert row in tables.chapters_table([chapter])
 
 
 def test_every_notebook_is_listed() -> None:
-    files = {chapter["file"] for chapter in tables.course() if "file" in chapter}
+    files = {file for chapter in tables.course() for file in tables.files(chapter)}
     assert {path.stem for path in (ROOT / "notebooks" / "src").glob("*.py")} <= files
 
 
@@ -221,19 +238,22 @@ def test_glossary_is_alphabetical_and_has_no_doubles() -> None:
     terms = [entry["term"] for entry in tables.glossary()]
     assert len(terms) == len(set(terms))
     page = tables.glossary_page(tables.glossary())
-    listed = re.findall(r"^\| \*\*(.+?)\*\*", page, re.MULTILINE)
+    listed = re.findall(r'^\| <a id="[a-z0-9-]+"></a>\*\*(.+?)\*\*', page, re.MULTILINE)
     assert listed == sorted(terms, key=str.casefold)
 
 
 def test_claims_page_shows_both_verdicts_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def record(name: str) -> SimpleNamespace:
-        return SimpleNamespace(id=name, statement=f"says {name}", device="cpu", budget="full", note="")
+        return SimpleNamespace(
+            id=name, statement=f"says {name}", device="cpu", budget="full", note="", boundary=None
+        )
 
     items = [
-        SimpleNamespace(id=f"C01.{n}", statement=f"says C01.{n}", paper="P", rules=()) for n in (1, 2, 3)
+        SimpleNamespace(id=f"C01.{n}", statement=f"says C01.{n}", paper="P", rules=(), names={})
+        for n in (1, 2, 3)
     ]
     monkeypatch.setattr(tables.ledger, "verdict", lambda r: "holds" if r.id == "C01.1" else "not reproduced")
-    monkeypatch.setattr(tables.ledger, "effect_text", lambda r: "gap = 0.2")
+    monkeypatch.setattr(tables.ledger, "effect_text", lambda r, names: "gap = 0.2")
     page = tables.claims_page([record("C01.1"), record("C01.2")], items)
     assert "| C01.1 | says C01.1 | holds | gap = 0.2 |" in page
     assert "| C01.2 | says C01.2 | *not reproduced* | gap = 0.2 |" in page

@@ -22,6 +22,11 @@ def test_one_peak_is_kept_alone_and_all_mass_keeps_all() -> None:
     peak = torch.tensor([0.05, 0.9, 0.05])
     assert top_mass(peak).tolist() == [False, True, False]
     assert top_mass(peak, 1.0).all()
+    assert torch.equal(top_mass(5 * peak), top_mass(peak))  # the sum does not matter
+    assert (
+        top_mass(torch.tensor([0.3, 0.3, 0.4]), 0.6).tolist().count(True) == 2
+    )  # of equal ones, as few as do
+    assert top_mass(torch.zeros(3)).all()
 
 
 def test_iou_equals_scikit_learns() -> None:
@@ -46,9 +51,30 @@ def test_a_head_that_looks_at_the_object_wins() -> None:
 
 
 def test_bad_input_is_told() -> None:
-    with pytest.raises(ValueError, match="got 0"):
-        top_mass(torch.rand(4), 0)
-    with pytest.raises(ValueError, match=r"\(1, 2, 15\)"):
-        head_masks(torch.rand(1, 2, 15), 8)
-    with pytest.raises(ValueError, match=r"torch\.bool"):
-        intersection_over_union(torch.rand(2, 2), torch.rand(2, 2) < 1)
+    some, truth = torch.rand(1, 2, 16), torch.ones(1, 8, 8, dtype=torch.bool)
+    for bad, message in (
+        (lambda: top_mass(torch.rand(4), 0), "mass: got 0"),
+        (lambda: top_mass(torch.rand(4), 1.1), "mass: got 1.1"),
+        (lambda: top_mass(torch.tensor([0.5, torch.nan])), "attention: got NaN"),
+        (lambda: top_mass(torch.tensor([0.5, -0.5])), "got -0.5, want no negative"),
+        (lambda: top_mass(torch.ones(4, dtype=torch.uint8)), "uint8"),
+        (lambda: top_mass(torch.rand(2, 0)), "not empty"),
+        (lambda: top_mass([0.5, 0.5]), "attention: got list"),
+        (lambda: head_masks(torch.rand(1, 2, 15), 8), r"\(1, 2, 15\), want \(B, H, a square number\)"),
+        (lambda: head_masks(torch.rand(2, 16), 8), r"\(2, 16\)"),
+        (lambda: head_masks(some, 0), "size: got 0"),
+        (
+            lambda: intersection_over_union(torch.rand(2, 2), torch.rand(2, 2) < 1),
+            r"mask: got torch\.float32",
+        ),
+        (lambda: intersection_over_union(truth, truth[..., :4]), r"\(1, 8, 4\), want bool \(1, 8, 8\)"),
+        (lambda: intersection_over_union(truth[:0], truth[:0]), "no axis of length 0"),
+        (
+            lambda: head_ious(some, truth[..., :4]),
+            r"truth: got torch\.bool \(1, 8, 4\), want bool \(1, 4, 4\)",
+        ),
+        (lambda: head_ious(some, truth.float()), r"truth: got torch\.float32"),
+        (lambda: head_ious(some, truth.expand(3, -1, -1)), r"\(3, 8, 8\), want bool \(1, 8, 8\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()

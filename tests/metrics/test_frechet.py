@@ -65,9 +65,20 @@ def test_features_are_the_means_of_the_stages() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="N ≥ 2"):
         gaussian_fit(torch.randn(1, 3))
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="NaN or infinite"):
         gaussian_fit(torch.full((3, 2), torch.nan))
     with pytest.raises(ValueError, match="gaussians: got shapes"):
         frechet_distance(gaussian_fit(torch.randn(9, 3)), gaussian_fit(torch.randn(9, 2)))
     with pytest.raises(ValueError, match="images"):
         stage_features(torch.nn.Identity(), torch.rand(3, 8))
+    with pytest.raises(ValueError, match="want one with 'stem' and 'stages'"):
+        stage_features(torch.nn.Identity(), torch.rand(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        stage_features(torch.nn.Identity(), torch.rand(1, 3, 8, 8), batch_size=0)
+    with pytest.raises(ValueError, match="uint8"):
+        gaussian_fit(torch.ones(4, 3, dtype=torch.uint8))
+    mean, cov = gaussian_fit(torch.randn(9, 3))
+    with pytest.raises(ValueError, match="gaussians: got NaN"):
+        frechet_distance((mean, cov), (mean * torch.nan, cov))
+    with pytest.raises(ValueError, match=r"matrix: got shape \(3, 2\)"):
+        sqrt_psd(cov[:, :2])

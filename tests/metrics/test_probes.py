@@ -33,6 +33,9 @@ def test_one_neighbour_of_the_training_set_is_right_and_k_is_capped() -> None:
     x, y = clouds(30, 0)
     assert knn_accuracy(x, y, x, y, k=1) == 1
     assert torch.equal(knn_scores(x, y, x, k=30), knn_scores(x, y, x, k=500))
+    assert torch.equal(knn_scores(x, y, x), knn_scores(x, y, x, k=20, temperature=0.07))
+    assert not torch.equal(knn_scores(x, y, x, k=19), knn_scores(x, y, x, k=20))
+    assert knn_scores(x, y, x, classes=7).shape == (30, 7)
 
 
 def test_the_linear_fit_equals_scikit_learns() -> None:
@@ -59,11 +62,42 @@ def test_features_from_inference_mode_can_be_probed() -> None:
 
 def test_bad_input_is_told() -> None:
     x, y = clouds(9, 0)
-    with pytest.raises(ValueError, match=r"\(9, 6\) with labels \(8,\)"):
-        fit_linear(x, y[:8])
-    with pytest.raises(ValueError, match=r"N ≥ 1"):
-        knn_scores(x[:0], y[:0], x)
-    with pytest.raises(ValueError, match="k 0"):
-        knn_scores(x, y, x, k=0)
-    with pytest.raises(ValueError, match=r"queries \(9, 5\)"):
-        knn_scores(x, y, x[:, :5])
+    hurt = x.clone()
+    hurt[3, 2] = torch.nan
+    sets = (x, y), (x, y)
+    for bad, message in (
+        (lambda: fit_linear(x, y[:8]), r"labels of features: got torch.int64 \(8,\), want numbers \(9,\)"),
+        (lambda: fit_linear(x, y[:, None]), r"\(9, 1\)"),
+        (lambda: fit_linear(x, y.double()), "float64"),
+        (lambda: fit_linear(x, y.numpy()), "got ndarray"),
+        (lambda: fit_linear(x, y - 1), "from -1 to 1, want 0 or more"),
+        (lambda: fit_linear(x, y, decay=-1), "decay: got -1"),
+        (lambda: fit_linear(x, y, classes=2), "classes: got 2, want a whole number of 3"),
+        (lambda: fit_linear(hurt, y), "features: got NaN"),
+        (lambda: knn_scores(x[:0], y[:0], x), "not empty"),
+        (lambda: knn_scores(x, y, x, k=0), "k: got 0"),
+        (lambda: knn_scores(x, y, x, temperature=0), "temperature: got 0"),
+        (lambda: knn_scores(x, y, x, temperature=-1), "temperature: got -1"),
+        (lambda: knn_scores(x, y, x[:, :5]), r"queries: got shape \(9, 5\), want \(N, 6\)"),
+        (lambda: knn_scores(x, y, hurt), "queries: got NaN"),
+        (lambda: knn_scores(x, y, x, classes=2), "classes: got 2"),
+        (lambda: knn_accuracy(hurt, y, x, y), "features: got NaN"),
+        (lambda: knn_accuracy(x, y, x, y[:3]), "labels of queries"),
+        (lambda: linear_probe((hurt, y), *sets), "train: got NaN"),
+        (lambda: linear_probe(*sets, (x[:, :5], y)), r"test: got shape \(9, 5\)"),
+        (lambda: linear_probe(*sets, (x, y), decays=()), "decays: got none"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()
+
+
+def test_half_precision_and_mixed_types_are_computed_in_single() -> None:
+    (x, y), (queries, answers) = clouds(60, 0), clouds(25, 1)
+    want = knn_scores(x.float(), y, queries.float())
+    got = knn_scores(x.half(), y.int(), queries)  # exp(1 / 0.07) overflows in half
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, want, rtol=0.05, atol=0)
+    single = [(part.float(), label) for part, label in (clouds(60, 0), clouds(25, 1), clouds(40, 2))]
+    half = [(part.half(), label.to(torch.uint8)) for part, label in single]
+    assert linear_probe(*half) == pytest.approx(linear_probe(*single), abs=0.05)
+    assert knn_accuracy(x, y, queries, answers) > 0.5

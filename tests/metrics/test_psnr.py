@@ -33,3 +33,14 @@ def test_bad_input_is_told() -> None:
         psnr(x, x[..., :3])
     with pytest.raises(ValueError, match="nothing counts"):
         psnr(x, x, torch.zeros(1, 1, 4, 4, dtype=torch.bool))
+    for bad, message in (
+        (lambda: psnr(255 * x, x), "images: got values from"),
+        (lambda: psnr(x, 255 * x), "truth: got values from"),
+        (lambda: psnr((255 * x).byte(), (255 * x).byte()), "uint8"),
+        (lambda: psnr(x * torch.nan, x), "no NaN"),
+        (lambda: psnr(x[0], x[0]), r"use x\[None\]"),
+        (lambda: psnr(x, x, torch.ones(1, 1, 4, 4)), "where: got torch.float32"),
+        (lambda: psnr(x, x, torch.ones(1, 2, 4, 4, dtype=torch.bool)), "want 1 or 3 channels"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()

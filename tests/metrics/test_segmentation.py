@@ -37,8 +37,17 @@ def test_a_class_that_never_occurs_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: confusion(TRUE, TRUE[:1], 5), "want the same"),
-        (lambda: confusion(TRUE, TRUE, 3), "want integers from 0 to 2"),
+        (
+            lambda: confusion(TRUE, TRUE[:1], 5),
+            r"target: got torch.int64 \(1, 7, 9\), want numbers \(3, 7, 9\)",
+        ),
+        (lambda: confusion(TRUE, TRUE, 3), "predicted: got class numbers from 0 to 4, want 0 to 2"),
+        (lambda: confusion(TRUE, TRUE - 1, 5), "target: got class numbers from -1"),
+        (lambda: confusion(TRUE > 0, TRUE > 0, 2), "predicted: got torch.bool"),
+        (lambda: confusion(TRUE.numpy(), TRUE, 5), "predicted: got ndarray"),
+        (lambda: confusion(TRUE, TRUE, 0), "classes: got 0"),
+        (lambda: mean_iou(TRUE[:0], TRUE[:0], 5), "empty shape"),
+        (lambda: iou_by_class(TRUE[0]), r"table: got torch.int64 \(7, 9\)"),
         (lambda: confusion(TRUE.float(), TRUE, 5), "predicted: got torch.float32"),
     ],
 )

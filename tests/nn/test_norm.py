@@ -97,6 +97,15 @@ def test_batch_norm_bad_input_is_named(cls: type[BatchNorm2d]) -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             layer(bad)
+    for made, message in (
+        (lambda: cls(0), "got channels 0"),
+        (lambda: cls(3, momentum=2.0), "momentum: got 2.0, want"),
+        (lambda: cls(3, eps=-1.0), "eps: got -1.0"),
+        (lambda: layer(torch.zeros(2, 3, 4, 4, dtype=torch.float64)), "float64, want torch.float32"),
+        (lambda: cls(3).double()(torch.zeros(2, 3, 4, 4)), "float32, want torch.float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            made()
     assert layer.eval()(torch.zeros(1, 3, 1, 1)).shape == (1, 3, 1, 1)  # in evaluation that is no problem
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.nn.positions import sinusoidal_encoding
-from lecture_utils.nn.transformer import DecoderLayer, EncoderLayer, Transformer, next_token_loss
+from lecture_utils.nn.transformer import MLP, DecoderLayer, EncoderLayer, Transformer, next_token_loss
 
 pytestmark = pytest.mark.system("S02.2")
 
@@ -114,10 +114,107 @@ def test_learns_to_reverse_a_sequence_perfectly() -> None:
     assert torch.equal(model.generate(held_out, start, length), held_out.flip(1))
 
 
+def test_embeddings_are_multiplied_by_the_root_of_the_width() -> None:
+    torch.manual_seed(0)
+    model = Transformer(500, dim=64)
+    ids = torch.randint(500, (2, 7))
+    want = 8 * model.embed(ids) + sinusoidal_encoding(7, 64)
+    torch.testing.assert_close(model.tokens(ids), want)
+    # So that they enter at unit size.
+    assert model.embed.weight.std().item() == pytest.approx(1 / 8, rel=0.02)
+
+
+def test_one_activation_is_the_default_of_all_layers() -> None:
+    layers = MLP(4, 8), EncoderLayer(4, 2, 8).mlp, DecoderLayer(4, 2, 8).mlp
+    assert all(type(layer.activation) is nn.GELU for layer in layers)
+    used = [m for m in Transformer(5).modules() if isinstance(m, MLP)]
+    assert len(used) == 4 and all(type(layer.activation) is nn.ReLU for layer in used)  # as in the paper
+
+
+def test_the_layers_sizes_and_norms_are_those_asked_for() -> None:
+    model = Transformer(5, dim=8, heads=2, hidden=12, layers=3, max_length=9, pre_norm=False)
+    assert len(model.encoder) == len(model.decoder) == 3 and model.positions.shape == (9, 8)
+    assert isinstance(model.norm_encoder, nn.Identity) and isinstance(model.norm_decoder, nn.Identity)
+    pre = Transformer(5)
+    assert isinstance(pre.norm_encoder, nn.LayerNorm) and isinstance(pre.norm_decoder, nn.LayerNorm)
+    layer = EncoderLayer(8, 2, 12, eps=1e-3)
+    assert layer.norm1.eps == layer.norm2.eps == 1e-3 and layer.pre_norm and layer.mlp.fc1.out_features == 12
+    decoder = DecoderLayer(8, 2, 12, eps=1e-3)
+    assert decoder.norm1.eps == decoder.norm2.eps == decoder.norm3.eps == 1e-3 and decoder.pre_norm
+
+
+def test_positions_are_no_weights_a_longer_model_takes_a_shorter_one_s() -> None:
+    torch.manual_seed(0)
+    short, long = (Transformer(7, dim=8, heads=2, hidden=12, max_length=n) for n in (5, 9))
+    long.load_state_dict(short.state_dict())
+    ids = torch.randint(7, (2, 5))
+    torch.testing.assert_close(long(ids, ids), short(ids, ids))
+    assert Transformer(7).positions.shape == (64, 64) and len(Transformer(7).encoder) == 2
+
+
+def test_the_model_is_its_layers_in_order() -> None:
+    torch.manual_seed(0)
+    model = Transformer(7, dim=8, heads=2, hidden=12)
+    for norm in (model.norm_encoder, model.norm_decoder):
+        nn.init.normal_(norm.weight)
+    source, target = torch.randint(7, (2, 4)), torch.randint(7, (2, 3))
+    memory = model.tokens(source)
+    for layer in model.encoder:
+        memory = layer(memory)
+    memory = model.norm_encoder(memory)
+    torch.testing.assert_close(model.encode(source), memory)
+    x = model.tokens(target)
+    for layer in model.decoder:
+        x = layer(x, memory, causal_mask(3))
+    torch.testing.assert_close(model(source, target), model.head(model.norm_decoder(x)))
+
+
+def test_greedy_decoding_takes_the_likeliest_after_those_before() -> None:
+    torch.manual_seed(0)
+    model = Transformer(7, dim=8, heads=2, hidden=12)
+    source = torch.randint(7, (2, 4))
+    ids = model.generate(source, 3, 5)
+    assert ids.shape == (2, 5)
+    given = torch.cat([torch.full((2, 1), 3), ids[:, :-1]], dim=1)
+    assert torch.equal(model(source, given).argmax(-1), ids)
+
+
+def test_next_token_loss_is_the_mean_over_all_places() -> None:
+    logits, target = torch.randn(2, 3, 5), torch.randint(5, (2, 3))
+    want = -logits.log_softmax(-1).gather(2, target[..., None]).mean()
+    torch.testing.assert_close(next_token_loss(logits, target), want)
+
+
 def test_bad_input_is_told() -> None:
-    with pytest.raises(ValueError, match="width 5"):
-        sinusoidal_encoding(3, 5)
-    with pytest.raises(ValueError, match=r"float32 of shape \(1, 3\)"):
-        Transformer(5)(torch.randn(1, 3), torch.zeros(1, 3, dtype=torch.long))
-    with pytest.raises(ValueError, match=r"N ≤ 64"):
-        Transformer(5).encode(torch.zeros(1, 65, dtype=torch.long))
+    model, ids = Transformer(5), torch.zeros(1, 3, dtype=torch.long)
+    encoder, decoder, x = EncoderLayer(8, 2, 12), DecoderLayer(8, 2, 12), torch.randn(2, 4, 8)
+    logits = torch.randn(1, 3, 5)
+    for bad, message in (
+        (lambda: sinusoidal_encoding(3, 5), "width 5"),
+        (lambda: sinusoidal_encoding(0, 4), "got positions 0"),
+        (lambda: model(torch.randn(1, 3), ids), r"float32 of shape \(1, 3\)"),
+        (lambda: model.encode(torch.zeros(1, 65, dtype=torch.long)), "N ≤ 64"),
+        (lambda: model.encode(ids[0]), r"shape \(3,\), want int64 \(B, N"),
+        (lambda: model(ids + 5, ids), "tokens: got numbers from 5 to 5, want 0 to 4"),
+        (lambda: model(ids, ids - 1), "tokens: got numbers from -1 to -1"),
+        (lambda: model(ids[:, :0], ids), "one or more"),
+        (lambda: model.generate(ids, 5, 2), "got numbers from 5"),
+        (lambda: model.generate(ids, 0, 0), "got length 0"),
+        (lambda: model.decode(torch.randn(1, 4, 7), ids), r"context: got shape \(1, 4, 7\)"),
+        (lambda: Transformer(0), "got vocabulary 0"),
+        (lambda: Transformer(5, layers=0), "got layers 0"),
+        (lambda: MLP(0, 4), "got dim 0"),
+        (lambda: MLP(4, 4)(torch.ones(2, 4, dtype=torch.uint8)), "uint8"),
+        (lambda: encoder(x[0]), r"got shape \(4, 8\), want \(B, N, 8\)"),
+        (lambda: encoder(x[..., :6]), r"got shape \(2, 4, 6\)"),
+        (lambda: encoder(x.double()), "float64, want torch.float32"),
+        (lambda: encoder(x, torch.ones(2, 4, 4).bool()), r"mask of shape \(2, 4, 4\)"),
+        (lambda: decoder(x[0], x), r"got shape \(4, 8\)"),
+        (lambda: decoder(x, x[:1]), r"context: got shape \(1, 4, 8\), want \(2, N, 8\)"),
+        (lambda: next_token_loss(logits, ids[:, :2]), r"target: got shape \(1, 2\), want \(1, 3\)"),
+        (lambda: next_token_loss(logits, ids + 5), "target: got numbers from 5"),
+        (lambda: next_token_loss(logits, ids - 100), "target: got numbers from -100"),
+        (lambda: next_token_loss(logits[0], ids[0]), r"logits: got shape \(3, 5\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()

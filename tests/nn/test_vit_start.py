@@ -13,9 +13,8 @@ def test_a_position_is_as_like_its_neighbour_below_as_to_the_right() -> None:
     assert alike.argmax() == 2 * 6 + 3
     torch.testing.assert_close(alike[3, 3], alike[2, 4])
     assert alike[3, 3] > alike[4, 3] > alike[5, 3]
-    torch.testing.assert_close(
-        table[1, :, :16], table[1, :1, :16].expand(6, 16)
-    )  # the first half knows the row
+    # The first half knows the row.
+    torch.testing.assert_close(table[1, :, :16], table[1, :1, :16].expand(6, 16))
 
 
 def test_grid_is_a_loop_over_rows_and_columns() -> None:
@@ -58,3 +57,19 @@ def test_the_class_token_s_position_is_left_alone() -> None:
     assert torch.equal(position[0, 0], first)
     torch.testing.assert_close(position[0, 1:], 0.5 * grid_encoding(3, 16))
     assert not torch.equal(layer.to_query.weight, before)
+
+
+def test_bad_input_is_told() -> None:
+    layer = MultiHeadAttention(16, 2)
+    for bad, message in (
+        (lambda: grid_encoding(3, 10), "width 10, want a multiple of 4"),
+        (lambda: grid_encoding(0, 8), "got side 0"),
+        (
+            lambda: start_(torch.zeros(1, 8, 16), [layer]),
+            r"got shape \(1, 8, 16\), want \(1, 1 \+ side², D\)",
+        ),
+        (lambda: start_(torch.zeros(10, 16), [layer]), r"got shape \(10, 16\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bad()
+    mimetic_(MultiHeadAttention(16, 2, bias=False))  # nothing to zero, no error

@@ -170,6 +170,10 @@ BAD: list[tuple[Any, Any, Any, dict[str, int], str]] = [
     (X.to(torch.uint8), W, None, {}, "got dtype torch.uint8, want a floating-point type; divide"),
     (X, W.to(torch.int64), None, {}, "weight: got dtype torch.int64"),
     (X[:0], W, None, {}, "empty shape"),
+    (X.double(), W, None, {}, "got dtype torch.float64, want torch.float32"),
+    (X, W, torch.zeros(4).double(), {}, "bias: got dtype torch.float64, want torch.float32"),
+    (X, W[:0], None, {}, r"weight: got shape \(0, 3, 3, 3\)"),
+    (X, W, None, {"stride": 1.5}, "stride 1.5"),
     (X, W[0], None, {}, r"weight: got shape \(3, 3, 3\), want \(O, 3, kh, kw\)"),
     (X, W[:, :2], None, {}, r"weight: got shape \(4, 2, 3, 3\), want \(O, 3, kh, kw\)"),
     (X, W, torch.zeros(3), {}, r"bias: got shape \(3,\), want \(4,\)"),
@@ -199,3 +203,7 @@ def test_bad_input_to_the_backward_pass_is_named() -> None:
         conv2d_backward(torch.zeros(1, 4, 3, 3), X, W)
     with pytest.raises(ValueError, match=r"columns: got shape \(1, 26, 16\), want \(B, C·9, 16\)"):
         col2im(torch.zeros(1, 26, 16), (6, 6), (3, 3))
+    with pytest.raises(ValueError, match=r"columns: got dtype torch.uint8"):
+        col2im(torch.zeros(1, 27, 16).byte(), (6, 6), (3, 3))
+    with pytest.raises(ValueError, match=r"grad_out: got dtype torch.float64"):
+        conv2d_backward(torch.zeros(1, 4, 4, 4).double(), X, W)

@@ -122,6 +122,12 @@ def test_by_hand() -> None:
     assert receptive_field([]) == []
 
 
+def test_a_transposed_convolution_s_field_is_measured() -> None:
+    """Its weights have both signs; the twin's do not, so nothing cancels. Overlaps see two inputs an axis."""
+    net = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ConvTranspose2d(3, 1, 4, stride=2, padding=1))
+    assert empirical_receptive_field(net, (1, 9, 9)) == (4, 4)
+
+
 def test_dilation_leaves_holes() -> None:
     support = gradient_support(nn.Conv2d(1, 1, 3, dilation=2), (1, 9, 9))
     assert support.sum() == 9 and support[::2, ::2].sum() == 9
@@ -154,6 +160,19 @@ def test_bad_input_is_named() -> None:
             receptive_field([layer])
     with pytest.raises(ValueError, match=r"got the setting \(3, 5\), want one integer"):
         layers_of(nn.Conv2d(1, 1, (3, 5)))
+    for other in (
+        nn.ConvTranspose2d(4, 1, 4, 2),
+        nn.Upsample(scale_factor=2),
+        nn.PixelShuffle(2),
+        nn.Conv1d(4, 1, 3),
+    ):
+        with pytest.raises(ValueError, match=rf"got {type(other).__name__} '1', want Conv2d, MaxPool2d or"):
+            layers_of(nn.Sequential(nn.Conv2d(1, 4, 3), other))
+    with pytest.raises(ValueError, match="want whole numbers"):
+        receptive_field([Layer(3.0)])  # type: ignore[arg-type]
+    for shape in ((3, 8), (0, 8, 8), (3, 8, -1)):
+        with pytest.raises(ValueError, match="in_shape: got"):
+            gradient_support(nn.Conv2d(3, 1, 3), shape)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="got the setting 'same'"):
         layers_of(nn.Conv2d(1, 1, 3, padding="same"))
     with pytest.raises(ValueError, match=r"got output shape \(1, 10\), want a map"):

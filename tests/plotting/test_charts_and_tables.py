@@ -8,6 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from lecture_utils import plotting
+from lecture_utils.kernel.tables import show_table
 from lecture_utils.plotting.display import pixels
 
 
@@ -72,7 +73,7 @@ def test_claim_figure_with_one_seed_and_no_spread():
 def displayed(*args, **kwargs):
     InteractiveShell.instance()
     with capture_output() as captured:
-        plotting.show_table(*args, **kwargs)
+        show_table(*args, **kwargs)
     (output,) = captured.outputs
     return output.data
 
@@ -94,7 +95,7 @@ def test_table_takes_sequences_and_refuses_what_does_not_fit():
         ([(1, 2)], ["a"], "1 cells"),
     ):
         with pytest.raises(ValueError, match=message):
-            plotting.show_table(rows, columns)
+            show_table(rows, columns)
 
 
 def test_claim_figure_with_several_rules_and_a_seed_without_a_number():

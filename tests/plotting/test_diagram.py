@@ -5,11 +5,10 @@ import torch
 import torchvision
 from torch import nn
 
-from lecture_utils import plotting
 from lecture_utils.backbones.resnet import CifarNet
-from lecture_utils.plotting.diagram import chosen, compact, fold, is_residual
+from lecture_utils.plotting.diagram import architecture, chosen, compact, fold, is_residual
 from lecture_utils.plotting.display import pixels
-from lecture_utils.plotting.trace import trace
+from lecture_utils.plotting.trace import layer_table, trace
 
 
 def texts(fig):
@@ -21,7 +20,7 @@ def mlp():
 
 
 def test_blocks_carry_name_type_shape_and_parameters():
-    words = texts(plotting.architecture(mlp(), torch.rand(2, 3, 4, 4)))
+    words = texts(architecture(mlp(), torch.rand(2, 3, 4, 4)))
     assert {"input", "3×4×4", "1", "linear", "+ ReLU", "10", "490 par.", "4", "3", "33 par."} <= set(words)
     assert words[0] == "Sequential: 523 parameters"
 
@@ -39,7 +38,7 @@ def test_shapes_come_from_the_run_and_depth_opens_parts():
     assert steps["layer2"].output == (128, 8, 8) and steps[""].output == (1000,)
     assert [s.name for s in chosen(model, steps, 1)][4:8] == ["layer1", "layer2", "layer3", "layer4"]
     assert "layer1.0" in [s.name for s in chosen(model, steps, 2)]
-    assert "512×2×2" in texts(plotting.architecture(model, x))
+    assert "512×2×2" in texts(architecture(model, x))
 
 
 def test_the_model_is_left_as_it_was():
@@ -47,7 +46,7 @@ def test_the_model_is_left_as_it_was():
     model.stem.eval()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     modes = [m.training for m in model.modules()]
-    plotting.architecture(model, torch.rand(2, 3, 32, 32))
+    architecture(model, torch.rand(2, 3, 32, 32))
     assert [m.training for m in model.modules()] == modes
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
@@ -56,14 +55,14 @@ def test_the_model_is_left_as_it_was():
 def test_hooks_go_away_when_the_model_fails():
     model = mlp()
     with pytest.raises(RuntimeError):
-        plotting.architecture(model, torch.rand(2, 3, 5, 5))
+        architecture(model, torch.rand(2, 3, 5, 5))
     assert not any(m._forward_hooks for m in model.modules())
 
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_an_arc_stands_over_residual_blocks_and_only_there(residual):
     model = CifarNet(20, residual=residual)
-    words = texts(plotting.architecture(model, torch.rand(1, 3, 32, 32), depth=2))
+    words = texts(architecture(model, torch.rand(1, 3, 32, 32), depth=2))
     assert words.count("⊕") == (3 if residual else 0)
     assert is_residual(torchvision.models.resnet18().layer1[0])
 
@@ -80,7 +79,7 @@ def test_a_part_that_is_called_twice_or_never():
 
     steps = trace(Odd(), torch.rand(1, 4))
     assert steps["shared"].calls == 2 and "unused" not in steps and steps[""].output == (2,)
-    assert {"parts.0", "parts.1", "shared"} <= set(texts(plotting.architecture(Odd(), torch.rand(1, 4))))
+    assert {"parts.0", "parts.1", "shared"} <= set(texts(architecture(Odd(), torch.rand(1, 4))))
 
 
 def test_folding_keeps_the_shape_of_the_block_before():
@@ -98,18 +97,18 @@ def test_folding_keeps_the_shape_of_the_block_before():
 @pytest.mark.parametrize("x", [torch.rand(3), "image"])
 def test_bad_inputs_are_named(x):
     with pytest.raises(ValueError, match="batch axis"):
-        plotting.architecture(mlp(), x)
-    with pytest.raises(ValueError, match="depth wants 1 or more, got 0"):
-        plotting.architecture(mlp(), torch.rand(2, 48), depth=0)
+        architecture(mlp(), x)
+    with pytest.raises(ValueError, match="depth: got 0, want 1 or more"):
+        architecture(mlp(), torch.rand(2, 48), depth=0)
 
 
 def test_a_long_model_wraps_onto_rows_at_one_width():
     long = nn.Sequential(*[nn.Linear(4, 4) for _ in range(20)])
-    assert pixels(plotting.architecture(long, torch.rand(1, 4))).shape[1] == 800
+    assert pixels(architecture(long, torch.rand(1, 4))).shape[1] == 800
 
 
 def test_layer_table_lists_leaves_in_order_and_the_total():
-    rows = plotting.layer_table(mlp(), torch.rand(2, 3, 4, 4))
+    rows = layer_table(mlp(), torch.rand(2, 3, 4, 4))
     assert [r["type"] for r in rows] == ["Flatten", "Linear", "ReLU", "Dropout", "Linear", "Sequential"]
     assert rows[-1]["parameters"] == 523 == sum(r["parameters"] for r in rows[:-1])
     assert rows[1]["output"] == (10,)

@@ -39,7 +39,8 @@ def test_show_sends_one_png_with_alt_text_and_closes_the_figure():
     output = shown(fig)
     assert output.metadata["image/png"]["alt"] == "A line that rises and falls."
     image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
-    assert image.size == (output.metadata["image/png"]["width"], output.metadata["image/png"]["height"])
+    shown_size = output.metadata["image/png"]["width"], output.metadata["image/png"]["height"]
+    assert shown_size == (800, 400) and image.size == (1600, 800)  # two dots drawn for one shown
     assert image.info == {}  # no software, no date
     assert "A line that rises and falls." in output.data["text/plain"]
     assert fig.number not in plt.get_fignums()
@@ -51,13 +52,13 @@ def test_show_gives_the_same_bytes_for_the_same_figure():
 
 @pytest.mark.parametrize("alt", ["", "   ", "figure", None])
 def test_show_wants_a_sentence(alt):
-    with pytest.raises(ValueError, match="alt must be a sentence"):
+    with pytest.raises(ValueError, match="want a sentence"):
         plotting.show(line_figure(), alt)
     plt.close("all")
 
 
 def test_show_wants_a_figure():
-    with pytest.raises(ValueError, match="Figure, got list"):
+    with pytest.raises(ValueError, match="got list, want a matplotlib Figure"):
         plotting.show([], "A list of nothing.")
 
 
@@ -79,3 +80,15 @@ def test_the_style_is_eight_by_four_inches_and_colour_blind_safe():
         assert pixels(Figure()).shape == (400, 800, 3)
         cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
         assert ["#" + c.lstrip("#") for c in cycle] == list(plotting.PALETTE)
+
+
+def test_a_figure_that_is_mostly_photograph_is_a_jpeg(monkeypatch):
+    from skimage import data
+
+    figure = Figure(figsize=(6, 3))
+    figure.add_axes((0, 0, 1, 1)).imshow(data.astronaut())
+    output = shown(figure, "An astronaut in orange.")
+    assert "image/png" not in output.data
+    assert output.metadata["image/jpeg"]["alt"] == "An astronaut in orange."
+    picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/jpeg"])))
+    assert picture.size == (1200, 600) and len(output.data["image/jpeg"]) < 200_000

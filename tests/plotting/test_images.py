@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from lecture_utils import plotting
 from lecture_utils.plotting.display import pixels
@@ -52,20 +51,6 @@ def test_image_grid_holds_every_picture_and_title():
         plotting.image_grid(torch.rand(5, 3, 8, 8), ["a", "b"])
     with pytest.raises(ValueError, match="at least one"):
         plotting.image_grid([])
-
-
-def test_boxes_cover_the_pixels_that_they_name():
-    fig = Figure(figsize=(1, 1), dpi=100)
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.imshow(np.zeros((10, 10)))
-    plotting.boxes(ax, [[2, 3, 6, 9]], ["a"], ["red"])
-    box = ax.patches[-1]
-    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (1.5, 2.5, 4, 6)
-    plotting.boxes(ax, np.zeros((0, 4)))
-    with pytest.raises(ValueError, match="x1 <= x2"):
-        plotting.boxes(ax, [[6, 3, 2, 9]])
-    with pytest.raises(ValueError, match=r"\(K, 4\), got \(1, 3\)"):
-        plotting.boxes(ax, [[6, 3, 2]])
 
 
 def test_mask_overlay_colours_the_mask_only():

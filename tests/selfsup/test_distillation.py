@@ -28,6 +28,12 @@ def test_value_and_gradient_equal_the_formula(temperature: float, soft: float) -
     )
 
 
+def test_without_settings_it_is_nine_tenths_soft_at_temperature_four() -> None:
+    student, teacher, target = example()
+    want = distillation_loss(student, teacher, target, temperature=4.0, soft=0.9)
+    assert torch.equal(distillation_loss(student, teacher, target), want)
+
+
 def test_the_gradient_is_t_times_the_difference_of_the_two_distributions() -> None:
     student, teacher, target = example()
     t = 3.0
@@ -55,9 +61,25 @@ def test_a_student_that_agrees_has_no_soft_loss_and_the_teacher_no_gradient() ->
 
 def test_bad_input_is_told() -> None:
     student, teacher, target = example()
-    with pytest.raises(ValueError, match=r"\(6, 5\) and \(6, 4\)"):
+    with pytest.raises(
+        ValueError, match=r"teacher: got torch.float64 \(6, 4\), want floating point \(6, 5\)"
+    ):
         distillation_loss(student, teacher[:, :4], target)
-    with pytest.raises(ValueError, match="temperature 0"):
+    with pytest.raises(ValueError, match="temperature: got 0, want a finite number above 0"):
         distillation_loss(student, teacher, target, temperature=0)
-    with pytest.raises(ValueError, match="soft 2"):
-        distillation_loss(student, teacher, target, soft=2)
+    for soft in (-0.01, 1.01):
+        with pytest.raises(ValueError, match=f"soft: got {soft}"):
+            distillation_loss(student, teacher, target, soft=soft)
+    for bad, message in (
+        ((student.detach().byte(), teacher, target), "student: got torch.uint8"),
+        ((student[:0], teacher[:0], target[:0]), "no axis of length 0"),
+        ((student, teacher, target + 1), "class numbers from 1 to 5, want 0 to 4"),
+        ((student, teacher, target - 1), "class numbers from -1 to 3"),
+        ((student, teacher, target[:, None]), r"target: got torch.int64 \(6, 1\)"),
+        ((student, teacher, target.float()), "target: got torch.float32"),
+        ((student, teacher, target.numpy()), "target: got ndarray"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            distillation_loss(*bad)
+    with pytest.raises(ValueError, match="temperature: got nan"):
+        distillation_loss(student, teacher, target, temperature=float("nan"))

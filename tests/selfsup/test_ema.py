@@ -48,11 +48,45 @@ def test_the_average_takes_no_gradient_and_leaves_the_model_alone() -> None:
     ema = EMA(model, momentum=0.3)
     ema.update(model)
     assert not any(p.requires_grad for p in ema.average.parameters())
+    assert model.training and not ema.average.training  # an average is for evaluation
     assert model.weight.requires_grad and torch.equal(model.weight, before)
 
 
 def test_bad_input_is_told() -> None:
     with pytest.raises(ValueError, match=r"momentum 1\.5"):
         EMA(nn.Linear(2, 2), momentum=1.5)
+    for momentum in (-0.01, 1.01):  # just outside
+        with pytest.raises(ValueError, match=f"momentum {momentum}"):
+            EMA(nn.Linear(2, 2), momentum=momentum)
     with pytest.raises(ValueError, match="other tensors"):
         EMA(nn.Linear(2, 2)).update(nn.Conv2d(1, 1, 1, bias=False))
+    with pytest.raises(ValueError, match=r"these differ: \['bias', 'weight'\]"):
+        EMA(nn.Linear(2, 2)).update(nn.Linear(2, 1))  # its one row would be spread over two
+    with pytest.raises(ValueError, match="momentum nan"):
+        EMA(nn.Linear(2, 2)).update(nn.Linear(2, 2), float("nan"))
+    with pytest.raises(ValueError, match="got list, want"):
+        EMA([nn.Linear(2, 2)])  # type: ignore[arg-type]
+
+
+def test_tied_weights_move_once() -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    model[1].weight = model[0].weight
+    ema = EMA(model, momentum=0.5)
+    before = ema.average[0].weight.clone()
+    with torch.no_grad():
+        model[0].weight.add_(1)
+        model[1].bias.add_(1)
+    ema.update(model)
+    torch.testing.assert_close(ema.average[0].weight, before + 0.5)
+    assert ema.average[0].weight is ema.average[1].weight
+
+
+def test_a_momentum_given_for_one_update_counts_for_that_update() -> None:
+    model = nn.Linear(2, 2)
+    ema = EMA(model, momentum=0.9)
+    before = ema.average.weight.clone()
+    with torch.no_grad():
+        model.weight.add_(1)
+    ema.update(model, 0.25)
+    torch.testing.assert_close(ema.average.weight, before + 0.75)
+    assert ema.momentum == 0.9 and EMA(model).momentum == 0.99

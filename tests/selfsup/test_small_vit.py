@@ -10,6 +10,7 @@ from lecture_utils.selfsup.small_vit import (
     PooledClassifier,
     class_attention,
     features,
+    pooled,
     small_vit,
 )
 
@@ -53,3 +54,27 @@ def test_classifier_trains_encoder_and_head() -> None:
 def test_bad_input_is_told() -> None:
     with pytest.raises(ValueError, match="'max'"):
         features(small_vit(), torch.rand(1, 3, SIZE, SIZE), "max")
+    with pytest.raises(ValueError, match="'max'"):
+        PooledClassifier(small_vit(), 4, "max")
+    with pytest.raises(ValueError, match="classes: got 0"):
+        small_vit(0)
+    with pytest.raises(ValueError, match="classes: got -1"):
+        PooledClassifier(small_vit(), -1)
+    x = torch.rand(2, 3, SIZE, SIZE)
+    for bad, message in ((x[:0], "length 0"), (x[0], "for one image"), ((x * 255).byte(), "divide 8-bit")):
+        with pytest.raises(ValueError, match=message):
+            features(small_vit(), bad)
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        features(small_vit(), x, batch_size=0)
+    with pytest.raises(ValueError, match=r"tokens: got .*\(2, 4\)"):
+        pooled(torch.rand(2, 4), "mean")
+    with pytest.raises(ValueError, match="N ≥ 1"):
+        pooled(torch.rand(2, 1, 4), "mean")
+
+
+def test_what_it_says_can_be_trained_on() -> None:
+    vit, x = small_vit(), torch.rand(2, 3, SIZE, SIZE)
+    for said in (features(vit, x), class_attention(vit, x)):
+        assert not said.is_inference() and not said.requires_grad
+        (said * torch.ones(1, requires_grad=True)).sum().backward()
+    vit(x).sum().backward()  # and the encoder still trains

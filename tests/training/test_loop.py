@@ -1,6 +1,5 @@
 """The training loop: it learns, it says what happened, and it can be stopped at any time."""
 
-import importlib
 import inspect
 import json
 import math
@@ -15,10 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lecture_utils.kernel import watch
 from lecture_utils.training import loop
 from lecture_utils.training.loop import History, accuracy, fit, minibatches, predictions
-
-watch: Any = importlib.import_module("lecture_utils.kernel.watch")
 
 
 @pytest.fixture(autouse=True)
@@ -167,9 +165,42 @@ def test_other_errors_come_through_and_leave_no_marker(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_batches_may_run_out() -> None:
+@pytest.mark.parametrize(("every", "seen"), [(0, [4]), (3, [3, 4]), (2, [2, 4])])
+def test_batches_that_run_out_are_told_and_the_end_is_evaluated(
+    every: int, seen: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
     x, y = blobs()
-    assert run(classifier(), 50, batches=[(x, y)] * 4).steps == 4
+    options = {"evaluate": lambda m: accuracy(m, x, y), "evaluate_every": every, "label": "my net"}
+    history = run(classifier(), 50, batches=[(x, y)] * 4, **options)
+    assert history.steps == 4 and [step for step, _ in history.evaluations] == seen
+    assert "my net ended after 4 of 50 steps" in history.problem and "minibatches" in history.problem
+    assert capsys.readouterr().out == history.problem + "\n", "one line"
+    full = run(classifier(), 4, batches=[(x, y)] * 4, **options)
+    assert full.problem == "" and full.evaluations == history.evaluations and full.losses == history.losses
+
+
+def test_an_iterator_used_up_before_is_told() -> None:
+    history = run(classifier(), 10, batches=iter([]), evaluate=lambda m: 1.0)
+    assert history.steps == 0 and history.evaluations == []
+    assert "ended after 0 of 10 steps" in history.problem and "make a new one" in history.problem
+
+
+def test_after_each_step_its_number_is_told_before_the_evaluation() -> None:
+    model, seen = classifier(), []
+    before = [p.clone() for p in model.parameters()]
+
+    def after_step(step: int) -> None:
+        moved = any(not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+        seen.append((step, moved, model.training))
+
+    def evaluate(m: nn.Module) -> float:
+        return len(seen)
+
+    history = run(model, 3, after_step=after_step, evaluate=evaluate, evaluate_every=1)
+    assert seen == [(0, True, True), (1, True, True), (2, True, True)]
+    assert history.evaluations == [(1, 1), (2, 2), (3, 3)]
+    plain = run(classifier(), 3)
+    assert plain.losses == history.losses
 
 
 def test_no_batch_is_taken_in_vain() -> None:
@@ -187,9 +218,15 @@ def test_zero_steps() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"steps": -1}, "steps"),
-        ({"loss": lambda m, x, y: m(x)}, r"scalar tensor, got \(20, 3\)"),
-        ({"loss": lambda m, x, y: 3.0}, "scalar tensor, got float"),
+        ({"steps": -1}, "steps: got -1, want a whole number of 0 or more"),
+        ({"steps": 5.5}, "steps: got 5.5"),
+        ({"evaluate_every": -1}, "evaluate_every: got -1"),
+        ({"loss": lambda m, x, y: m(x)}, r"got \(20, 3\), want a scalar tensor"),
+        ({"loss": lambda m, x, y: 3.0}, "got float, want a scalar tensor"),
+        (
+            {"optimizer": torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=1.0)},
+            "got 2 parameters, none of which belongs to this Sequential, want an optimizer over",
+        ),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], words: str) -> None:
@@ -224,14 +261,14 @@ def test_marker_says_how_far_it_is_while_it_runs(home: Path) -> None:
         "born": 0,
     }
     assert list(home.iterdir()) == []
-    assert loop.unfinished() is None
+    assert watch.unfinished() is None
 
 
 def test_a_run_under_way_is_not_called_unfinished(home: Path) -> None:
     told: list[str | None] = []
 
     def loss(m: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        told.append(loop.unfinished())
+        told.append(watch.unfinished())
         return F.cross_entropy(m(x), y)
 
     run(classifier(), 2, loss=loss)
@@ -247,20 +284,20 @@ def leave_marker(home: Path, number: int = 0, **changes: Any) -> Path:
 
 def test_a_dead_run_is_told_of_once(home: Path) -> None:
     path = leave_marker(home)  # this process's number, but another birth: the number was given anew
-    message = loop.unfinished()
+    message = watch.unfinished()
     assert (
         message is not None
         and "(digits, at step 120 of 300)" in message
         and "nothing of yours is lost" in message
     )
-    assert not path.exists() and loop.unfinished() is None
+    assert not path.exists() and watch.unfinished() is None
 
 
 def test_several_dead_runs_and_a_damaged_marker(home: Path) -> None:
     leave_marker(home, 0)
     leave_marker(home, 1, label="faces")
     (home / "training-2-0.json").write_text("{")
-    message = loop.unfinished()
+    message = watch.unfinished()
     assert message is not None and "digits" in message and "faces" in message
     assert list(home.glob("training-*")) == []
 
@@ -315,7 +352,7 @@ def test_minibatches_leave_global_random_numbers_alone() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y", "size", "words"),
-    [(3, 4, 2, "3 and 4"), (0, 0, 2, "0 and 0"), (3, 3, 0, "batch_size")],
+    [(3, 4, 2, "3 and 4"), (0, 0, 2, "0 and 0"), (3, 3, 0, "batch_size"), (3, 3, 1.5, "batch_size: got 1.5")],
 )
 def test_minibatches_refuse_bad_input_at_once(x: int, y: int, size: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -334,11 +371,45 @@ def test_predictions_do_not_depend_on_the_batch_size_or_the_mode() -> None:
 
 def test_accuracy() -> None:
     x = torch.eye(4)
-    assert accuracy(nn.Identity(), x, torch.tensor([0, 1, 2, 0])) == 0.75
-    with pytest.raises(ValueError, match="4 and 3"):
-        accuracy(nn.Identity(), x, torch.zeros(3))
-    with pytest.raises(ValueError, match="at least one"):
-        accuracy(nn.Identity(), x[:0], torch.zeros(0))
+    for integers in (torch.int64, torch.int32, torch.uint8):
+        assert accuracy(nn.Identity(), x, torch.tensor([0, 1, 2, 0], dtype=integers)) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (torch.eye(4), torch.arange(3), r"labels: got torch.int64 \(3,\), want numbers \(4,\)"),
+        (torch.eye(4), torch.arange(4)[:, None], r"\(4, 1\), want numbers \(4,\)"),
+        (torch.eye(4), torch.tensor([0, 1, 2, 4]), "from 0 to 4, want 0 to 3"),
+        (torch.eye(4), torch.tensor([0, 1, 2, -1]), "from -1 to 2, want 0"),
+        (torch.eye(4), torch.arange(4.0), "float32"),
+        (torch.eye(4), torch.ones(4, dtype=torch.bool), "bool"),
+        (torch.eye(4), torch.arange(4).numpy(), "got ndarray, want a torch.Tensor"),
+        (torch.eye(4), [0, 1, 2, 3], "got list, want a torch.Tensor"),
+        (torch.full((4, 4), math.nan), torch.arange(4), "logits: got NaN"),
+        (
+            torch.zeros(4),
+            torch.zeros(4, dtype=torch.int64),
+            r"logits: .*\(4,\), want floating point \(4, C\)",
+        ),
+        (torch.zeros(4, 3, 2), torch.zeros(4, dtype=torch.int64), r"logits: .*\(4, 3, 2\)"),
+        (torch.eye(4)[:0], torch.zeros(0, dtype=torch.int64), "at least one"),
+        (torch.eye(4).tolist(), torch.arange(4), "x: got list"),
+    ],
+)
+def test_accuracy_refuses_what_would_give_a_wrong_number(x: Any, y: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        accuracy(nn.Identity(), x, y)
+
+
+@pytest.mark.parametrize("x", [torch.tensor(3.0), [1.0, 2.0], torch.zeros(0, 2)])
+def test_predictions_of_no_samples_are_refused(x: Any) -> None:
+    with pytest.raises(ValueError, match=r"want a torch\.Tensor"):
+        predictions(nn.Identity(), x)
+    with pytest.raises(ValueError, match="batch_size: got 0"):
+        predictions(nn.Identity(), torch.zeros(3, 2), 0)
+    with pytest.raises(ValueError, match="y: got list"):
+        minibatches(torch.zeros(3), [0, 1, 2], batch_size=1, seed=0)  # type: ignore[arg-type]
 
 
 def test_generators_as_batches() -> None:

@@ -1,5 +1,6 @@
 """Muon and AdamW as one optimiser: each moves its own, by one schedule."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -45,3 +46,15 @@ def test_all_parameters_are_moved_once() -> None:
     optimizer = MuonAndAdamW(model, model[1], 1e-2)
     moved = [p for group in optimizer.param_groups for p in group["params"]]
     assert {id(p) for p in moved} == {id(p) for p in model.parameters()} and len(moved) == 8
+
+
+def test_bad_input_is_told() -> None:
+    model = net()
+    for layers, options, words in (
+        (nn.Linear(8, 8), {}, "1 matrices, 0 of them the model's"),
+        (model[1][1], {}, "0 matrices"),
+        (model[1], {"rate": -1.0}, "rate: got -1.0"),
+        (model[1], {"decay": float("nan")}, "decay: got nan"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            MuonAndAdamW(model, layers, **{"rate": 1e-2} | options)

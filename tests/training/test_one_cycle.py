@@ -64,3 +64,19 @@ def test_what_ends_early_tells_its_steps() -> None:
         model, few, loss=squared_error, optimizer=optimizer, steps=10, warm_up=0.3, label="test"
     )[1]
     assert info["steps"] == 3
+
+
+def test_after_each_step_and_bad_input() -> None:
+    model, optimizer, batches = start()
+    seen: list[int] = []
+    options = {"loss": squared_error, "optimizer": optimizer, "label": "test"}
+    one_cycle(model, batches, steps=3, warm_up=0.3, after_step=seen.append, **options)  # type: ignore[arg-type]
+    assert seen == [0, 1, 2]
+    for changes, words in (
+        ({"steps": 0}, "steps: got 0"),
+        ({"warm_up": 1.5}, "warm_up: got 1.5"),
+        ({"batches": []}, "no step done of 4.*no batches were left"),
+    ):
+        settings = {"batches": batches, "steps": 4, "warm_up": 0.3} | options | changes
+        with pytest.raises(ValueError, match=words):
+            one_cycle(model, settings.pop("batches"), **settings)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ import copy
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +22,9 @@ from lecture_utils.data import digits, toyworld
 from lecture_utils.experiments.rules import Rule, claim
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.receptive_field import empirical_receptive_field
+from lecture_utils.training.kit import TUNING_SEED, Data, Figures, size
 from lecture_utils.training.loop import accuracy, fit, minibatches
 from lecture_utils.training.losses import cross_entropy
-
-Figures = dict[str, Any]
-Data = tuple[Tensor, Tensor]  # images (N, C, H, W) in [0, 1], labels (N,)
-TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
 
 
 def parameters(model: nn.Module) -> int:
@@ -100,8 +96,8 @@ def c01_1_shift(seed: int, budget: str) -> Figures:
     loses at 3 pixels, minus what the conv net loses. Each arm: Adam, three learning rates, the one best on
     centred validation digits.
     """
-    steps = 500 if budget == "full" else 150
-    shifts, train, val, test = range(CANVAS + 1), *(digits_on_canvas(s) for s in ("train", "val", "test"))
+    steps, shifts = size(budget, quick=150, full=500), range(CANVAS + 1)
+    train, val, test = (digits_on_canvas(s) for s in ("train", "val", "test"))
     makers = {
         "conv, mean over positions": lambda: conv_net(pooled=True),
         "conv, dense head": lambda: conv_net(pooled=False),
@@ -214,7 +210,7 @@ def c01_2_relu(seed: int, budget: str) -> Figures:
     `log2_speedup` is log2(steps of tanh / steps of ReLU): 1 means twice as fast. The learning rate is
     chosen for each activation apart, as the fastest of six on a tuning seed.
     """
-    target, cap = 0.25, 4000 if budget == "full" else 600
+    target, cap = 0.25, size(budget, quick=600, full=4000)
     steps, curves, rates, idle = {}, {}, {}, {}
     for name in ACTIVATIONS:
         rates[name] = fastest_rate(name, target, cap)[0]
@@ -328,7 +324,7 @@ def c01_4_degradation(seed: int, budget: str) -> Figures:
     evaluation mode: `plain_gap` is plain deep minus plain shallow, `residual_gap` residual shallow minus
     residual deep. The claim wants both above zero.
     """
-    steps = 2000 if budget == "full" else 60
+    steps = size(budget, quick=60, full=2000)
     seed += 3  # 0 to 2 were used by the first measurement
     data = toyworld.classification(4096, size=16, seed=seed)
     test = toyworld.classification(1024, size=16, split="test")

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
+from lecture_utils.plotting.blocks import arrow, box, page, way_round
 from lecture_utils.plotting.images import to_array
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 
@@ -167,55 +168,24 @@ def field_chain(layers: Sequence[tuple[str, int, int]], title: str = "") -> Figu
 
 
 def residual_block() -> Figure:
-    """Draw a plain and a residual block side by side: the same two convolutions, with and without a way
-    around."""
-    fig = Figure(figsize=(8, 3.2), layout="constrained")
-    for ax, shortcut in zip(fig.subplots(1, 2), (False, True), strict=True):
-        rows = ["3×3 conv, batch norm, ReLU", "3×3 conv, batch norm"]
-        for k, text in enumerate(rows):
-            box = FancyBboxPatch(
-                (0.2, 2.0 - 1.2 * k),
-                3.6,
-                0.62,
-                boxstyle="round,pad=0.04",
-                facecolor=PALE_BLUE,
-                edgecolor=BLUE,
-            )
-            ax.add_patch(box)
-            ax.text(2, 2.31 - 1.2 * k, text, ha="center", va="center", fontsize=9.5)
-        for top, bottom in ((3.4, 2.7), (1.94, 1.5), (0.74, 0.25 if shortcut else -0.3)):
-            ax.add_patch(
-                FancyArrowPatch(
-                    (2, top), (2, bottom), arrowstyle="-|>", mutation_scale=11, color=INK, linewidth=1.3
-                )
-            )
-        ax.text(2.1, 3.32, "x", fontsize=12, style="italic")
-        if shortcut:
-            ax.plot([2, 4.6, 4.6], [3.12, 3.12, 0.05], color=VERMILION, linewidth=2)
-            ax.add_patch(
-                FancyArrowPatch(
-                    (4.6, 0.05),
-                    (2.22, 0.05),
-                    arrowstyle="-|>",
-                    mutation_scale=12,
-                    color=VERMILION,
-                    linewidth=2,
-                )
-            )
-            ax.text(4.7, 1.6, "x, as it is", fontsize=9.5, color=VERMILION, va="center")
-            ax.text(2, 0.05, "⊕", fontsize=17, ha="center", va="center", color=VERMILION)
-            ax.text(1.75, 0.45, "F(x)", fontsize=10, ha="right", style="italic")
-            ax.add_patch(
-                FancyArrowPatch(
-                    (2, -0.12), (2, -0.6), arrowstyle="-|>", mutation_scale=11, color=INK, linewidth=1.3
-                )
-            )
-        result, colour = ("ReLU(F(x) + x)", GREEN) if shortcut else ("ReLU(H(x))", INK)
-        ax.text(2.1, -0.75, result, fontsize=10.5, ha="center", va="top", style="italic", color=colour)
-        ax.set(xlim=(-0.2, 6.2), ylim=(-1.25, 3.6))
-        ax.axis("off")
+    """Draw a plain and a residual block side by side: the same two layers, with and without a way round."""
+    fig, ax = page(8, 3.2)
+    for x, shortcut in ((1.7, False), (5.5, True)):
         name = (
             "Residual: learn the difference F, add x back" if shortcut else "Plain: learn the whole mapping H"
         )
-        ax.set_title(name, loc="left")
+        ax.text(x - 1.5, 3.0, name, fontsize=11, fontweight="bold", va="center")
+        ax.text(x + 0.1, 2.72, "x", fontsize=12, style="italic")
+        for start, end in ((2.8, 2.32), (1.82, 1.52), (1.02, 0.7 if shortcut else 0.4)):
+            arrow(ax, (x, start), (x, end), INK)
+        box(ax, (x, 2.07), "3×3 conv, batch norm, ReLU", BLUE, width=2.6, face=PALE_BLUE)
+        box(ax, (x, 1.27), "3×3 conv, batch norm", BLUE, width=2.6, face=PALE_BLUE)
+        if shortcut:
+            way_round(ax, (x, 2.6), (x, 0.6), x + 1.6)
+            ax.text(x + 1.66, 1.6, "x, as\nit is", fontsize=9.5, color=VERMILION, va="center")
+            ax.text(x - 0.12, 0.84, "F(x)", fontsize=10, ha="right", style="italic", va="center")
+            arrow(ax, (x, 0.5), (x, 0.28), INK)
+        result, colour = ("ReLU(F(x) + x)", GREEN) if shortcut else ("ReLU(H(x))", INK)
+        at = 0.14 if shortcut else 0.26
+        ax.text(x, at, result, fontsize=10.5, ha="center", va="center", style="italic", color=colour)
     return fig

@@ -9,7 +9,6 @@ Shapes: N images, B batch, T tokens, C channels, H and W height and width, D mod
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +24,7 @@ from lecture_utils.experiments.rules import Rule, claim
 from lecture_utils.nn.attention import MultiHeadAttention
 from lecture_utils.nn.positions import sinusoidal_encoding
 from lecture_utils.nn.transformer import EncoderLayer
-
-Figures = dict[str, Any]
-
+from lecture_utils.training.kit import Figures, size
 
 # --- C02.1 -----------------------------------------------------------------------------------------
 STEPS_BACK = 100
@@ -187,13 +184,14 @@ def slope(x: list[int], y: list[float]) -> float:
         Rule("macs_slope_window", above=0.9, below=1.1),
     ),
     seeds=3,
+    timed=True,
     note="One attention layer of width 32 with 2 heads, windows of 8 × 8, one thread, processor time.",
 )
 def c02_4_cost(seed: int, budget: str) -> Figures:
     """Log-log slopes of processor time and of counted multiply-adds against 1,024 to 9,216 tokens."""
     torch.manual_seed(seed)
     whole, windowed = MultiHeadAttention(32, 2).eval(), WindowAttention(32, 2, 8).eval()
-    sides = SIDES if budget == "full" else SIDES[:3]
+    sides = size(budget, quick=SIDES[:3], full=SIDES)
     tokens = [side**2 for side in sides]
     macs: dict[str, list[int]] = {"global": [], "window": []}
     times: dict[str, list[float]] = {"global": [], "window": []}

@@ -1,20 +1,16 @@
 """Diagrams of chapter 02: matrices as heat maps with their numbers, and the two transformer layers."""
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from lecture_utils.plotting.blocks import arrow, box, page, way_round
 from lecture_utils.plotting.images import bare, to_array
-from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET
 
 FORBIDDEN = "#B5B5B5"  # what a mask forbids, wherever it is drawn
 
@@ -82,52 +78,13 @@ def heat_maps(
     return fig
 
 
-def lit(images: "Tensor", weights: "Tensor") -> "Tensor":
-    """Darken pictures where little attention falls.
-
-    Parameters
-    ----------
-    images : Tensor, (B, 3, S, S)
-        In [0, 1].
-    weights : Tensor, (B, N)
-        For each picture one weight a patch, in reading order; N a square, S a multiple of its root.
-
-    Returns
-    -------
-    Tensor, (B, 3, S, S)
-        Full light on the patch of the largest weight.
-
-    Raises
-    ------
-    ValueError
-        If the patches do not tile the pictures.
-    """
-    side, size = math.isqrt(weights.shape[1]), images.shape[-1]
-    if side**2 != weights.shape[1] or size % side:
-        raise ValueError(
-            f"lit: got {weights.shape[1]} patches for pictures of {size} pixels, want a square number whose "
-            "root divides the side"
-        )
-    light = (weights / weights.amax(dim=1, keepdim=True)).reshape(-1, 1, side, side)
-    repeat = size // side
-    return images * (0.15 + 0.85 * light.repeat_interleave(repeat, 2).repeat_interleave(repeat, 3))
-
-
 def layer_diagram() -> Figure:
     """Draw an encoder layer and a decoder layer (pre-norm): what is added to what, and who looks where."""
-    fig = Figure(figsize=(8, 4.0))
-    fig.set_layout_engine("none")
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, 8), ylim=(0, 4.0))
-    ax.axis("off")
+    fig, ax = page(8, 4.0)
     _stack(ax, 1.9, "Encoder layer", [("self-attention", BLUE), ("MLP", GREEN)], "source tokens")
     parts = [("masked self-attention", BLUE), ("cross-attention", ORANGE), ("MLP", GREEN)]
     _stack(ax, 6.1, "Decoder layer", parts, "target tokens")
-    ax.add_patch(
-        FancyArrowPatch(
-            (2.0, 3.3), (5.0, 1.86), arrowstyle="-|>", mutation_scale=13, color=ORANGE, linewidth=2
-        )
-    )
+    arrow(ax, (2.0, 3.3), (5.0, 1.86), ORANGE, 2.0)
     ax.text(3.95, 2.86, "keys, values", fontsize=9.5, color=INK, ha="center")
     return fig
 
@@ -137,30 +94,9 @@ def _stack(ax: Axes, x: float, title: str, parts: list[tuple[str, str]], source:
     step = 2.5 / len(parts)
     ax.text(x, 3.78, title, fontsize=11, fontweight="bold", ha="center", va="center")
     ax.text(x, 0.16, source, fontsize=9.5, ha="center", va="center", color=QUIET)
-    ax.add_patch(
-        FancyArrowPatch((x, 0.28), (x, 3.6), arrowstyle="-|>", mutation_scale=13, color=INK, linewidth=1.6)
-    )
+    arrow(ax, (x, 0.28), (x, 3.6), INK, 1.6)
     for k, (name, colour) in enumerate(parts):
         low = 0.55 + k * step
         centre = low + 0.5 * step - 0.07
-        box = FancyBboxPatch(
-            (x - 1.0, centre - 0.17),
-            2.0,
-            0.34,
-            boxstyle="round,pad=0.03",
-            facecolor="white",
-            edgecolor=colour,
-            linewidth=1.8,
-            zorder=3,
-        )
-        ax.add_patch(box)
-        ax.text(x, centre, f"norm, {name}", fontsize=9, ha="center", va="center", zorder=4)
-        top = centre + 0.32
-        ax.plot(
-            [x, x + 1.35, x + 1.35, x + 0.1],
-            [low - 0.06, low - 0.06, top, top],
-            color=VERMILION,
-            linewidth=1.6,
-        )
-        ax.text(x, top, "⊕", fontsize=13, ha="center", va="center", color=VERMILION, zorder=4,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4})  # fmt: skip
+        box(ax, (x, centre), f"norm, {name}", colour, width=2.0, height=0.36, size=9)
+        way_round(ax, (x, low - 0.06), (x, centre + 0.32), x + 1.35)

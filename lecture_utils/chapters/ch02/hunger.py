@@ -8,21 +8,18 @@ Shapes: N images, C channels, H and W height and width.
 """
 
 import functools
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import digits, toyworld
 from lecture_utils.experiments.rules import Rule, claim
-from lecture_utils.training.loop import accuracy, fit, minibatches
+from lecture_utils.training.kit import TUNING_SEED, Data, Figures, best_setting, size, train_cycle
+from lecture_utils.training.loop import accuracy, minibatches
 from lecture_utils.training.losses import cross_entropy
 
-Figures = dict[str, Any]
-Data = tuple[Tensor, Tensor]  # images (N, C, H, W), labels (N,)
-TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
 RATES = (3e-3, 1e-3)
 WORLDS: dict[str, dict[int, int]] = {  # training pictures: steps
     "toy world": {128: 200, 512: 250, 2048: 300, 8192: 400, 32768: 1200},
@@ -73,38 +70,26 @@ def train_on(
 ) -> nn.Module:
     """Train with AdamW on shuffled batches, the rate warmed up and let down again."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
     batches = minibatches(*data, batch_size=batch, seed=seed)
-    fit(
-        model,
-        batches,
-        loss=cross_entropy,
-        optimizer=optimizer,
-        steps=steps,
-        schedule=schedule,
-        progress=False,
-    )
+    train_cycle(model, batches, loss=cross_entropy, optimizer=optimizer, steps=steps, warm_up=0.15)
     return model
 
 
 def score(
-    name: str, world: str, size: int, rate: float, *, steps: int, seed: int, split: str
+    name: str, world: str, n: int, rate: float, *, steps: int, seed: int, split: str
 ) -> tuple[float, float]:
-    """Train on `size` pictures; return accuracy on up to 2,000 of another split, and on 1,000 trained on."""
+    """Train on `n` pictures; return accuracy on up to 2,000 of another split, and on 1,000 trained on."""
     torch.manual_seed(seed)
-    x, y = pictures(world, "train", size, seed)
+    x, y = pictures(world, "train", n, seed)
     model = train_on(learner(name, world), (x, y), rate, steps=steps, seed=seed, batch=BATCH[world])
     return accuracy(model, *pictures(world, split, 2000, 0)), accuracy(model, x[:1000], y[:1000])
 
 
 @functools.lru_cache
-def tuned_rate(name: str, world: str, size: int, steps: int) -> float:
+def tuned_rate(name: str, world: str, n: int, steps: int) -> float:
     """The candidate rate with the best validation accuracy after half the steps, on a seed not measured."""
-    trials = {
-        rate: score(name, world, size, rate, steps=steps // 2, seed=TUNING_SEED, split="val")[0]
-        for rate in RATES
-    }
-    return max(trials, key=trials.__getitem__)
+    how = {"steps": steps // 2, "seed": TUNING_SEED}
+    return best_setting(RATES, lambda rate: score(name, world, n, rate, split="val", **how)[0])
 
 
 @claim(
@@ -133,13 +118,13 @@ def c02_3_data_hunger(seed: int, budget: str) -> Figures:
     """
     figures: Figures = {"sizes": {}, "test": {}, "train": {}, "rates": {}}
     for world, plan in WORLDS.items():
-        sizes = list(plan) if budget == "full" else list(plan)[:3]
+        sizes = size(budget, quick=list(plan)[:3], full=list(plan))
         test, train, rates = ({"CNN": [], "ViT": []} for _ in range(3))  # type: ignore[var-annotated]
-        for size in sizes:
-            steps = plan[size] if budget == "full" else 20
+        for n in sizes:
+            steps = size(budget, quick=20, full=plan[n])
             for name in test:
-                rate = tuned_rate(name, world, size, steps)
-                on_test, on_train = score(name, world, size, rate, steps=steps, seed=seed, split="test")
+                rate = tuned_rate(name, world, n, steps)
+                on_test, on_train = score(name, world, n, rate, steps=steps, seed=seed, split="test")
                 rates[name].append(rate)
                 test[name].append(on_test)
                 train[name].append(on_train)

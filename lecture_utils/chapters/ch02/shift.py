@@ -4,18 +4,17 @@ Shapes: N images, B batch, H and W height and width, D width.
 """
 
 import functools
-from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.backbones.swin import Swin
-from lecture_utils.chapters.ch02.hunger import RATES, TUNING_SEED, Data, train_on
+from lecture_utils.chapters.ch02.hunger import RATES, train_on
 from lecture_utils.experiments.rules import Rule, claim
+from lecture_utils.training.kit import TUNING_SEED, Data, Figures, best_setting, size
 from lecture_utils.training.loop import accuracy
 
-Figures = dict[str, Any]
 MARKS = torch.tensor([[0.9, 0.2, 0.2], [0.2, 0.3, 0.9], [0.1, 0.7, 0.2], [0.9, 0.8, 0.1]])
 
 
@@ -69,11 +68,11 @@ def train_reader(shifted: bool, rate: float, *, steps: int, seed: int) -> Corner
 def tuned_reader_rate(shifted: bool, steps: int) -> float:
     """The candidate rate with the best accuracy after half the steps, on a seed that is not measured."""
     data = far_mark(1000, TUNING_SEED + 1)
-    trials = {
-        rate: accuracy(train_reader(shifted, rate, steps=steps // 2, seed=TUNING_SEED), *data)
-        for rate in RATES
-    }
-    return max(trials, key=trials.__getitem__)
+
+    def score(rate: float) -> float:
+        return accuracy(train_reader(shifted, rate, steps=steps // 2, seed=TUNING_SEED), *data)
+
+    return best_setting(RATES, score)
 
 
 @claim(
@@ -99,7 +98,7 @@ def c02_5_shift(seed: int, budget: str) -> Figures:
     `accuracy_gap` is in shares of the test pictures. `outside_…` counts the tokens outside its own window on
     which the output token (3, 3) depends, by the gradient's support.
     """
-    steps, test = 400 if budget == "full" else 20, far_mark(2000, 77_777)
+    steps, test = size(budget, quick=20, full=400), far_mark(2000, 77_777)
     scores: dict[str, float] = {}
     outside: dict[str, float] = {}
     rates: dict[str, float] = {}

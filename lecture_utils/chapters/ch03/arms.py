@@ -1,4 +1,4 @@
-"""The arms of chapter 03's claims, and the ways to judge an encoder: machinery of `experiments.ch03`.
+"""The arms of chapter 03's claims, and the ways to judge an encoder: machinery of `chapters.ch03.claims`.
 
 Shapes: N pictures, B batch, D = 64 features, K classes.
 """
@@ -9,30 +9,27 @@ from itertools import product
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from lecture_utils import zoo
 from lecture_utils.backbones.vit import ViT
 from lecture_utils.data import toyworld
 from lecture_utils.data.portraits import Portraits, portraits
-from lecture_utils.metrics.attention_iou import head_ious
 from lecture_utils.metrics.probes import knn_accuracy, linear_probe
 from lecture_utils.selfsup.mae import MAE
 from lecture_utils.selfsup.small_vit import (
     POOLS,
     SIZE,
     PooledClassifier,
-    class_attention,
     features,
     small_vit,
 )
-from lecture_utils.training.loop import accuracy, fit, minibatches
+from lecture_utils.training.kit import TUNING_SEED, Data, mirrored, train_cycle
+from lecture_utils.training.kit import best_setting as best_of
+from lecture_utils.training.loop import accuracy, minibatches
+from lecture_utils.training.losses import cross_entropy
 from lecture_utils.training.muon import MuonAndAdamW
 
-Data = tuple[Tensor, Tensor]  # images (N, 3, H, W) in [0, 1], labels (N,)
 CLASSES = len(toyworld.CLASSES)
-TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
 FIRST_SEED = 100  # the pre-training pictures are those of seed 0: seeds from here on draw others
 ARMS = ("MAE", "DINO", "supervised", "from scratch")
 COUNTS = (40, 160, 640)  # labels: 5, 20 and 80 a class
@@ -61,12 +58,6 @@ def labelled(n: int, split: str, seed: int) -> Data:
     return drawn(n, split, seed)[:2]
 
 
-def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each picture (B, C, H, W) with probability one half."""
-    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    return torch.where(flip, images.flip(-1), images)
-
-
 def encoder_seconds(ratios: tuple[float, ...], *, repeats: int, batch: int, seed: int) -> dict[float, float]:
     """Median CPU seconds of the encoder's forward and backward pass at each masking ratio, taken in turns."""
     torch.manual_seed(seed)
@@ -88,18 +79,9 @@ def fine_tune(arm: str, data: Data, setting: Setting, *, steps: int, seed: int) 
     torch.manual_seed(seed)
     model = PooledClassifier(encoder(arm), CLASSES, pool)
     optimizer = MuonAndAdamW(model, model.encoder.layers, rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, rate, total_steps=steps, pct_start=0.1, cycle_momentum=False
-    )
-    fit(
-        model,
-        minibatches(*data, batch_size=32, seed=seed, augment=mirrored),
-        loss=lambda m, x, y: F.cross_entropy(m(x), y),
-        optimizer=optimizer,
-        steps=steps,
-        schedule=schedule,
-        progress=False,
-    )
+    batches = minibatches(*data, batch_size=32, seed=seed, augment=mirrored)
+    how = {"steps": steps, "warm_up": 0.1, "cycle_momentum": False}
+    train_cycle(model, batches, loss=cross_entropy, optimizer=optimizer, **how)  # type: ignore[arg-type]
     return model
 
 
@@ -107,11 +89,11 @@ def fine_tune(arm: str, data: Data, setting: Setting, *, steps: int, seed: int) 
 def best_setting(arm: str, steps: int) -> Setting:
     """Rate and pool with the best validation accuracy at 160 labels, on a seed that is not measured."""
     data, val = labelled(COUNTS[1], "train", TUNING_SEED), labelled(500, "val", TUNING_SEED)
-    scores = {
-        setting: accuracy(fine_tune(arm, data, setting, steps=steps, seed=TUNING_SEED), *val)
-        for setting in product(RATES, POOLS)
-    }
-    return max(scores, key=scores.__getitem__)
+
+    def score(setting: Setting) -> float:
+        return accuracy(fine_tune(arm, data, setting, steps=steps, seed=TUNING_SEED), *val)
+
+    return best_of(product(RATES, POOLS), score)
 
 
 def neighbours(train: Data, val: Data, test: Data) -> tuple[float, float]:
@@ -129,9 +111,3 @@ def frozen(arm: str, data: list[Portraits]) -> dict[str, float]:
         knn.append(neighbours(train, val, test))
         linear.append(linear_probe(train, val, test))
     return {"knn": max(knn)[1], "linear": max(linear)[1]}
-
-
-def best_head_iou(vit: ViT, val: Portraits, test: Portraits) -> float:
-    """Test IoU of the head that is best on validation; 60 % of the attention's mass is kept."""
-    ious = [head_ious(class_attention(vit, some.image), some.outline) for some in (val, test)]
-    return ious[1][int(ious[0].argmax())].item()

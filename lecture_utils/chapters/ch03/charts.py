@@ -5,17 +5,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import softmax
 
-from lecture_utils.chapters.ch03.figures import picture_rows, spotlight
+from lecture_utils.chapters.ch03.figures import picture_rows
+from lecture_utils.plotting.annotations import outline
 from lecture_utils.plotting.images import bare, to_array, to_image
-from lecture_utils.plotting.style import BLUE, INK, ORANGE, PALETTE, SKY, VERMILION
-
-
-def softmax(logits: Any, temperature: float = 1.0) -> np.ndarray:
-    """Softmax of logits (K,) divided by a temperature."""
-    scaled = to_array(logits).astype(float) / temperature
-    powers = np.exp(scaled - scaled.max())
-    return powers / powers.sum()
+from lecture_utils.plotting.overlays import heat_overlay
+from lecture_utils.plotting.style import BLUE, INK, ORANGE, PALETTE, SKY
 
 
 def softmax_bars(logits: Any, treatments: Mapping[str, tuple[Any, float]], title: str = "") -> Figure:
@@ -31,7 +27,7 @@ def softmax_bars(logits: Any, treatments: Mapping[str, tuple[Any, float]], title
     fig = Figure(figsize=(8, 2.5), layout="constrained")
     axes = fig.subplots(1, len(treatments), sharey=True, squeeze=False)[0]
     for ax, (name, (centre, temperature)) in zip(axes, treatments.items(), strict=True):
-        shares = softmax(to_array(logits) - to_array(centre), temperature)
+        shares = softmax((to_array(logits).astype(float) - to_array(centre)) / temperature)
         ax.bar(range(1, len(shares) + 1), shares, color=BLUE)
         nats = -(shares * np.log(np.maximum(shares, 1e-300))).sum()
         ax.set_title(f"{name}\nentropy {nats:.2f}", fontsize=10, fontweight="normal")
@@ -48,7 +44,7 @@ def softened(
     axes = fig.subplots(1, 1 + len(temperatures), width_ratios=[0.8] + [1] * len(temperatures))
     bare(axes[0]).imshow(to_image(picture), interpolation="nearest")
     for k, (ax, temperature) in enumerate(zip(axes[1:], temperatures, strict=True)):
-        ax.barh(names, softmax(logits, temperature), color=ORANGE)
+        ax.barh(names, softmax(to_array(logits).astype(float) / temperature), color=ORANGE)
         ax.set_title(f"T = {temperature:g}", fontsize=10, fontweight="normal")
         ax.tick_params(axis="y", labelleft=k == 0)
         ax.set(xlim=(0, 1), xticks=(0, 0.5, 1))
@@ -109,10 +105,10 @@ def seed_bars(values: Mapping[str, Sequence[float]], xlabel: str, title: str = "
     return fig
 
 
-def lit_pictures(
+def looked_at(
     images: Any, weights: Any, outlines: Any, rows: Mapping[str, Sequence[int]], title: str = ""
 ) -> Figure:
-    """Draw pictures lit by their weights (h, w), each with the true outline (H, W) of its object.
+    """Draw pictures with the heat of their weights (h, w), each with the true outline (H, W) of its object.
 
     Parameters
     ----------
@@ -121,8 +117,8 @@ def lit_pictures(
         Rows of one length.
     title : str
     """
-    lit = {name: [spotlight(images[k], weights[k]) for k in chosen] for name, chosen in rows.items()}
-    fig = picture_rows(lit, suptitle=title)
+    hot = {name: [heat_overlay(images[k], weights[k]) for k in chosen] for name, chosen in rows.items()}
+    fig = picture_rows(hot, suptitle=title)
     for ax, k in zip(fig.axes, (k for chosen in rows.values() for k in chosen), strict=True):
-        ax.contour(to_array(outlines[k]).astype(float), levels=[0.5], colors=[VERMILION], linewidths=1.2)
+        outline(ax, outlines[k], SKY, 1.4)
     return fig

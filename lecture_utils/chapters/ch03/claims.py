@@ -7,8 +7,6 @@ pictures and all other weights, so the intervals say nothing about other pre-tra
 Shapes: N pictures, B batch, D = 64 features, K classes.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -18,7 +16,6 @@ from lecture_utils.chapters.ch03.arms import (
     ARMS,
     COUNTS,
     TUNING_STEPS,
-    best_head_iou,
     best_setting,
     drawn,
     encoder,
@@ -30,10 +27,9 @@ from lecture_utils.chapters.ch03.arms import (
 )
 from lecture_utils.chapters.ch03.student import TRIALS, best_trial, student_net, train_student
 from lecture_utils.experiments.rules import Rule, claim
+from lecture_utils.recipes._shared import best_head
+from lecture_utils.training.kit import Figures, size
 from lecture_utils.training.loop import accuracy
-
-Figures = dict[str, Any]
-
 
 # --- C03.1 -----------------------------------------------------------------------------------------
 RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9)
@@ -44,6 +40,7 @@ RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9)
     statement="Hiding 75 % of the patches makes the encoder at least 2.5 times as fast.",
     paper="K. He et al., Masked Autoencoders Are Scalable Vision Learners, CVPR 2022 (section 4.1, table 2)",
     rule=Rule("speedup", above=2.5),
+    timed=True,
     seeds=5,
     note="Forward and backward pass of the shared small encoder (64 patches of width 64) on one CPU "
     "thread, in CPU seconds. The paper's 2.8 to 4.1 times are of whole training steps of larger "
@@ -51,7 +48,7 @@ RATIOS = (0.0, 0.25, 0.5, 0.75, 0.9)
 )
 def c03_1_masking_time(seed: int, budget: str) -> Figures:
     """CPU time of the encoder without masking over that at 75 %, and the curve over five ratios."""
-    repeats = 15 if budget == "full" else 7
+    repeats = size(budget, quick=7, full=15)
     seconds = encoder_seconds(RATIOS, repeats=repeats, batch=64, seed=seed)
     share = {f"{ratio:.0%}": value / seconds[0.0] for ratio, value in seconds.items()}
     return {"speedup": seconds[0.0] / seconds[0.75], "share_of_time": share, "seconds_unmasked": seconds[0.0]}
@@ -77,7 +74,7 @@ def c03_2_few_labels(seed: int, budget: str) -> Figures:
 
     Both arms: as many steps; of two learning rates and two pools the pair best on the tuning seed.
     """
-    steps = TUNING_STEPS if budget == "full" else 20
+    steps = size(budget, quick=20, full=TUNING_STEPS)
     test = labelled(1000, "test", seed)
     scores: dict[str, dict[str, float]] = {}
     for arm in ("MAE", "from scratch"):
@@ -113,8 +110,8 @@ def c03_3_neighbours(seed: int, budget: str) -> Figures:
     `linear` holds linear probes on the same 2,000 labels; `tuned` the fine-tuning of C03.2 at 160 labels for
     the two encoders that it leaves out. Both are for the chapter's table.
     """
-    steps = TUNING_STEPS if budget == "full" else 20
-    sizes = (2000, 500, 1000) if budget == "full" else (200, 100, 100)
+    steps = size(budget, quick=20, full=TUNING_STEPS)
+    sizes = size(budget, quick=(200, 100, 100), full=(2000, 500, 1000))
     splits = ("train", "val", "test")
     data = [drawn(n, split, seed) for n, split in zip(sizes, splits, strict=True)]
     torch.manual_seed(seed)
@@ -160,7 +157,7 @@ def c03_4_collapse(seed: int, budget: str) -> Figures:
     Entropy 0: one prototype takes all; 1: all prototypes alike. `kl_margin` is the KL with both parts minus
     the larger of the two without one: a collapsed pair agrees about every picture, so its KL is near 0.
     """
-    steps = ch03_collapse.LONG if budget == "full" else 20
+    steps = size(budget, quick=20, full=ch03_collapse.LONG)
     runs = {
         name: ch03_collapse.collapse_run(**setting, seed=seed, steps=steps)
         for name, setting in ch03_collapse.SETTINGS.items()
@@ -193,10 +190,10 @@ def c03_4_collapse(seed: int, budget: str) -> Figures:
 )
 def c03_5_attention(seed: int, budget: str) -> Figures:
     """IoU of the last layer's class attention (top 60 % of the mass) with the object's pixels."""
-    count = 500 if budget == "full" else 40
+    count = size(budget, quick=40, full=500)
     val, test = drawn(count, "val", seed), drawn(2 * count, "test", seed)
     torch.manual_seed(seed)
-    iou = {arm: best_head_iou(encoder(arm), val, test) for arm in ARMS}
+    iou = {arm: best_head(encoder(arm), val, test)[1] for arm in ARMS}
     return {"gap": iou["DINO"] - iou["supervised"], "iou": iou}
 
 
@@ -219,7 +216,7 @@ def c03_5_attention(seed: int, budget: str) -> Figures:
 )
 def c03_6_distillation(seed: int, budget: str) -> Figures:
     """Test accuracy of the student with the teacher's answers minus that without."""
-    steps = 400 if budget == "full" else 30
+    steps = size(budget, quick=30, full=400)
     test = labelled(2000, "test", seed)
     trials = {arm: best_trial(arm, steps) for arm in TRIALS}
     scores = {

@@ -1,8 +1,8 @@
-"""Chapter 03: the checked exercises and the prediction questions about learning without labels.
+"""Chapter 03: the checked exercises about learning without labels.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject. Shapes: B
-batch, N patches, P numbers in a patch, K prototypes or classes, D width of a feature.
+general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: B batch, N
+patches, P numbers in a patch, K prototypes or classes, D width of a feature.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.exercises.checker import Exercise
+from lecture_utils.exercises.exercise import Exercise, mistake
 
 State = dict[str, Tensor]
 Case = tuple[Any, ...]
@@ -41,20 +41,33 @@ def _states(rng: np.random.Generator) -> Iterable[Case]:
         yield slow | {"seen": torch.tensor(10)}, fast | {"seen": torch.tensor(11)}, momentum
 
 
+@mistake(
+    "Your average jumps nearly the whole way to the fast model. `momentum` is the share that the slow "
+    "model keeps of itself."
+)
 def _swapped(slow: State, fast: State, momentum: float) -> State:
     return ema_update(slow, fast, 1 - momentum)
 
 
+@mistake(
+    "You averaged the counter too, and it became a broken number. How many batches were seen has no "
+    "average: it is copied from the fast model."
+)
 def _counter_averaged(slow: State, fast: State, momentum: float) -> State:
     return {name: momentum * old + (1 - momentum) * fast[name] for name, old in slow.items()}
 
 
+@mistake(
+    "The weights are right, but the counter still stands where it was. Whole numbers are copied from the "
+    "fast model."
+)
 def _counter_kept(slow: State, fast: State, momentum: float) -> State:
     return {
         n: v if slow[n].is_floating_point() else slow[n] for n, v in ema_update(slow, fast, momentum).items()
     }
 
 
+@mistake("You kept the slow value whole and added a share of the fast one. The two shares have to sum to 1.")
 def _added(slow: State, fast: State, momentum: float) -> State:
     return {
         n: old + (1 - momentum) * fast[n] if old.is_floating_point() else fast[n] for n, old in slow.items()
@@ -77,21 +90,33 @@ def _noises(rng: np.random.Generator) -> Iterable[Case]:
         yield torch.tensor(noise, dtype=torch.float32), keep
 
 
+@mistake(
+    "Your third result says which patch stands at each place. `restore` answers the opposite question: at "
+    "which place does patch i stand?"
+)
 def _order_for_restore(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
     order = noise.argsort(dim=1)
     return order[:, :keep], masking_indices(noise, keep)[1], order
 
 
+@mistake(
+    "Your mask is in the order of the shuffled list: hidden ones last. It has to be in the order of the "
+    "picture, one entry for each patch i."
+)
 def _mask_shuffled(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
     kept, _, restore = masking_indices(noise, keep)
     return kept, (torch.arange(noise.shape[1]) >= keep).expand_as(noise), restore
 
 
+@mistake("Your mask is True at the patches that stay visible. It has to be True where a patch is hidden.")
 def _mask_inverted(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
     kept, mask, restore = masking_indices(noise, keep)
     return kept, ~mask, restore
 
 
+@mistake(
+    "You sorted across the images of the batch. Each image shuffles its own patches, along the second axis."
+)
 def _sorted_across_the_batch(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
     order = noise.argsort(dim=0)
     return order[:, :keep], order.argsort(dim=0) >= keep, order.argsort(dim=0)
@@ -100,10 +125,8 @@ def _sorted_across_the_batch(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, 
 # --- 03.3 the masked auto-encoder's loss -----------------------------------------------------------
 def mae_loss(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     """Mean squared error to each patch's normalised pixels, over the hidden patches only."""
-    mean, var = (
-        patches.mean(-1, keepdim=True),
-        patches.var(-1, keepdim=True),
-    )  # (B, N, 1): of each patch alone
+    # of each patch alone, (B, N, 1)
+    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
     target = (patches - mean) / (var + 1e-6).sqrt()
     error = (prediction - target).square().mean(-1)  # (B, N)
     return error[mask].mean()
@@ -118,22 +141,39 @@ def _predictions(rng: np.random.Generator) -> Iterable[Case]:
         yield _normal(rng, batch, count, width), 0.5 + 0.3 * _normal(rng, batch, count, width), mask
 
 
+@mistake("You averaged over all patches. Copying what can be seen is easy, so only the hidden ones count.")
 def _over_all_patches(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return mae_loss(prediction, patches, torch.ones_like(mask))
 
 
+@mistake(
+    "You averaged over the visible patches. The mask is True where a patch is hidden, and those are to be "
+    "predicted."
+)
 def _over_visible_patches(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return mae_loss(prediction, patches, ~mask)
 
 
+@mistake(
+    "You summed over the hidden patches but divided by the number of all of them. A mean over the hidden "
+    "ones divides by how many are hidden."
+)
 def _divided_by_all(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return mae_loss(prediction, patches, mask) * mask.float().mean()
 
 
+@mistake(
+    "You compared with the raw pixels. The target is each patch with its own mean taken away, divided by "
+    "its own standard deviation."
+)
 def _plain_pixels(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return (prediction - patches).square().mean(-1)[mask].mean()
 
 
+@mistake(
+    "You normalised with the mean and variance of the whole picture. Each patch uses its own: over which "
+    "axis only?"
+)
 def _normalised_by_image(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     mean, var = patches.mean((1, 2), keepdim=True), patches.var((1, 2), keepdim=True)
     return (prediction - (patches - mean) / (var + 1e-6).sqrt()).square().mean(-1)[mask].mean()
@@ -174,27 +214,42 @@ def loss_and_gradients(
     )
 
 
+@mistake(
+    "The loss is right, but a gradient flows back into the teacher. Only the student learns by this loss: "
+    "cut the teacher's logits off."
+)
 def _no_stop_gradient(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     wanted = ((teacher - centre) / 0.04).softmax(dim=-1)
     return -(wanted * (student / 0.1).log_softmax(dim=-1)).sum(-1).mean()
 
 
+@mistake(
+    "The loss is right, but no gradient reaches the student, so it cannot learn. It is the other network "
+    "that must be cut off."
+)
 def _student_detached(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     return dino_pair(student.detach(), teacher, centre) + 0 * teacher.sum()
 
 
+@mistake("You did not use the centre. It is taken away from the teacher's logits before the softmax.")
 def _centre_forgotten(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     return dino_pair(student, teacher, torch.zeros_like(centre))
 
 
+@mistake("You centred the student as well. Only the teacher is centred.")
 def _centre_from_both(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     return dino_pair(student - centre, teacher, centre)
 
 
+@mistake("You swapped the two temperatures. The teacher is the sharper one, so it has the lower temperature.")
 def _temperatures_swapped(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     return dino_pair(student, teacher, centre, 0.04, 0.1)
 
 
+@mistake(
+    "You took a mean over the prototypes. A cross-entropy is a sum over them; the mean is taken over the "
+    "batch only."
+)
 def _mean_over_prototypes(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
     return dino_pair(student, teacher, centre) / student.shape[1]
 
@@ -216,6 +271,10 @@ def _lessons(rng: np.random.Generator) -> Iterable[Case]:
         yield 2 * _normal(rng, batch, classes), 2 * _normal(rng, batch, classes), target, temperature, soft
 
 
+@mistake(
+    "The soft part is right but for its size. Dividing logits by T makes its gradient smaller, by T "
+    "twice: make up for that."
+)
 def _without_the_square(
     student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
 ) -> Tensor:
@@ -224,11 +283,19 @@ def _without_the_square(
     )
 
 
+@mistake(
+    "You took the divergence from the student to the teacher. In KL(p ‖ q) the weights p are those of the "
+    "teacher."
+)
 def _reversed(student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float) -> Tensor:
     divergence = distillation(teacher, student, target, temperature, 1.0)
     return soft * divergence + (1 - soft) * F.cross_entropy(student, target)
 
 
+@mistake(
+    "Only the teacher's logits are divided by the temperature. The soft part compares both at the same "
+    "temperature."
+)
 def _only_teacher_softened(
     student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
 ) -> Tensor:
@@ -237,6 +304,10 @@ def _only_teacher_softened(
     ) * F.cross_entropy(student, target)
 
 
+@mistake(
+    "In the hard part the student's logits are divided by T too. With the true label it is an ordinary "
+    "cross-entropy, at temperature 1."
+)
 def _hard_loss_softened(
     student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
 ) -> Tensor:
@@ -244,6 +315,10 @@ def _hard_loss_softened(
     return soft * softened + (1 - soft) * F.cross_entropy(student / temperature, target)
 
 
+@mistake(
+    "You took a mean over the classes (F.kl_div does that by default). A divergence is a sum over "
+    "classes; the mean is taken over the batch only."
+)
 def _mean_over_classes(
     student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
 ) -> Tensor:
@@ -274,24 +349,38 @@ def _banks(rng: np.random.Generator) -> Iterable[Case]:
         yield _normal(rng, queries, width), scale * _normal(rng, bank, width), labels, k, classes
 
 
+@mistake(
+    "Long vectors win in your vote. Only the direction counts: the rows of the bank have to be of length "
+    "1 as well."
+)
 def _lengths_kept(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     s, rows = (F.normalize(queries, dim=1) @ bank.T).topk(k, dim=1)
     return (F.one_hot(labels[rows], classes) * (s / 0.07).exp()[..., None]).sum(1).argmax(1)
 
 
+@mistake("You asked the rows that are least alike. A large cosine means that two rows are alike.")
 def _farthest(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     return knn_vote(-queries, bank, labels, k, classes)
 
 
+@mistake(
+    "Each of your neighbours has one vote. Here a near one has more to say than a far one: its vote has a "
+    "weight."
+)
 def _unweighted(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     rows = (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).topk(k, dim=1).indices
     return F.one_hot(labels[rows], classes).sum(1).argmax(1)
 
 
+@mistake("You asked the nearest neighbour alone. The k nearest all vote.")
 def _nearest_only(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     return knn_vote(queries, bank, labels, 1, classes)
 
 
+@mistake(
+    "Your answer is the number of a row in the bank. Asked for is a class: what does `labels` say of that "
+    "row?"
+)
 def _row_for_label(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
     return (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).argmax(1)
 
@@ -302,12 +391,14 @@ EXERCISES = [
         "One step of a moving average",
         ema_update,
         _states,
+        difficulty=1,
+        minutes=8,
         hints=(
             "The slow model keeps the share `momentum` of itself; how much of the fast one comes in?",
             "momentum 1 never moves, momentum 0 copies: momentum * slow + (1 - momentum) * fast, for each "
             "name.",
-            "Whole numbers, such as batch norm's count of batches, have no average: where "
-            "`not slow[name].is_floating_point()`, take the fast model's.",
+            "Whole numbers, such as batch norm's count of batches, have no average: where `not "
+            "slow[name].is_floating_point()`, take the fast model's.",
         ),
         mistakes=(_swapped, _counter_averaged, _counter_kept, _added),
     ),
@@ -316,13 +407,13 @@ EXERCISES = [
         "Shuffle, keep, and find the way back",
         masking_indices,
         _noises,
+        difficulty=2,
+        minutes=10,
         hints=(
             "Sort each image's noise (dim=1): argsort says which patch comes first in the shuffled list. "
-            "The first "
-            "`keep` of them are the visible ones.",
+            "The first `keep` of them are the visible ones.",
             "`restore` answers the opposite question: at which place of the shuffled list does patch i "
-            "stand? It is "
-            "the inverse permutation, and the argsort of a permutation is its inverse.",
+            "stand? It is the inverse permutation, and the argsort of a permutation is its inverse.",
             "Patch i is hidden if its place in the shuffled list is `keep` or later: restore >= keep.",
         ),
         mistakes=(_order_for_restore, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
@@ -332,15 +423,15 @@ EXERCISES = [
         "The loss of a masked auto-encoder",
         mae_loss,
         _predictions,
+        difficulty=2,
+        minutes=10,
         hints=(
             "The target is each patch minus its own mean, divided by its own standard deviation: "
-            "statistics over "
-            "the last axis, with keepdim=True.",
+            "statistics over the last axis, with keepdim=True.",
             "patches.var(-1, keepdim=True) is PyTorch's variance (divided by n - 1); add 1e-6 before the "
             "root.",
             "Average the squared error over a patch's numbers, (B, N), and then over the hidden patches "
-            "alone: "
-            "error[mask].mean().",
+            "alone: error[mask].mean().",
         ),
         mistakes=(
             _over_all_patches,
@@ -355,13 +446,13 @@ EXERCISES = [
         "DINO's loss for one pair of views",
         dino_pair,
         _logits,
+        difficulty=3,
+        minutes=12,
         hints=(
             "What the teacher wants is softmax((teacher - centre) / teacher_t), over the last axis. The "
-            "student is "
-            "not centred.",
+            "student is not centred.",
             "Cross-entropy: minus the sum over prototypes of wanted * log_softmax(student / student_t), "
-            "then the "
-            "mean over the batch.",
+            "then the mean over the batch.",
             "The teacher gets no gradient. Say so where you use its logits: teacher.detach().",
         ),
         mistakes=(
@@ -379,14 +470,14 @@ EXERCISES = [
         "Learning from a teacher's soft answers",
         distillation,
         _lessons,
+        difficulty=2,
+        minutes=12,
         hints=(
             "Both sets of logits are divided by T before the softmax. KL(p ‖ q) = sum of p (log p - log "
-            "q), with p "
-            "the teacher's; sum over classes, mean over the batch.",
+            "q), with p the teacher's; sum over classes, mean over the batch.",
             "The soft part is multiplied by T², so that its gradient does not shrink as T grows.",
             "The hard part is the ordinary cross-entropy of the student's own logits, at temperature 1, "
-            "with weight "
-            "1 - soft.",
+            "with weight 1 - soft.",
         ),
         mistakes=(
             _without_the_square,
@@ -401,14 +492,16 @@ EXERCISES = [
         "Ask the nearest neighbours",
         knn_vote,
         _banks,
+        difficulty=2,
+        minutes=12,
         hints=(
             "Make every row of queries and bank of length 1 (F.normalize): then the matrix product holds "
             "cosines.",
             "similarity.topk(k, dim=1) gives the k largest similarities of each query, and their rows in "
             "the bank.",
             "Each neighbour votes for its label with weight exp(similarity / 0.07). "
-            "F.one_hot(labels[rows], classes) "
-            "is (Q, k, K): weight it, sum over the neighbours, take the largest.",
+            "F.one_hot(labels[rows], classes) is (Q, k, K): weight it, sum over the neighbours, take the "
+            "largest.",
         ),
         mistakes=(_lengths_kept, _farthest, _unweighted, _nearest_only, _row_for_label),
     ),

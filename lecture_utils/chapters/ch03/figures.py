@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from lecture_utils.plotting.blocks import arrow, box, page
 from lecture_utils.plotting.images import bare, to_array, to_image
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION, rgb
 
@@ -42,14 +42,6 @@ def hide_patches(image: Any, mask: Any, colour: Sequence[float] = HIDDEN) -> np.
     block = np.ones((picture.shape[0] // side, picture.shape[1] // side), dtype=bool)
     covered = np.kron(hidden.reshape(side, side), block)[..., None]  # (H, W, 1)
     return np.where(covered, np.asarray(colour, np.float32), picture).astype(np.float32)
-
-
-def spotlight(image: Any, weights: Any, floor: float = 0.12) -> np.ndarray:
-    """Light a picture where weights (h, w) are large, and leave the rest in the dark: (H, W, 3) in [0, 1]."""
-    picture, light = to_image(image), to_array(weights).astype(np.float32)
-    block = np.ones((picture.shape[0] // light.shape[0], picture.shape[1] // light.shape[1]))
-    bright = np.kron(light / max(float(light.max()), 1e-12), block)[..., None]
-    return (picture * (floor + (1 - floor) * bright)).astype(np.float32)
 
 
 def picture_rows(
@@ -137,17 +129,16 @@ def mae_steps(image: Any, mask: Any, restore: Any, filled: Any, title: str = "")
     ax = bare(fig.add_axes((0.235, middle - high / 2, narrow, high)))
     ax.imshow(strip, interpolation="nearest")
     ax.set_title("2  visible only", fontsize=9, fontweight="normal", loc="center", pad=4)
-    page = fig.add_axes((0, 0, 1, 1))
-    page.set(xlim=(0, 1), ylim=(0, 1))
-    page.axis("off")
-    page.patch.set_alpha(0)
+    sheet = fig.add_axes((0, 0, 1, 1))
+    sheet.set(xlim=(0, 1), ylim=(0, 1))
+    sheet.axis("off")
+    sheet.patch.set_alpha(0)
     for x, name, colour in ((0.378, "3\nencoder", BLUE), (0.715, "5\ndecoder", GREEN)):
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour, "lw": 1.8}
-        page.text(x, middle, name, ha="center", va="center", fontsize=9, color=INK, bbox=box)
+        plate = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour, "lw": 1.8}
+        sheet.text(x, middle, name, ha="center", va="center", fontsize=9, color=INK, bbox=plate)
     for start, end in ((0.208, 0.233), (0.322, 0.34), (0.416, 0.433), (0.64, 0.676), (0.754, 0.792)):
-        page.add_patch(FancyArrowPatch((start, middle), (end, middle), arrowstyle="-|>", mutation_scale=9,
-                                       color=QUIET, shrinkA=0, shrinkB=0))  # fmt: skip
-    page.text(0.535, 0.05, "orange: one learned mask token, repeated", ha="center", fontsize=8.5, color=INK)
+        arrow(sheet, (start, middle), (end, middle))
+    sheet.text(0.535, 0.05, "orange: one learned mask token, repeated", ha="center", fontsize=8.5, color=INK)
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
     return fig
 
@@ -170,58 +161,31 @@ def dino_branches(large: Sequence[Any], small: Sequence[Any], title: str = "") -
         The local views, up to four are drawn.
     title : str
     """
-    fig = Figure(figsize=(8, 3.5))
-    fig.set_layout_engine("none")
-    page = fig.add_axes((0, 0, 1, 1))
-    page.set(xlim=(0, 8), ylim=(0, 3.5))
-    page.axis("off")
+    fig, sheet = page(8, 3.5)
     for k, view in enumerate(large[:2]):
         ax = bare(fig.add_axes(((0.1 + 0.78 * k) / 8, 1.98 / 3.5, 0.72 / 8, 0.72 / 3.5)))
         ax.imshow(to_image(view), interpolation="nearest")
     for k, view in enumerate(small[:4]):
         ax = bare(fig.add_axes(((0.1 + 0.39 * k) / 8, 0.92 / 3.5, 0.34 / 8, 0.34 / 3.5)))
         ax.imshow(to_image(view), interpolation="nearest")
-    page.text(0.85, 2.8, "two global views", ha="center", fontsize=9, color=INK)
-    page.text(0.87, 1.34, "local views", ha="center", fontsize=9, color=INK)
+    sheet.text(0.85, 2.8, "two global views", ha="center", fontsize=9, color=INK)
+    sheet.text(0.87, 1.34, "local views", ha="center", fontsize=9, color=INK)
     rows = ((2.35, "teacher", ORANGE, "− centre, ÷ 0.04"), (0.95, "student", BLUE, "÷ 0.1"))
     for y, name, colour, scaled in rows:
-        _box(page, 3.05, y, 1.15, name, colour)
-        _box(page, 4.95, y, 1.5, f"{scaled}\nsoftmax", QUIET)
-        _arrow(page, (3.65, y), (4.18, y))
-        _arrow(page, (5.73, y), (6.5, 1.75 if name == "teacher" else 1.55))
-    _arrow(page, (1.75, 2.35), (2.45, 2.35))
-    _arrow(page, (1.75, 2.2), (2.45, 1.1))
-    _arrow(page, (1.75, 1.05), (2.45, 0.95))
-    _box(page, 7.1, 1.65, 1.15, "cross-\nentropy", VERMILION)
-    _arrow(page, (2.85, 1.25), (2.85, 2.05), GREEN, 2.0)
-    page.text(2.97, 1.62, "moving average of the weights", fontsize=9, va="center", color=INK)
-    page.text(6.28, 2.34, "no gradient", fontsize=9, ha="left", color=VERMILION)
-    page.plot([6.02, 6.18], [2.0, 2.26], color=VERMILION, linewidth=2.5)
-    page.text(6.28, 0.92, "gradient", fontsize=9, ha="left", color=INK)
-    page.text(3.05, 0.42, "sees all views", fontsize=9, ha="center", color=QUIET)
-    page.text(3.05, 2.8, "sees global views only", fontsize=9, ha="center", color=QUIET)
-    page.text(0.08, 3.28, title, fontsize=11, fontweight="bold", va="center")
+        box(sheet, (3.05, y), name, colour, width=1.15)
+        box(sheet, (4.95, y), f"{scaled}\nsoftmax", width=1.5)
+        arrow(sheet, (3.65, y), (4.18, y))
+        arrow(sheet, (5.73, y), (6.5, 1.75 if name == "teacher" else 1.55))
+    arrow(sheet, (1.75, 2.35), (2.45, 2.35))
+    arrow(sheet, (1.75, 2.2), (2.45, 1.1))
+    arrow(sheet, (1.75, 1.05), (2.45, 0.95))
+    box(sheet, (7.1, 1.65), "cross-\nentropy", VERMILION, width=1.15)
+    arrow(sheet, (2.85, 1.25), (2.85, 2.05), GREEN, 2.0)
+    sheet.text(2.97, 1.62, "moving average of the weights", fontsize=9, va="center", color=INK)
+    sheet.text(6.28, 2.34, "no gradient", fontsize=9, ha="left", color=VERMILION)
+    sheet.plot([6.02, 6.18], [2.0, 2.26], color=VERMILION, linewidth=2.5)
+    sheet.text(6.28, 0.92, "gradient", fontsize=9, ha="left", color=INK)
+    sheet.text(3.05, 0.42, "sees all views", fontsize=9, ha="center", color=QUIET)
+    sheet.text(3.05, 2.8, "sees global views only", fontsize=9, ha="center", color=QUIET)
+    sheet.text(0.08, 3.28, title, fontsize=11, fontweight="bold", va="center")
     return fig
-
-
-def _box(ax: Axes, x: float, y: float, width: float, text: str, colour: str) -> None:
-    ax.add_patch(FancyBboxPatch((x - width / 2, y - 0.26), width, 0.52, boxstyle="round,pad=0.02",
-                                facecolor="white", edgecolor=colour, linewidth=1.8))  # fmt: skip
-    ax.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK)
-
-
-def _arrow(
-    ax: Axes, start: tuple[float, float], end: tuple[float, float], colour: str = QUIET, width: float = 1.0
-) -> None:
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=12,
-            color=colour,
-            linewidth=width,
-            shrinkA=0,
-            shrinkB=0,
-        )
-    )

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils import zoo
-from lecture_utils.chapters.ch03.arms import CLASSES, TUNING_SEED, labelled
+from lecture_utils.chapters.ch03.arms import CLASSES, labelled
 from lecture_utils.selfsup.distillation import distillation_loss
-from lecture_utils.training.loop import accuracy, fit, minibatches, predictions
+from lecture_utils.training.kit import TUNING_SEED, best_setting, train_cycle
+from lecture_utils.training.loop import accuracy, minibatches, predictions
 
 LABELS, SOFT = 400, 0.9
 DECAYS = (1e-2, 1e-1)
@@ -59,16 +60,10 @@ def train_student(
     torch.manual_seed(seed)
     model = student_net()
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, cycle_momentum=False)
-    fit(
-        model,
-        minibatches(images, torch.cat([labels[:, None].float(), answers], dim=1), batch_size=64, seed=seed),
-        loss=student_loss(temperature),
-        optimizer=optimizer,
-        steps=steps,
-        schedule=schedule,
-        progress=False,
-    )
+    targets = torch.cat([labels[:, None].float(), answers], dim=1)  # (N, 1 + K)
+    batches = minibatches(images, targets, batch_size=64, seed=seed)
+    loss = student_loss(temperature)
+    train_cycle(model, batches, loss=loss, optimizer=optimizer, steps=steps, cycle_momentum=False)
     return model.eval()
 
 
@@ -76,5 +71,8 @@ def train_student(
 def best_trial(arm: str, steps: int) -> dict[str, float]:
     """The trial of `TRIALS[arm]` with the best validation accuracy, on a seed that is not measured."""
     val = labelled(1000, "val", TUNING_SEED)
-    scores = [accuracy(train_student(**trial, steps=steps, seed=TUNING_SEED), *val) for trial in TRIALS[arm]]
-    return TRIALS[arm][scores.index(max(scores))]
+
+    def score(trial: dict[str, float]) -> float:
+        return accuracy(train_student(**trial, steps=steps, seed=TUNING_SEED), *val)
+
+    return best_setting(TRIALS[arm], score)

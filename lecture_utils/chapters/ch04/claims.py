@@ -41,9 +41,7 @@ from lecture_utils.generative.dcgan import Generator
 from lecture_utils.nn.init import he_init_
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.recipes import shapes_multilabel, shapes_segmenter
-
-Figures = dict[str, Any]
-TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
+from lecture_utils.training.kit import TUNING_SEED, Figures, size
 
 
 def untrained(model: nn.Module, images: Tensor, seed: int) -> nn.Module:
@@ -65,7 +63,10 @@ def untrained(model: nn.Module, images: Tensor, seed: int) -> nn.Module:
 def objects(n: int, *, seed: int, split: str, held_out: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
     """Pictures of one object (n, 3, 32, 32), as in `toyworld.classification`, and three facts on each."""
     scenes = toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=1, held_out=held_out, size=(0.36, 0.56), distance=(2.2, 4.2)
+        n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=1, held_out=held_out, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
     sample = toyworld.render(scenes, 32, None, only=("image", "class_id", "colour_id", "material_id"))
     ids = {"class": sample.class_id, "colour": sample.colour_id, "material": sample.material_id}
@@ -101,7 +102,7 @@ def c04_1_retrieval(seed: int, budget: str) -> Figures:
     form of every arm is chosen on other queries. Database and tuning from the validation split, queries from
     the test split.
     """
-    rows, queries = (1000, 300) if budget == "full" else (200, 60)
+    rows, queries = size(budget, quick=(200, 60), full=(1000, 300))
     net = zoo.load("shapes_resnet")
     base, truth = objects(rows, seed=100 + seed, split="val")
     tune, tune_truth = objects(queries, seed=TUNING_SEED + seed, split="val")
@@ -166,7 +167,7 @@ def c04_2_grad_cam(seed: int, budget: str) -> Figures:
     of a map's energy on the named object less that on the other one, the mean over both namings; a map
     that does not know which was named has 0. No scene is left out because the network errs on it.
     """
-    count = 100 if budget == "full" else 8
+    count = size(budget, quick=8, full=100)
     net, vit = zoo.load("shapes_multilabel"), zoo.load("shapes_vit")
     assert isinstance(vit, ViT)
     scenes = pairs(count, seed=seed, split="test")
@@ -205,14 +206,14 @@ def c04_3_dissection(seed: int, budget: str) -> Figures:
     Thresholds come from one set of pictures, IoUs from another. The random network has the same architecture,
     and batch norms whose statistics fit the pictures.
     """
-    n = 400 if budget == "full" else 60
+    n = size(budget, quick=60, full=400)
     net = zoo.load("shapes_multilabel")
-    size = shapes_multilabel.SIZE
+    side = shapes_multilabel.SIZE
     scenes = {split: shapes_multilabel.scenes(n, seed=200 + seed, split=split) for split in ("val", "test")}
     images = {
-        split: toyworld.render(part, size, None, only=("image",)).image for split, part in scenes.items()
+        split: toyworld.render(part, side, None, only=("image",)).image for split, part in scenes.items()
     }
-    masks = concept_masks(toyworld.render(scenes["test"], size, None, only=FIELDS))  # (N, 24, S, S)
+    masks = concept_masks(toyworld.render(scenes["test"], side, None, only=FIELDS))  # (N, 24, S, S)
     figures: Figures = {}
     for name, model in (("trained", net), ("random", untrained(net, images["val"], seed))):
         thresholds = unit_thresholds(activations(model, images["val"], "stages"))
@@ -257,7 +258,7 @@ def c04_4_ablation(seed: int, budget: str) -> Figures:
     Besides: the same for the units of every concept, and what appears on empty ground when the object's units
     are forced, in a patch of 2 × 2 places (8 × 8 pixels), to the level that they exceed in 1 % of places.
     """
-    n = 200 if budget == "full" else 40
+    n = size(budget, quick=40, full=200)
     generator, names = zoo.load("shapes_gan"), shapes_segmenter.CONCEPTS
     assert isinstance(generator, Generator)
     thing, count = names.index("object"), len(names)

@@ -37,7 +37,10 @@ class Pairs(NamedTuple):
 def pairs(n: int, *, seed: int, split: str) -> Pairs:
     """Scenes of two objects of different classes, half of each object or more in sight."""
     scenes = toyworld.sample_scenes(
-        3 * n, seed=seed, split=split, objects=2, size=(0.36, 0.56), distance=(2.2, 4.2)
+        3 * n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=2, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
     fields = ("image", "class_id", "visibility", "instance")
     sample = toyworld.render(scenes, SIZE, None, only=fields)

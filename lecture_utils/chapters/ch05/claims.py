@@ -11,7 +11,6 @@ Shapes: N pictures, B batch, C channels, H and W height and width, K classes.
 import functools
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from lecture_utils.augment.geometric import random_affine
 from lecture_utils.augment.mixup import random_mixup
 from lecture_utils.augment.photometric import random_photometric
 from lecture_utils.augment.warp import warp_image
-from lecture_utils.chapters.ch05.data import EXPOSURE, SCENE_CLASSES, WORLDS, Data, World, pictures, scenes
+from lecture_utils.chapters.ch05.data import EXPOSURE, SCENE_CLASSES, WORLDS, World, pictures, scenes
 from lecture_utils.chapters.ch05.training import (
     APART,
     Change,
@@ -36,10 +35,10 @@ from lecture_utils.chapters.ch05.training import (
 from lecture_utils.experiments.rules import Rule, claim
 from lecture_utils.metrics.calibration import expected_calibration_error
 from lecture_utils.metrics.segmentation import mean_iou
+from lecture_utils.training.kit import TUNING_SEED, Data, Figures, size
+from lecture_utils.training.kit import best_setting as best_of
 from lecture_utils.training.loop import accuracy, minibatches, predictions
 
-Figures = dict[str, Any]
-TUNING_SEED = 10_000  # far from the ledger's seeds: what is tuned there is not measured there
 TRIED = (
     "Before these runs the code was tried once, all arms, on the quick budget (40 to 80 steps, seed 1234), "
     "with a net that ended in a mean over positions and smaller toy objects, on which it learned next to "
@@ -84,11 +83,12 @@ def rate_for_light(world: World, change: str, steps: int) -> float:
         pictures(world, n, split="train", seed=seed),
         pictures(world, TESTED[world.name], split="val", seed=seed),
     )
-    scores = {}
-    for rate in RATES:
+
+    def score(rate: float) -> float:
         model = train_classifier(world, data, LIGHT_CHANGES[change], rate, steps=steps, seed=seed)
-        scores[rate] = accuracy(model, *val)
-    return max(scores, key=scores.__getitem__)
+        return accuracy(model, *val)
+
+    return best_of(RATES, score)
 
 
 def judged(model: torch.nn.Module, data: Data) -> dict[str, float]:
@@ -123,7 +123,7 @@ def c05_1_light(seed: int, budget: str) -> Figures:
     has the accuracy on bright and on dark test pictures; `by_size` the bright-trained nets at every size.
     `error_matrix` and `error_by_size` have the expected calibration error in the same places.
     """
-    steps, sizes = (200, SIZES) if budget == "full" else (60, SIZES[:2])
+    steps, sizes = size(budget, quick=(60, SIZES[:2]), full=(200, SIZES))
     out: Figures = {
         "sizes": list(sizes),
         "steps": steps,
@@ -176,7 +176,6 @@ def by_cutmix(x: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[T
 
 
 MIXES: dict[str, Change] = {"none": unchanged, "mixup": by_mixup, "cutmix": by_cutmix}
-STEPS = {"full": (300, 900), "quick": (40, 80)}
 FIRST = (
     " Measured once before with toy pictures of 32 × 32 pixels and 120 or 300 steps, of which every arm took "
     "the longer from 320 pictures on (toy gain {}, digits gain {}: not reproduced). Now with toy pictures of "
@@ -205,9 +204,9 @@ def scored(
 @functools.lru_cache
 def best_setting(world: World, n: int, mix: str, budget: str) -> tuple[float, int]:
     """Of two rates and two numbers of steps, the pair with the best accuracy on validation pictures."""
-    settings = list(product(RATES, STEPS[budget]))
-    scores = {s: scored(world, n, mix, s, seed=TUNING_SEED, split="val")[0] for s in settings}
-    return max(scores, key=scores.__getitem__)
+    steps = size(budget, quick=(40, 80), full=(300, 900))
+    score = functools.partial(scored, world, n, mix, seed=TUNING_SEED, split="val")
+    return best_of(product(RATES, steps), lambda setting: score(setting)[0])
 
 
 @functools.lru_cache
@@ -223,7 +222,7 @@ def mixing(mix: str, seed: int, budget: str) -> Figures:
     that with: above 0 is better in both. They are means over the sizes; `accuracy`, `error` and `settings`
     have all.
     """
-    sizes = SIZES if budget == "full" else SIZES[:1]
+    sizes = size(budget, quick=SIZES[:1], full=SIZES)
     out: Figures = {"sizes": list(sizes), "accuracy": {}, "error": {}, "settings": {}}
     for world in WORLDS:
         arms = {arm: [tested(world, n, arm, seed, budget) for n in sizes] for arm in ("none", mix)}
@@ -318,8 +317,7 @@ CHOICES: dict[str, list[tuple[float, str]]] = {
 def best_choice(world: World, arm: str, steps: int) -> tuple[float, str]:
     """The setting with the best mean IoU on validation scenes, for the middle number of labelled scenes."""
     run = functools.partial(segmented, world, FEW[1], arm, seed=TUNING_SEED, steps=steps, split="val")
-    scores = {setting: run(setting)["iou"] for setting in CHOICES[arm]}
-    return max(scores, key=scores.__getitem__)
+    return best_of(CHOICES[arm], lambda setting: run(setting)["iou"])
 
 
 @claim(
@@ -338,7 +336,7 @@ def c05_4_copy_paste(seed: int, budget: str) -> Figures:
     so that what jitter alone does is not credited to pasting. Toy scenes are also flipped; a mirrored digit
     is no digit. What jitter leaves empty is grey background. `error` is the pixels' calibration error.
     """
-    steps, sizes = (250, FEW) if budget == "full" else (40, FEW[:1])
+    steps, sizes = size(budget, quick=(40, FEW[:1]), full=(250, FEW))
     out: Figures = {"sizes": list(sizes), "steps": steps, "iou": {}, "error": {}, "settings": {}}
     for world in WORLDS:
         settings = {arm: best_choice(world, arm, steps) for arm in CHOICES}

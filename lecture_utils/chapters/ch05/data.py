@@ -12,10 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.augment.copy_paste import Instances
-from lecture_utils.augment.motion import MotionPair
 from lecture_utils.data import digits, toyworld
+from lecture_utils.training.kit import Data
 
-Data = tuple[Tensor, Tensor]  # pictures (N, C, S, S) in [0, 1], labels (N,)
 EXPOSURE = {"bright": (0.8, 1.2), "dark": (0.1, 0.15)}  # light let in; dark is bright / 8, three stops less
 DIGITS_SIZE, TOY_SIZE = 16, 32
 SCENE_CLASSES = {"toy": 4, "digits": 10}  # of the toy world's eight the first four
@@ -63,16 +62,14 @@ def pictures(world: World, n: int, *, split: str, seed: int, light: str = "brigh
     -------
     pictures (n, C, S, S) in [0, 1]; labels (n,).
     """
-    if world.name == "toy":
+    if world.name == "toy":  # near and large
         scenes = toyworld.sample_scenes(
             n,
             seed=seed,
             split=split,
-            objects=1,
-            size=(0.46, 0.56),
-            distance=(2.2, 2.8),
-            brightness=EXPOSURE[light],
-        )  # near and large
+            light=toyworld.Light(brightness=EXPOSURE[light]),
+            objects=toyworld.Objects(count=1, size=(0.46, 0.56), distance=(2.2, 2.8)),
+        )
         sample = toyworld.render(scenes, TOY_SIZE, only=("image", "class_id"))
         return sample.image, sample.class_id[:, 0]
     images, labels = digits.load(size=DIGITS_SIZE, split=split)
@@ -85,7 +82,10 @@ def toy_scenes(n: int, *, split: str, seed: int) -> Instances:
     """Toy scenes of one to three objects of four classes, 32 × 32 pixels, with the visible pixels of each."""
     classes = toyworld.CLASSES[: SCENE_CLASSES["toy"]]
     scenes = toyworld.sample_scenes(
-        n, seed=seed, split=split, objects=(1, 3), classes=classes, size=(0.36, 0.56), distance=(2.2, 4.2)
+        n,
+        seed=seed,
+        split=split,
+        objects=toyworld.Objects(count=(1, 3), classes=classes, size=(0.36, 0.56), distance=(2.2, 4.2)),
     )
     sample = toyworld.render(scenes, TOY_SIZE, only=("image", "class_id", "instance"))
     masks = sample.instance[:, None] == torch.arange(1, 4)[:, None, None]
@@ -119,61 +119,3 @@ def digit_scenes(n: int, *, split: str, seed: int) -> Instances:
 def scenes(world: World, n: int, *, split: str, seed: int) -> Instances:
     """Scenes of up to three objects of a world, with their masks."""
     return (toy_scenes if world.name == "toy" else digit_scenes)(n, split=split, seed=seed)
-
-
-def mirror_swap() -> Tensor:
-    """(classes, 5) int64 for `move_keypoints`: in a mirror, "left" and "right" trade places."""
-    table = []
-    for names in toyworld.KEYPOINTS.values():
-        other = [
-            " ".join({"left": "right", "right": "left"}.get(word, word) for word in name.split())
-            for name in names
-        ]
-        table.append([names.index(name) for name in other])
-    return torch.tensor(table)
-
-
-def magnified_scenes(
-    world: toyworld.Scenes, displacement: Tensor, *, factor: float, size: int = 64
-) -> MotionPair:
-    """Two frames of toy scenes whose objects move, and the same motion `factor` times as large, all exact.
-
-    Each frame is rendered anew from the scene's parameters, so parts of a pixel cost no sharpness. Shadows
-    and patterns move with the objects; the ground stands still.
-
-    Parameters
-    ----------
-    world : Scenes
-        N scenes with K places.
-    displacement : Tensor
-        (N, K, 2) pixels right and down, at this size.
-    factor : float
-        How many times as far the objects move in the magnified frame; 1 gives frame B.
-    size : int
-        S.
-
-    Returns
-    -------
-    MotionPair
-        frame_a, frame_b, magnified (N, 3, S, S); flow (N, 2, S, S) of what is seen in frame A.
-
-    Raises
-    ------
-    ValueError
-        If the displacement does not fit the scenes.
-    """
-    if displacement.shape != world.centre.shape:
-        raise ValueError(
-            f"displacement: got shape {tuple(displacement.shape)}, want {tuple(world.centre.shape)}"
-        )
-    first = toyworld.render(world, size, only=("image", "instance"))
-
-    def moved(times: float) -> Tensor:
-        there = world.moved(centre=world.centre + times * displacement / size)
-        return toyworld.render(there, size, only=("image",)).image
-
-    still = displacement.new_zeros(len(world), 1, 2)
-    motions = torch.cat([still, displacement], dim=1)  # (N, 1 + K, 2): the ground, then the objects
-    index = first.instance.flatten(1)[..., None].expand(-1, -1, 2)
-    flow = motions.gather(1, index).mT.reshape(-1, 2, size, size)
-    return MotionPair(first.image, moved(1.0), moved(factor), flow)

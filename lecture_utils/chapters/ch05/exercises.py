@@ -1,9 +1,9 @@
-"""Chapter 05: the checked exercises and the prediction questions about data augmentation.
+"""Chapter 05: the checked exercises about data augmentation.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-hints that say more each time, and the mistakes that learners make, which the check must reject.
-Coordinates: pixel (row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5,
-y = i + 0.5. Shapes: B batch, C classes, K objects, H and W height and width.
+general hints that say more each time, and the usual mistakes, each with its own hint. Coordinates: pixel
+(row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5, y = i + 0.5. Shapes: B
+batch, C classes, K objects, H and W height and width.
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lecture_utils.exercises.checker import Exercise
+from lecture_utils.exercises.exercise import Exercise, mistake
 
 Box = tuple[int, int, int, int]
 Pair = tuple[float, float]
@@ -44,23 +44,39 @@ def _points(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield image, x, y
 
 
+@mistake("Your pixels have their centres at whole numbers. Here pixel 0 covers 0 to 1: where is its middle?")
 def _centres_at_whole_numbers(image: Tensor, x: float, y: float) -> float:
     return bilinear(image, x + 0.5, y + 0.5)
 
 
+@mistake(
+    "You used x for the row and y for the column. image[i, j] is row, then column, and x runs to the right."
+)
 def _row_and_column_swapped(image: Tensor, x: float, y: float) -> float:
     return bilinear(image, y, x)
 
 
+@mistake(
+    "You took the one pixel that covers the point. Between two centres the value changes gradually: four "
+    "pixels have a share."
+)
 def _nearest(image: Tensor, x: float, y: float) -> float:
     return bilinear(image, math.floor(x) + 0.5, math.floor(y) + 0.5)
 
 
+@mistake(
+    "Near one pixel you take most of the other one. A pixel weighs more the nearer the point is to its "
+    "centre."
+)
 def _weights_swapped(image: Tensor, x: float, y: float) -> float:
     left, top = math.floor(x - 0.5), math.floor(y - 0.5)
     return bilinear(image, 2 * left + 2 - x, 2 * top + 2 - y)
 
 
+@mistake(
+    "Outside the picture you repeat the border's pixels. Here everything outside counts as 0, also as one "
+    "of the four."
+)
 def _border_repeated(image: Tensor, x: float, y: float) -> float:
     height, width = image.shape
     return bilinear(image, min(max(x, 0.5), width - 0.5), min(max(y, 0.5), height - 0.5))
@@ -87,10 +103,18 @@ def _warps(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield angle, scale, tuple(rng.uniform(-9, 9, 2).tolist()), int(rng.integers(5, 40)), 32
 
 
+@mistake(
+    "Your matrix takes a point of the input to the output. The warp asks for each output pixel where to "
+    "look in the input."
+)
 def _forward_returned(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return torch.linalg.inv(output_to_input(degrees, scale, shift, height, width))
 
 
+@mistake(
+    "You inverted each factor but left them in the same order. Undoing steps begins with the last one: "
+    "take off the shoes before the socks."
+)
 def _factors_inverted_order_kept(
     degrees: float, scale: float, shift: Pair, height: int, width: int
 ) -> Tensor:
@@ -100,23 +124,43 @@ def _factors_inverted_order_kept(
     return torch.linalg.inv(back) @ turn @ torch.linalg.inv(to)
 
 
+@mistake(
+    "You turned and scaled about the corner (0, 0). Before that the centre of the picture has to be moved "
+    "there, and back afterwards."
+)
 def _about_the_corner(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(degrees, scale, shift, 0, 0)
 
 
+@mistake(
+    "The scale acts the wrong way round: your picture shrinks where it should grow. Look at what the "
+    "inverse does to `scale`."
+)
 def _scale_not_inverted(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(degrees, 1 / scale, shift, height, width)
 
 
+@mistake(
+    "Your picture turns counter-clockwise. With y pointing down, the matrix that turns counter-clockwise "
+    "in school turns clockwise here: check your signs, and invert only once."
+)
 def _counter_clockwise(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(-degrees, scale, shift, height, width)
 
 
+@mistake(
+    "You undo the shift as if it had been turned and scaled about the corner: in the forward way the "
+    "shift comes last, and turning and scaling happen about the picture's centre."
+)
 def _shifted_first(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     first = torch.tensor([[1, 0, -shift[0]], [0, 1, -shift[1]], [0, 0, 1.0]])
     return first @ output_to_input(degrees, scale, (0, 0), height, width)
 
 
+@mistake(
+    "Your centre is half a pixel off. Pixel j covers j to j + 1, so a picture W wide reaches from 0 to W, "
+    "and its middle is W / 2."
+)
 def _half_a_pixel_off(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     return output_to_input(degrees, scale, shift, height - 1, width - 1)
 
@@ -145,6 +189,7 @@ def _boxes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield (*(torch.tensor(part, dtype=torch.float32) for part in (box, warp)), 20, 24)
 
 
+@mistake("You moved two corners. After a turn another one can be the leftmost: all four have to be moved.")
 def _two_corners(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     points = torch.cat([boxes.reshape(-1, 2, 2), torch.ones(len(boxes), 2, 1)], dim=2) @ matrix.T
     points = points[..., :2] / points[..., 2:]
@@ -152,6 +197,7 @@ def _two_corners(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tens
     return torch.cat([low, high], dim=1).clamp(torch.zeros(4), torch.tensor([width, height] * 2))
 
 
+@mistake("Your box reaches out of the picture. An annotation ends where the picture ends.")
 def _not_cut(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     x, y = boxes[:, [0, 2, 2, 0]], boxes[:, [1, 1, 3, 3]]
     corners = torch.stack([x, y, torch.ones_like(x)], dim=2) @ matrix.T
@@ -159,18 +205,29 @@ def _not_cut(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     return torch.cat([points.amin(1), points.amax(1)], dim=1)
 
 
+@mistake(
+    "You moved two corners and kept their order. After a flip x1 is larger than x2, and after a turn two "
+    "corners do not tell."
+)
 def _ends_not_sorted(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     points = torch.cat([boxes.reshape(-1, 2, 2), torch.ones(len(boxes), 2, 1)], dim=2) @ matrix.T
     points = points[..., :2] / points[..., 2:]
     return points.reshape(-1, 4).clamp(torch.zeros(4), torch.tensor([width, height] * 2))
 
 
+@mistake(
+    "You left out the third coordinate. Under a homography it is not 1, and x and y have to be divided by it."
+)
 def _not_divided(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     affine = matrix.clone()
     affine[2] = torch.tensor([0.0, 0.0, 1.0])
     return move_boxes(boxes, affine, height, width)
 
 
+@mistake(
+    "You moved the boxes by the inverse matrix. The inverse is for looking up pixels; a point of the "
+    "picture moves by the matrix itself."
+)
 def _matrix_of_the_image(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     return move_boxes(boxes, torch.linalg.inv(matrix), height, width)
 
@@ -194,28 +251,46 @@ def _mixed_logits(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield logits, *(torch.tensor(rng.integers(0, 5, 4)) for _ in range(2)), lam
 
 
+@mistake(
+    "You used only the label with the larger share. The target is a mixture: each label counts with its "
+    "share."
+)
 def _larger_share_only(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     return cross_entropy(logits, first if lam >= 0.5 else second)
 
 
+@mistake("You swapped the shares: lam belongs to the first label.")
 def _shares_swapped(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     return mixup_loss(logits, first, second, 1 - lam)
 
 
+@mistake(
+    "You mixed the numbers of the classes. Half-way between class 0 and class 4 is not class 2: mix the "
+    "probabilities, or the two losses."
+)
 def _class_numbers_mixed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     return cross_entropy(logits, (lam * first + (1 - lam) * second).round().long())
 
 
+@mistake(
+    "You put the logits through a softmax before a function that applies one itself. log_softmax and "
+    "cross_entropy want raw logits."
+)
 def _softmax_twice(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     return mixup_loss(logits.softmax(1), first, second, lam)
 
 
+@mistake(
+    "Where both labels are the same class, your second share overwrote the first. The two shares have to "
+    "be added."
+)
 def _overwritten(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     targets, rows = torch.zeros_like(logits), torch.arange(len(logits))
     targets[rows, first], targets[rows, second] = lam, 1 - lam
     return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
+@mistake("Your loss is right but for its size: it grows with the batch. Take the mean over the batch.")
 def _summed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
     return mixup_loss(logits, first, second, lam) * logits.numel() / logits.shape[1] ** 2
 
@@ -242,29 +317,46 @@ def _cuts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield height, width, float(rng.uniform()), int(rng.integers(width)), int(rng.integers(height))
 
 
+@mistake(
+    "The box is right, but you returned λ as it was drawn. The box was cut at the border and in whole "
+    "pixels, so the share that stays is another one: count it from the box."
+)
 def _lam_as_drawn(height: int, width: int, lam: float, x: int, y: int) -> Any:
     return cutmix_box(height, width, lam, x, y)[0], lam
 
 
+@mistake("Your box is too small. If its area is to be a share of the image, what share of each side is that?")
 def _no_square_root(height: int, width: int, lam: float, x: int, y: int) -> Any:
     return cutmix_box(height, width, 1 - (1 - lam) ** 2, x, y)
 
 
+@mistake("You cut out a share λ. λ is what stays of the first image, and 1 - λ is cut out.")
 def _lam_is_cut_out(height: int, width: int, lam: float, x: int, y: int) -> Any:
     return cutmix_box(height, width, 1 - lam, x, y)
 
 
+@mistake(
+    "The box is right, but the number that you returned is the share of the patch. Asked for is what "
+    "stays of the first image."
+)
 def _share_of_the_patch(height: int, width: int, lam: float, x: int, y: int) -> Any:
     box, share = cutmix_box(height, width, lam, x, y)
     return box, 1 - share
 
 
+@mistake(
+    "You moved the box so that all of it lies inside the image. The box stays where it was drawn, and "
+    "what hangs over is cut off."
+)
 def _pushed_inside(height: int, width: int, lam: float, x: int, y: int) -> Any:
     w, h = (int(math.sqrt(1 - lam) * side) for side in (width, height))
     x, y = min(max(x, w // 2), width - (w + 1) // 2), min(max(y, h // 2), height - (h + 1) // 2)
     return cutmix_box(height, width, lam, x, y)
 
 
+@mistake(
+    "Your box reaches out of the image. Cut it at 0 and at the image's sides, and count the share afterwards."
+)
 def _box_not_cut(height: int, width: int, lam: float, x: int, y: int) -> Any:
     w, h = (int(math.sqrt(1 - lam) * side) for side in (width, height))
     left, top = x - w // 2, y - h // 2
@@ -302,12 +394,19 @@ def _pastes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield torch.stack(drawn[:3]), drawn[3]
 
 
+@mistake(
+    "You left the old masks as they were. The pasted object is in front: what it covers is no longer seen."
+)
 def _masks_as_before(masks: Tensor, pasted: Tensor) -> Any:
     whole = torch.cat([masks, pasted[None]])
     boxes = torch.cat([after_paste(mask[None], mask)[1] for mask in whole])
     return whole, boxes
 
 
+@mistake(
+    "The masks are right, but the boxes are those of before the paste. A box is drawn around what is "
+    "still seen."
+)
 def _boxes_as_before(masks: Tensor, pasted: Tensor) -> Any:
     left, boxes = after_paste(masks, pasted)
     kept = (masks & ~pasted).flatten(1).any(1)
@@ -315,6 +414,10 @@ def _boxes_as_before(masks: Tensor, pasted: Tensor) -> Any:
     return left, torch.cat([*old, boxes[-1:]])
 
 
+@mistake(
+    "You kept an object of which no pixel is left. What has vanished is no object any more: drop its mask "
+    "and its box."
+)
 def _vanished_kept(masks: Tensor, pasted: Tensor) -> Any:
     boxes = after_paste(masks, pasted)[1]
     every = torch.cat([masks & ~pasted, pasted[None]])
@@ -323,11 +426,16 @@ def _vanished_kept(masks: Tensor, pasted: Tensor) -> Any:
     return every, all_boxes
 
 
+@mistake(
+    "Your boxes end where the last pixel begins. Pixel i covers i to i + 1, so the right and the lower "
+    "end lie one further."
+)
 def _pixel_short(masks: Tensor, pasted: Tensor) -> Any:
     left, boxes = after_paste(masks, pasted)
     return left, boxes - torch.tensor([0.0, 0.0, 1.0, 1.0])
 
 
+@mistake("You put the pasted object behind the others. It is in front, so the old masks lose what it covers.")
 def _newcomer_behind(masks: Tensor, pasted: Tensor) -> Any:
     behind = pasted & ~masks.any(0)
     left, boxes = after_paste(masks, torch.zeros_like(pasted))
@@ -340,13 +448,16 @@ EXERCISES = [
         "A value between the pixels",
         bilinear,
         _points,
+        difficulty=2,
+        minutes=10,
         hints=(
-            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around "
-            "the point?",
-            "With left = floor(x - 0.5) and right = x - 0.5 - left, the left column has weight 1 - right and "
-            "the next one weight right. Rows work in the same way; a pixel's weight is the product of both.",
-            "image[i, j] is row, then column. Pixels outside count as 0: test 0 <= i < H, since image[-1] is "
-            "the last row and no error.",
+            "Pixel (i, j) has its centre at x = j + 0.5, y = i + 0.5. Which four centres lie around the "
+            "point?",
+            "With left = floor(x - 0.5) and right = x - 0.5 - left, the left column has weight 1 - right "
+            "and the next one weight right. Rows work in the same way; a pixel's weight is the product of "
+            "both.",
+            "image[i, j] is row, then column. Pixels outside count as 0: test 0 <= i < H, since image[-1] "
+            "is the last row and no error.",
         ),
         mistakes=(
             _centres_at_whole_numbers,
@@ -361,14 +472,15 @@ EXERCISES = [
         "The matrix that an inverse warp needs",
         output_to_input,
         _warps,
+        difficulty=3,
+        minutes=15,
         hints=(
-            "First write the way there, input to output: move the centre (W/2, H/2) to the origin, turn and "
-            "grow, move back, shift.",
-            "In A @ B @ p it is B that acts first. So the first step stands at the right: "
-            "back_and_shift @ turn_and_grow @ to_centre.",
-            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the "
-            "other way round: "
-            "return torch.linalg.inv of the product.",
+            "First write the way there, input to output: move the centre (W/2, H/2) to the origin, turn "
+            "and grow, move back, shift.",
+            "In A @ B @ p it is B that acts first. So the first step stands at the right: back_and_shift "
+            "@ turn_and_grow @ to_centre.",
+            "With y pointing down, [[cos, -sin], [sin, cos]] turns clockwise. The warp asks the other way "
+            "round: return torch.linalg.inv of the product.",
         ),
         mistakes=(
             _forward_returned,
@@ -385,11 +497,12 @@ EXERCISES = [
         "A box after a warp",
         move_boxes,
         _boxes,
+        difficulty=2,
+        minutes=12,
         hints=(
             "Turn a rectangle by 45°: which of its corners is now the leftmost? Two corners do not tell.",
-            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take "
-            "the least and "
-            "the largest x and y.",
+            "Move all four corners (x, y, 1) by the matrix, divide by the third coordinate, take the "
+            "least and the largest x and y.",
             "Cut the result to 0..width and 0..height: an annotation ends where the image ends.",
         ),
         mistakes=(_two_corners, _not_cut, _ends_not_sorted, _not_divided, _matrix_of_the_image),
@@ -399,15 +512,15 @@ EXERCISES = [
         "The loss of a mixed picture",
         mixup_loss,
         _mixed_logits,
+        difficulty=2,
+        minutes=8,
         hints=(
             "The target is no longer one class but a distribution: lam on the first label, 1 - lam on the "
             "second.",
-            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); "
-            "then the mean "
-            "over the batch.",
-            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. "
-            "Where both labels "
-            "agree, t has a single 1.",
+            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); then "
+            "the mean over the batch.",
+            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. Where "
+            "both labels agree, t has a single 1.",
         ),
         mistakes=(
             _larger_share_only,
@@ -423,13 +536,14 @@ EXERCISES = [
         "CutMix's box, and what is left of λ",
         cutmix_box,
         _cuts,
+        difficulty=2,
+        minutes=10,
         hints=(
             "A box with a share 1 - lam of the area has sides of sqrt(1 - lam) times the image's sides.",
-            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels "
-            "later; then cut it "
-            "at 0 and at the image's side.",
-            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / "
-            "(height * width).",
+            "With w = int(sqrt(1 - lam) * width) the box begins at x - w // 2 and ends w pixels later; "
+            "then cut it at 0 and at the image's side.",
+            "What was cut off covers nothing. So count again: lam = 1 - (x2 - x1) * (y2 - y1) / (height * "
+            "width).",
         ),
         mistakes=(
             _lam_as_drawn,
@@ -445,12 +559,14 @@ EXERCISES = [
         "Annotations after a paste",
         after_paste,
         _pastes,
+        difficulty=3,
+        minutes=15,
         hints=(
             "The pasted object is in front: a pixel of an old mask stays only where `pasted` is False.",
-            "Put the pasted mask last, drop every mask that has no pixel left, and only then look "
-            "for the boxes.",
-            "A box is around what is seen now: first and last column and row with a pixel, and since pixel i "
-            "covers i to i + 1, the right and lower ends are last + 1.",
+            "Put the pasted mask last, drop every mask that has no pixel left, and only then look for the "
+            "boxes.",
+            "A box is around what is seen now: first and last column and row with a pixel, and since "
+            "pixel i covers i to i + 1, the right and lower ends are last + 1.",
         ),
         mistakes=(_masks_as_before, _boxes_as_before, _vanished_kept, _pixel_short, _newcomer_behind),
     ),

@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lecture_utils.plotting.annotations import draw
 from lecture_utils.plotting.charts import curves
-from lecture_utils.plotting.images import bare, boxes, image_grid, mask_overlay, panels, to_array, to_image
-from lecture_utils.plotting.style import BLUE, INK, PALETTE, QUIET, label_palette
+from lecture_utils.plotting.images import bare, image_grid, panels, to_array
+from lecture_utils.plotting.style import BLUE, INK, PALETTE, QUIET
 
 
 def draw_annotated(
@@ -35,31 +36,15 @@ def draw_annotated(
     outline : bool
         Draw each mask as a line around its pixels, so that the objects keep their own colours.
     """
-    picture = to_image(to_array(sample.image[i]).clip(0, 1))
-    height, width = picture.shape[:2]
-    if sample.masks is not None and outline:
-        for k, mask in enumerate(to_array(sample.masks[i])):  # (H, W)
-            if mask.any():
-                rim = np.pad(mask, 1).astype(float)  # closed where the mask touches the picture's edge
-                place = np.arange(-1, width + 1), np.arange(-1, height + 1)
-                ax.contour(*place, rim, levels=[0.5], colors=[PALETTE[k % 7]], linewidths=1.4, zorder=2.5)
-    elif sample.masks is not None:
-        masks = to_array(sample.masks[i])  # (K, H, W)
-        labels = (masks * np.arange(1, len(masks) + 1)[:, None, None]).max(0)
-        picture = mask_overlay(picture, labels, alpha, label_palette(7))
-    ax.imshow(picture, interpolation="nearest" if min(height, width) < 100 else "antialiased")
-    for extra, broken in ((sample.boxes, False), (None if dashed is None else [dashed], True)):
-        if extra is None:
-            continue
-        xyxy = to_array(extra[0] if broken else extra[i])
-        for k in np.flatnonzero((xyxy[:, 2:] > xyxy[:, :2]).all(1)).tolist():
-            boxes(ax, xyxy[k : k + 1], colours=[PALETTE[k % 7]], dashed=broken)
-    if sample.keypoints is not None:
-        for k, points in enumerate(to_array(sample.keypoints[i])):  # (P, 3)
-            seen = points[points[:, 2] > 0.5]
-            ax.scatter(seen[:, 0] - 0.5, seen[:, 1] - 0.5, s=17, color=PALETTE[k % 7], edgecolor="white",
-                       linewidth=0.9, zorder=3)  # fmt: skip
-    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    picture = to_array(sample.image[i]).clip(0, 1)
+    parts = {name: getattr(sample, name) for name in ("masks", "boxes", "keypoints")}
+    given = {name: value[i] for name, value in parts.items() if value is not None}
+    if "keypoints" in given:
+        points = to_array(given["keypoints"]).astype(float)
+        given["keypoints"] = np.where(points[..., 2:] > 0.5, points, np.nan)  # hidden ones are left out
+    draw(ax, picture, **given, fill=0.0 if outline else alpha)
+    if dashed is not None:
+        draw(ax, None, boxes=dashed, dashed=True)
 
 
 def annotated_grid(

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.augment.mixup import one_hot, soft_cross_entropy
-from lecture_utils.chapters.ch05.data import Data, World
-from lecture_utils.training.loop import fit, minibatches
+from lecture_utils.chapters.ch05.data import World
+from lecture_utils.training.kit import Data, train_cycle
+from lecture_utils.training.loop import minibatches
 
 Change = Callable[
     [Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]
@@ -50,8 +51,7 @@ def changed(data: Data, classes: int, change: Change, seed: int) -> Iterator[tup
 def train(model: nn.Module, batches: Iterator, loss: Callable, rate: float, steps: int) -> nn.Module:
     """AdamW, the rate first rising and then falling to nothing; the model is left in evaluation mode."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    fit(model, batches, loss=loss, optimizer=optimizer, steps=steps, schedule=schedule, progress=False)
+    train_cycle(model, batches, loss=loss, optimizer=optimizer, steps=steps)
     return model.eval()
 
 

@@ -1,5 +1,7 @@
 """The toy world (S00.3): one small world, drawn from a seed, in which every annotation is exact."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from lecture_utils.data.toyworld.names import (
     STUFF,
 )
 from lecture_utils.data.toyworld.render import FIELDS, Sample, render
-from lecture_utils.data.toyworld.sampling import sample_scenes
+from lecture_utils.data.toyworld.sampling import Ground, Light, Objects, sample_scenes
 from lecture_utils.data.toyworld.scene import Scenes
 
 __all__ = [
@@ -28,15 +30,23 @@ __all__ = [
     "KEYPOINTS",
     "MATERIALS",
     "MAX_OBJECTS",
+    "ONE_OBJECT",
     "SEMANTIC",
     "SPLITS",
     "STUFF",
+    "Ground",
+    "Light",
+    "Objects",
     "Sample",
     "Scenes",
     "classification",
     "render",
     "sample_scenes",
 ]
+
+
+# The objects of `classification`: one a picture, near enough to be told at 32 × 32 pixels.
+ONE_OBJECT = Objects(count=1, size=(0.36, 0.56), distance=(2.2, 4.2))
 
 
 def classification(
@@ -52,15 +62,22 @@ def classification(
 
     Parameters
     ----------
-    n, split, seed, held_out : as in `sample_scenes`. size : pixels a side. device : where the pictures are
-        made and stay (default CPU).
+    n, split, seed
+        As in `sample_scenes`.
+    size : int
+        Pixels a side, 8 to 4096.
+    device : torch.device or str, optional
+        Where the pictures are made and stay; the CPU where not given.
+    held_out : bool
+        As in `Objects`.
 
     Returns
     -------
-    images (n, 3, size, size) float32 in [0, 1]; labels (n,) int64 index into CLASSES.
+    images : Tensor (n, 3, size, size)
+        float32 in [0, 1].
+    labels : Tensor (n,)
+        int64, index into CLASSES.
     """
-    scenes = sample_scenes(
-        n, seed=seed, split=split, objects=1, held_out=held_out, size=(0.36, 0.56), distance=(2.2, 4.2)
-    )
+    scenes = sample_scenes(n, seed=seed, split=split, objects=replace(ONE_OBJECT, held_out=held_out))
     sample = render(scenes, size, device, only=("image", "class_id"))
     return sample.image, sample.class_id[:, 0]

@@ -6,14 +6,11 @@ Legend: N scenes, K places for objects, M objects, S the image's side in pixels.
 import torch
 from torch import Tensor
 
-from lecture_utils.data.toyworld import sdf
-from lecture_utils.data.toyworld.captions import captions
-from lecture_utils.data.toyworld.layers import Layers
 from lecture_utils.data.toyworld.names import CLASSES
 from lecture_utils.data.toyworld.scene import Scenes, cos_sin
 from lecture_utils.data.toyworld.shapes import KEYPOINT_XY
-
-__all__ = ["boxes_full", "boxes_visible", "captions", "keypoints", "silhouette", "visibility"]
+from lecture_utils.data.toyworld.surfaces import sdf
+from lecture_utils.data.toyworld.surfaces.layers import Layers
 
 
 def boxes_full(scenes: Scenes, size: int) -> Tensor:
@@ -53,9 +50,8 @@ def boxes_visible(scenes: Scenes, size: int, layers: Layers, instance: Tensor) -
     columns = rows.clone()
     rows[obj * size + pixel // size % size] = True
     columns[obj * size + pixel % size] = True
-    spans = torch.stack([columns.reshape(-1, size), rows.reshape(-1, size)], dim=1).to(
-        torch.uint8
-    )  # (M, 2, S)
+    spans = torch.stack([columns.reshape(-1, size), rows.reshape(-1, size)], dim=1)
+    spans = spans.to(torch.uint8)  # (M, 2, S)
     first = spans.argmax(2)
     last = size - spans.flip(2).argmax(2)
     box = torch.cat([first, last], dim=1) * spans.amax(2)[:, :1]
@@ -85,10 +81,8 @@ def keypoints(scenes: Scenes, size: int) -> Tensor:
     )
     for class_id in range(len(CLASSES)):
         scene, hidden, hider = (nearer & (scenes.class_id == class_id)[:, None, :]).nonzero().unbind(1)
-        dx, dy = (
-            x[scene, hidden] - scenes.centre[scene, hider, :1],
-            y[scene, hidden] - scenes.centre[scene, hider, 1:],
-        )  # (pairs, 5)
+        dx = x[scene, hidden] - scenes.centre[scene, hider, :1]  # (pairs, 5)
+        dy = y[scene, hidden] - scenes.centre[scene, hider, 1:]
         c, s, r = cos[scene, hider], sin[scene, hider], scenes.radius[scene, hider, None]
         u, v = (dx * c + dy * s) / r, (dy * c - dx * s) / r
         covered = sdf.distance(u.reshape(-1), v.reshape(-1), class_id).reshape(u.shape) < 0

@@ -1,6 +1,9 @@
-"""Checks at the door of `sample_scenes`: each ValueError shows what was got and what was wanted."""
+"""Checks at the door of the toy world: each ValueError shows what was got and what is wanted."""
 
+import math
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +11,60 @@ from lecture_utils.data.toyworld import names
 
 MAX_OBJECTS = 8
 Range = tuple[float, float]
+
+
+def check_integer(label: str, given: Any, least: int, most: int, unit: str = "") -> None:
+    """Raise ValueError unless `given` is a whole number within [least, most]."""
+    whole = isinstance(given, Integral) and not isinstance(given, bool)
+    if not whole or not least <= given <= most:
+        bounds = f"{least} or more" if most == math.inf else f"{least} to {most}"
+        raise ValueError(f"{label}: got {given!r}, want a whole number, {bounds}{unit}")
+
+
+def check_number(label: str, given: Any, least: float, most: float) -> None:
+    """Raise ValueError unless `given` is a number within [least, most]."""
+    if not isinstance(given, Real) or isinstance(given, bool) or not least <= float(given) <= most:
+        raise ValueError(f"{label}: got {given!r}, want a number within [{least}, {most}]")
+
+
+def check_range(label: str, given: Any, least: float, most: float) -> None:
+    """Raise ValueError unless `given` is an ordered pair of numbers within [least, most]."""
+    pair = isinstance(given, Sequence) and len(given) == 2 and all(isinstance(g, Real) for g in given)
+    if not pair or not least <= given[0] <= given[1] <= most:
+        raise ValueError(f"{label}: got {given!r}, want (low, high) within [{least}, {most}]")
+
+
+def check_request(n: Any, seed: Any, split: Any) -> None:
+    """Raise ValueError unless this number of scenes, seed and split can be drawn."""
+    check_integer("n", n, 0, 2**63 - 1)
+    check_integer("seed", seed, 0, 2**63 - 1)
+    if not isinstance(split, str) or split not in names.SPLITS:
+        raise ValueError(f"split: got {split!r}, want one of {', '.join(names.SPLITS)}")
+
+
+def count_range(label: str, given: Any) -> tuple[int, int]:
+    """Read how many objects a scene has, a number or a range, as the least and the most."""
+    pair: Any = (given, given) if isinstance(given, Integral) else given
+    wrong = isinstance(given, bool) or not isinstance(pair, Sequence) or len(pair) != 2
+    if wrong or not all(isinstance(c, Integral) for c in pair) or not 0 <= pair[0] <= pair[1] <= MAX_OBJECTS:
+        wanted = f"a whole number or a range (low, high) within 0..{MAX_OBJECTS}"
+        raise ValueError(f"{label}: got {given!r}, want {wanted}")
+    return int(pair[0]), int(pair[1])
+
+
+def known_names(label: str, given: Any, known: Sequence[str]) -> Sequence[str]:
+    """Return `given`, or all known names for None; raise ValueError for anything else than known names."""
+    if given is None:
+        return known
+    listed = isinstance(given, Sequence) and not isinstance(given, str)
+    if not listed or not given or any(g not in known for g in given) or len(set(given)) != len(given):
+        raise ValueError(f"{label}: got {given!r}, want a list of different names out of {', '.join(known)}")
+    return given
+
+
+def known_ids(label: str, given: Any, known: Sequence[str]) -> list[int]:
+    """Indices of the given names among the known ones."""
+    return [known.index(g) for g in known_names(label, given, known)]
 
 
 def allowed_pairs(classes: list[int], colours: list[int], held_out: bool) -> np.ndarray:
@@ -18,45 +75,8 @@ def allowed_pairs(classes: list[int], colours: list[int], held_out: bool) -> np.
     wanted[np.ix_(classes, colours)] = True
     pairs = wanted & (held == held_out)
     if not pairs[classes].any(1).all():
-        lost = [names.CLASSES[c] for c in classes if not pairs[c].any()]
+        lost = ", ".join(names.CLASSES[c] for c in classes if not pairs[c].any())
         kind = "held-out" if held_out else "ordinary"
         among = ", ".join(names.COLOURS[c] for c in colours)
-        raise ValueError(f"no {kind} colour is left for {', '.join(lost)} among {among}")
+        raise ValueError(f"Objects: got no {kind} colour for {lost} among {among}, want one for each class")
     return pairs
-
-
-def counts(n: int, seed: int, split: str, objects: int | tuple[int, int]) -> tuple[int, int]:
-    """Check the size of a request and return the least and most objects of a scene."""
-    if n < 0:
-        raise ValueError(f"n is {n}, wanted 0 or more")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed is {seed}, wanted 0 to 2**63 - 1")
-    if split not in names.SPLITS:
-        raise ValueError(f"split is {split!r}, wanted one of {', '.join(names.SPLITS)}")
-    low, high = (objects, objects) if isinstance(objects, int) else objects
-    if not 0 <= low <= high <= MAX_OBJECTS:
-        raise ValueError(
-            f"objects is {objects}, wanted a number or a range (low, high) within 0..{MAX_OBJECTS}"
-        )
-    return low, high
-
-
-def check_range(label: str, given: Range, least: float, most: float) -> None:
-    """Raise ValueError unless `given` is an ordered pair within [least, most]."""
-    if len(given) != 2 or not least <= given[0] <= given[1] <= most:
-        raise ValueError(f"{label} is {given}, wanted (low, high) within [{least}, {most}]")
-
-
-def known_names(label: str, given: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
-    """Return `given`, or all known names for None; raise ValueError for anything else than known names."""
-    if given is None:
-        return known
-    wrong = [g for g in given if g not in known]
-    if isinstance(given, str) or wrong or not given or len(set(given)) != len(given):
-        raise ValueError(f"{label} is {given!r}, wanted a list of different names out of {', '.join(known)}")
-    return given
-
-
-def known_ids(label: str, given: Sequence[str] | None, known: Sequence[str]) -> list[int]:
-    """Indices of the given names among the known ones."""
-    return [known.index(g) for g in known_names(label, given, known)]

@@ -17,11 +17,12 @@ def mix(x: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    x : uint64 array of any shape (at least one axis).
+    x : ndarray of uint64
+        Of any shape, at least one axis.
 
     Returns
     -------
-    uint64 array of the same shape.
+    ndarray of uint64, of the same shape
     """
     x = x + _GOLDEN
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -40,11 +41,15 @@ def uniform(keys: np.ndarray, name: str, *shape: int) -> np.ndarray:
 
     Parameters
     ----------
-    keys : (N,) uint64. name : what the number is for. shape : further axes.
+    keys : (N,) uint64
+    name : str
+        What the number is for.
+    shape : int
+        Further axes.
 
     Returns
     -------
-    (N, *shape) float64.
+    (N, *shape) float64
     """
     address = mix(np.array([zlib.crc32(name.encode())], dtype=np.uint64))
     place = np.zeros((1, *shape), dtype=np.uint64)
@@ -55,3 +60,27 @@ def uniform(keys: np.ndarray, name: str, *shape: int) -> np.ndarray:
         place = mix(place + index + np.uint64(axis))
     keys = keys.reshape(-1, *[1] * len(shape))
     return (mix(keys ^ mix(place + address)) >> np.uint64(11)) * (1.0 / (1 << 53))
+
+
+def between(keys: np.ndarray, name: str, span: tuple[float, float], *shape: int) -> np.ndarray:
+    """Draw numbers evenly from a range.
+
+    Parameters
+    ----------
+    keys : (N,) uint64
+    name : str
+        What the number is for.
+    span : (low, high)
+    shape : int
+        Further axes.
+
+    Returns
+    -------
+    (N, *shape) float64
+    """
+    return span[0] + (span[1] - span[0]) * uniform(keys, name, *shape)
+
+
+def pick(u: np.ndarray, options: np.ndarray) -> np.ndarray:
+    """Turn numbers in [0, 1) of any shape into one of the options (M,) each, evenly."""
+    return options[(u * len(options)).astype(int)]

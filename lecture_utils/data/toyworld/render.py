@@ -12,15 +12,22 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from lecture_utils.data.toyworld import annotate, background
-from lecture_utils.data.toyworld.layers import Layers, list_layers
-from lecture_utils.data.toyworld.light import shade, shadow_layers
+from lecture_utils.data.toyworld import annotate
+from lecture_utils.data.toyworld.checks import check_integer
+from lecture_utils.data.toyworld.language.captions import captions
 from lecture_utils.data.toyworld.scene import Scenes
+from lecture_utils.data.toyworld.surfaces import background
+from lecture_utils.data.toyworld.surfaces.layers import Layers, list_layers
+from lecture_utils.data.toyworld.surfaces.shading import shade
+from lecture_utils.data.toyworld.surfaces.shadows import shadow_layers
 
 FIELDS = (
     "image", "class_id", "colour_id", "material_id", "present", "boxes_full", "boxes", "visibility",
     "instance", "semantic", "panoptic", "depth", "normals", "silhouette", "keypoints", "captions",
 )  # fmt: skip
+# What needs the list of the objects' pixels.
+_DENSE = {"image", "boxes", "visibility", "instance", "semantic", "panoptic", "depth", "normals",
+          "silhouette", "captions"}  # fmt: skip
 _CHUNK_PIXELS = 64 * 64 * 64  # pixels rendered at a time, to stay in the processor's cache
 
 
@@ -30,7 +37,8 @@ class Sample:
     Attributes
     ----------
     image : (N, 3, S, S) float32 sRGB in [0, 1].
-    class_id, colour_id, material_id : (N, K) int64, -1 where there is no object. present : (N, K) bool.
+    class_id, colour_id, material_id : (N, K) int64, -1 where there is no object.
+    present : (N, K) bool.
     boxes_full : (N, K, 4) float32 x1, y1, x2, y2 in pixels around the whole object, hidden and cut-off parts
         included (may leave the image).
     boxes : (N, K, 4) float32, likewise around its visible pixels (pixel i covers i to i + 1); zeros if none.
@@ -85,31 +93,38 @@ def render(
     size: int = 64,
     device: torch.device | str | None = None,
     *,
-    only: Sequence[str] | None = None,
+    only: Sequence[str] | str | None = None,
 ) -> Sample:
     """Render scenes at any resolution.
 
     Parameters
     ----------
-    scenes : from `sample_scenes`. size : pixels a side, 8 to 4096. device : where to compute (default: where
-        the scenes are).
-    only : names of the `Sample` fields wanted, default all; what is not wanted costs nothing.
+    scenes : Scenes
+        From `sample_scenes`.
+    size : int
+        Pixels a side, 8 to 4096.
+    device : torch.device or str, optional
+        Where to compute; where the scenes are if not given.
+    only : sequence of str, or one
+        Names of the `Sample` fields wanted, all if not given; what is not wanted costs nothing.
 
     Returns
     -------
-    Sample on that device.
+    Sample
+        On that device.
 
     Raises
     ------
-    ValueError for a size out of range or an unknown field.
+    ValueError
+        On anything but scenes, a size out of range, or an unknown field.
     """
-    if not 8 <= size <= 4096:
-        raise ValueError(f"size is {size}, wanted 8 to 4096 pixels")
+    if not isinstance(scenes, Scenes):
+        raise ValueError(f"scenes: got {type(scenes).__name__}, want Scenes, as `sample_scenes` gives them")
+    check_integer("size", size, 8, 4096, " pixels")
     wanted = set(FIELDS if only is None else ([only] if isinstance(only, str) else only))
-    if wanted - set(FIELDS):
-        raise ValueError(
-            f"only names {', '.join(sorted(wanted - set(FIELDS)))}, wanted some of {', '.join(FIELDS)}"
-        )
+    if not wanted or wanted - set(FIELDS):
+        got = ", ".join(sorted(map(str, wanted - set(FIELDS)))) or "nothing"
+        raise ValueError(f"only: got {got}, want some of {', '.join(FIELDS)}")
     if device is not None:
         scenes = scenes.to(device)
     pixels = _CHUNK_PIXELS * (1 if scenes.key.device.type == "cpu" else 16)
@@ -130,23 +145,9 @@ def render(
 def _render_chunk(scenes: Scenes, size: int, wanted: set[str]) -> dict:
     """Render one chunk; each field is computed at most once and only if something wanted needs it."""
     done: dict = {}
-    dense = {
-        "image",
-        "boxes",
-        "visibility",
-        "instance",
-        "semantic",
-        "panoptic",
-        "depth",
-        "normals",
-        "silhouette",
-        "captions",
-    }
-    layers = (
-        list_layers(scenes, size, surface=bool(wanted & {"image", "depth", "normals"}))
-        if wanted & dense
-        else None
-    )
+    # What needs the objects' surfaces, not only their outlines.
+    solid = wanted & {"image", "depth", "normals"}
+    layers = list_layers(scenes, size, surface=bool(solid)) if wanted & _DENSE else None
 
     def get(name: str) -> Tensor:
         if name not in done:
@@ -221,5 +222,5 @@ _MAKE: dict[str, Callable] = {
     "normals": _normals,
     "silhouette": lambda scenes, size, layers, get: annotate.silhouette(scenes, size, layers),
     "keypoints": lambda scenes, size, layers, get: annotate.keypoints(scenes, size),
-    "captions": lambda scenes, size, layers, get: annotate.captions(scenes, get("visibility")),
+    "captions": lambda scenes, size, layers, get: captions(scenes, get("visibility")),
 }

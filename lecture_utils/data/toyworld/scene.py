@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from lecture_utils.data.toyworld import names
 from lecture_utils.data.toyworld.shapes import extents
 
 
@@ -30,8 +31,11 @@ class Scenes:
     light : (N, 3) unit vector towards the light, camera frame (x right, y down, z into the scene).
     brightness : (N,) exposure, 1 is a normal day.
     warmth : (N,) colour of the light from cool, -1, to warm, 1.
-    present : (N, K) bool. class_id, colour_id, material_id : (N, K) int64.
-    centre : (N, K, 2). radius : (N, K), image units for one shape unit. turn : (N, K) radians, clockwise.
+    present : (N, K) bool.
+    class_id, colour_id, material_id : (N, K) int64.
+    centre : (N, K, 2).
+    radius : (N, K), image units for one shape unit.
+    turn : (N, K) radians, clockwise.
     depth : (N, K) metres from the camera to the object's plane.
     rgb, second : (N, K, 3) sRGB albedo and the colour of the pattern.
     pattern : (N, K, 3) angle (radians), period (shape units), phase.
@@ -73,7 +77,7 @@ class Scenes:
         """Pick scenes; an int gives a batch of one."""
         if isinstance(index, int):
             if not -len(self) <= index < len(self):
-                raise IndexError(f"scene {index} of {len(self)}")
+                raise IndexError(f"scene: got number {index}, want 0 to {len(self) - 1}")
             index = [index % len(self)]
         if not isinstance(index, slice | Tensor):
             index = torch.as_tensor(index, dtype=torch.int64)
@@ -94,9 +98,8 @@ class Scenes:
         new = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in changes.items():
             if name not in new:
-                raise ValueError(f"no scene parameter {name!r}; there are {', '.join(new)}")
-            if value.shape != new[name].shape:
-                raise ValueError(f"{name} has shape {tuple(value.shape)}, wanted {tuple(new[name].shape)}")
+                raise ValueError(f"scene parameter: got {name!r}, want one of {', '.join(new)}")
+            _check_change(name, value, new[name])
             new[name] = value.to(new[name].dtype)
         return Scenes(**new)
 
@@ -111,7 +114,7 @@ class Scenes:
     def cat(parts: Sequence["Scenes"]) -> "Scenes":
         """Join batches; those with fewer places for objects get empty ones."""
         if not parts:
-            raise ValueError("Scenes.cat got an empty sequence, wanted at least one Scenes")
+            raise ValueError("Scenes.cat: got an empty sequence, want at least one Scenes")
         places = max(p.places for p in parts)
         out = {}
         for f in fields(Scenes):
@@ -129,6 +132,28 @@ PER_OBJECT = frozenset(
     {"present", "class_id", "colour_id", "material_id", "centre", "radius", "turn", "depth", "rgb", "second"}
     | {"pattern", "extent"}
 )
+
+
+# Ids that a scene may hold, least and most.
+_IDS = {
+    "ground": (1, len(names.STUFF) - 1),
+    "class_id": (0, len(names.CLASSES) - 1),
+    "colour_id": (0, len(names.COLOURS) - 1),
+    "material_id": (0, len(names.MATERIALS) - 1),
+}
+
+
+def _check_change(name: str, value: Tensor, old: Tensor) -> None:
+    """Raise ValueError unless `value` can stand in for a scene parameter."""
+    got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+    if got != tuple(old.shape):
+        raise ValueError(f"{name}: got {got}, want a tensor of shape {tuple(old.shape)}")
+    if value.is_floating_point() and not value.isfinite().all():
+        raise ValueError(f"{name}: got NaN or infinity, want finite numbers")
+    if name in _IDS and value.numel():
+        least, most = _IDS[name]
+        if not least <= value.min() <= value.max() <= most:
+            raise ValueError(f"{name}: got {value.min()} to {value.max()}, want {least} to {most}")
 
 
 def cos_sin(angle: Tensor) -> tuple[Tensor, Tensor]:

@@ -61,8 +61,7 @@ ROUNDING = {
 }
 RING_RADIUS = 0.72
 CAPSULE_HALF = 0.62
-# A heart is a square on its corner with a half disk on each upper side: half diagonal, and the y of its
-# middle.
+# A heart is a square on its corner with a half disk on each upper side: half diagonal, y of its middle.
 HEART_HALF, HEART_MIDDLE = 0.80, 0.07
 # Width of the rounded rim that makes a flat outline look solid.
 BEVEL = {
@@ -75,8 +74,7 @@ BEVEL = {
     "ring": 0.22,
     "capsule": 0.44,
 }
-# Largest turn, in degrees, that leaves the names of the keypoints unambiguous (a ball's turn cannot be seen:
-# 0).
+# Largest turn, in degrees, that leaves the names of the keypoints unambiguous; a ball's turn cannot be seen.
 TURN_LIMIT = {
     "ball": 0.0,
     "square": 38.0,
@@ -144,11 +142,14 @@ def extents(class_id: np.ndarray, turn: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    class_id : (...) integer. turn : (...) radians.
+    class_id : (...) of integers
+    turn : (...)
+        Radians.
 
     Returns
     -------
-    (..., 4) float64: left, top, right, bottom in the shape's units, relative to its centre.
+    (..., 4) float64
+        Left, top, right, bottom in the shape's units, relative to its centre.
     """
     circles = CIRCLES[class_id]  # (..., V, 3)
     c, s = np.cos(turn)[..., None], np.sin(turn)[..., None]

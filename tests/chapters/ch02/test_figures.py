@@ -1,10 +1,9 @@
-"""Diagrams of attention: numbers where they belong, and light where the weights are."""
+"""Diagrams of attention: numbers where they belong."""
 
 import numpy as np
-import pytest
 import torch
 
-from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram, lit
+from lecture_utils.chapters.ch02.figures import heat_maps, layer_diagram
 
 
 def test_each_number_stands_in_its_cell() -> None:
@@ -31,17 +30,3 @@ def test_the_layer_diagram_names_all_five_parts() -> None:
     words = [t.get_text() for t in layer_diagram().axes[0].texts]
     assert sum(word.startswith("norm, ") for word in words) == 5
     assert words.count("⊕") == 5
-
-
-def test_light_falls_on_the_patch_of_the_largest_weight() -> None:
-    weights = torch.tensor([[0.0, 0.0, 0.5, 0.0], [0.2, 0.1, 0.1, 0.1]])
-    out = lit(torch.ones(2, 3, 6, 6), weights)
-    torch.testing.assert_close(out[0, :, 3:, :3], torch.ones(3, 3, 3))
-    torch.testing.assert_close(out[0, :, :3], torch.full((3, 3, 6), 0.15))
-    torch.testing.assert_close(out[1, :, 3:, 3:], torch.full((3, 3, 3), 0.15 + 0.85 * 0.5))
-
-
-@pytest.mark.parametrize(("patches", "size"), [(5, 10), (9, 10)])
-def test_patches_that_do_not_tile_the_picture(patches: int, size: int) -> None:
-    with pytest.raises(ValueError, match=f"{patches} patches for pictures of {size}"):
-        lit(torch.zeros(1, 3, size, size), torch.ones(1, patches))

@@ -11,6 +11,7 @@ from lecture_utils.chapters.ch03 import table as ch03_table
 from lecture_utils.data.portraits import portraits
 from lecture_utils.experiments.ledger import ClaimError
 from lecture_utils.selfsup.distillation import distillation_loss
+from lecture_utils.training.kit import mirrored
 
 
 def test_the_ledgers_pictures_are_not_those_of_the_pre_training() -> None:
@@ -47,7 +48,7 @@ def test_encoder_seconds_fall_with_the_masking_ratio() -> None:
 
 def test_mirrored_pictures_are_the_picture_or_its_mirror() -> None:
     x = torch.rand(20, 3, 4, 4)
-    turned = ch03_arms.mirrored(x, torch.Generator().manual_seed(0))
+    turned = mirrored(x, torch.Generator().manual_seed(0))
     same = [torch.equal(a, b) for a, b in zip(turned, x, strict=True)]
     mirror = [torch.equal(a, b.flip(-1)) for a, b in zip(turned, x, strict=True)]
     assert all(a != b for a, b in zip(same, mirror, strict=True)) and any(same) and any(mirror)

@@ -1,4 +1,4 @@
-"""Chapter 03's diagrams: what is hidden is grey, what is looked at is bright, and live tensors are drawn."""
+"""Chapter 03's diagrams: what is hidden is grey, and live tensors are drawn."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,6 @@ def test_hidden_patches_are_grey_and_the_others_untouched():
     assert np.array_equal(shown[:4, 4:], want[:4, 4:]) and np.array_equal(shown[4:, :4], want[4:, :4])
     with pytest.raises(ValueError, match="3 patches"):
         selfsup.hide_patches(image, torch.ones(3))
-
-
-def test_the_spotlight_keeps_the_brightest_patch_as_it_is():
-    image = torch.full((3, 6, 6), 0.5)
-    lit = selfsup.spotlight(image, torch.tensor([[4.0, 0], [2, 0]]), floor=0.2)
-    assert np.allclose(lit[:3, :3], 0.5) and np.allclose(lit[:3, 3:], 0.1) and np.allclose(lit[3:, :3], 0.3)
 
 
 def test_the_steps_show_the_visible_patches_in_the_shuffled_order():

@@ -58,8 +58,14 @@ def test_scenes_have_disjoint_masks_with_the_right_labels(world: ch05_data.World
 
 def test_toy_scenes_agree_with_the_semantic_map() -> None:
     batch = ch05_data.toy_scenes(20, split="val", seed=2)
-    again = toyworld.sample_scenes(20, seed=2, split="val", objects=(1, 3), classes=toyworld.CLASSES[:4],
-                                   size=(0.36, 0.56), distance=(2.2, 4.2))  # fmt: skip
+    again = toyworld.sample_scenes(
+        20,
+        seed=2,
+        split="val",
+        objects=toyworld.Objects(
+            count=(1, 3), classes=toyworld.CLASSES[:4], size=(0.36, 0.56), distance=(2.2, 4.2)
+        ),
+    )
     semantic = toyworld.render(again, 32, only=("semantic",)).semantic
     assert torch.equal(
         batch.semantic(), (semantic - 3).clamp_min(0)
@@ -150,45 +156,3 @@ def test_rules_ask_both_worlds() -> None:
         rules: tuple[Rule, ...] = function.claim.rules  # type: ignore[attr-defined]
         worlds = [rule.figure.partition("_")[0] for rule in rules]
         assert worlds.count("toy") == worlds.count("digits") >= 1
-
-
-@pytest.mark.system("S05.6")
-def test_magnified_scenes_are_the_scene_at_alpha_times_the_displacement() -> None:
-    scenes = toyworld.sample_scenes(3, seed=0, objects=2)
-    move = torch.tensor([0.3, -0.2]).expand(3, 2, 2)
-    pair = ch05_data.magnified_scenes(scenes, move, factor=8.0, size=48)
-    there = scenes.moved(centre=scenes.centre + 8 * move / 48)
-    want = toyworld.render(there, 48, only=("image", "keypoints"))
-    torch.testing.assert_close(pair.magnified, want.image, rtol=0, atol=1e-6)
-    before = toyworld.render(scenes, 48, only=("image", "keypoints"))
-    torch.testing.assert_close(pair.frame_a, before.image)
-    gone = want.keypoints[..., :2] - before.keypoints[..., :2]
-    torch.testing.assert_close(gone, torch.tensor([2.4, -1.6]).expand_as(gone), rtol=0, atol=1e-4)
-    small = ch05_data.magnified_scenes(scenes, 8 * move, factor=1.0, size=48)
-    torch.testing.assert_close(small.frame_b, pair.magnified, rtol=0, atol=1e-6)
-
-
-@pytest.mark.system("S05.6")
-def test_flow_of_magnified_scenes_is_each_objects_own() -> None:
-    scenes = toyworld.sample_scenes(2, seed=1, objects=3)
-    move = torch.arange(12.0).reshape(2, 3, 2) / 10 + 0.1
-    pair = ch05_data.magnified_scenes(scenes, move, factor=2.0, size=40)
-    instance = toyworld.render(scenes, 40, only=("instance",)).instance
-    for i, k in itertools.product(range(2), range(3)):
-        here = pair.flow[i][:, instance[i] == k + 1]
-        assert torch.equal(here, move[i, k][:, None].expand_as(here))
-    assert not pair.flow.movedim(1, -1)[instance == 0].any()
-    with pytest.raises(ValueError, match=r"want \(2, 3, 2\)"):
-        ch05_data.magnified_scenes(scenes, move[:1], factor=2.0)
-
-
-@pytest.mark.system("S05.1")
-def test_mirrored_keypoints_carry_the_right_names() -> None:
-    swap = ch05_data.mirror_swap()
-    assert torch.equal(swap.gather(1, swap), torch.arange(5).expand(8, 5))  # twice is once
-    for class_id, names in enumerate(toyworld.KEYPOINTS.values()):
-        for i, name in enumerate(names):
-            other = names[swap[class_id, i]]
-            assert ("left" in name.split()) == ("right" in other.split()) and len(name.split()) == len(
-                other.split()
-            )

@@ -1,7 +1,9 @@
 """The check itself: every way in which an answer can be right, wrong, absent or dangerous."""
 
 import contextlib
+import functools
 import importlib
+import os
 import random
 import signal
 import threading
@@ -17,7 +19,9 @@ from torch import Tensor, nn
 
 from lecture_utils import runtime
 from lecture_utils.exercises import answers, check, checker, compare, guard
-from lecture_utils.exercises.checker import Exercise, examine
+from lecture_utils.exercises.examine import examine
+from lecture_utils.exercises.exercise import Exercise, Mistake
+from lecture_utils.exercises.hints import known_mistake
 
 progress = importlib.import_module("lecture_utils.exercises.progress")  # the package's name is the function
 
@@ -45,8 +49,32 @@ def wrong_3(x: Tensor, times: int = 2) -> Tensor:
     return -x
 
 
+def other_1(x: Tensor, times: int = 2) -> Tensor:
+    return x * times + 1
+
+
+def other_2(x: Tensor, times: int = 2) -> Tensor:
+    return x / times
+
+
+def other_3(x: Tensor, times: int = 2) -> Tensor:
+    return x * times**2
+
+
+def mine(x: Tensor, times: int = 2) -> Tensor:
+    """A right answer of the learner's own."""
+    return times * x
+
+
 HINTS = ("Multiply each of the values.", "x * times is all there is.", "return x * times")
-DOUBLE = Exercise("98.1", "Twice as much", doubled, cases, HINTS, (wrong_1, wrong_2, wrong_3))
+SAID = (
+    "You added in place of multiplying.",
+    "It is not always twice.",
+    "You changed the sign and nothing else.",
+)
+MISTAKES = tuple(map(Mistake, (wrong_1, wrong_2, wrong_3), SAID))
+EFFORT: dict[str, Any] = {"difficulty": 1, "minutes": 5}
+DOUBLE = Exercise("98.1", "Twice as much", doubled, cases, HINTS, MISTAKES, 1, 5)
 
 
 @pytest.fixture(autouse=True)
@@ -63,9 +91,6 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_right_answer_is_returned(capsys: pytest.CaptureFixture[str]) -> None:
-    def mine(x: Tensor, times: int = 2) -> Tensor:
-        return times * x
-
     assert check("98.1", mine) is mine
     text = said(capsys)
     assert "✓" in text and "right" in text and "3 inputs" in text
@@ -84,7 +109,7 @@ def test_wrong_answer_shows_the_smallest_input_and_the_reference_goes_on(
         "[2., 4.]",
         "[3., 4.]",
         "At [0] expected 2, got 3",
-        "Hint 1 of 3",
+        f"Hint: {SAID[0]}",
     ):
         assert piece in text, (piece, text)
     assert "Right on the first" not in text
@@ -95,15 +120,241 @@ def test_a_later_case_that_fails_says_what_was_right(capsys: pytest.CaptureFixtu
     assert "Right on the first input" in said(capsys)
 
 
-def test_hints_advance_with_the_code_not_with_the_clicks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hint_speaks_of_the_mistake_and_takes_none_of_the_general_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for answer, hint in zip((wrong_2, wrong_3, wrong_1), (SAID[1], SAID[2], SAID[0]), strict=True):
+        check("98.1", answer)
+        text = said(capsys)
+        assert f"Hint: {hint}" in text and "of 3" not in text
+    assert progress.entries()["98.1"].get("hints", 0) == 0
+    assert progress.entries()["98.1"]["attempts"] == 3
+
+
+def test_a_known_mistake_of_another_kind_has_its_hint_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(x: Tensor, times: int) -> Any:
+        return (x * times).tolist()
+
+    mistake = Mistake(listed, "A list is no tensor yet.")
+    exercise = Exercise("98.1", "t", doubled, cases, HINTS, (*MISTAKES, mistake), **EFFORT)
+    monkeypatch.setattr(checker, "exercises", lambda chapter="": [exercise])
+    check("98.1", lambda x, times: [[float(v) * times for v in r] if r.ndim else float(r) * times for r in x])
+    text = said(capsys)
+    assert "A list is no tensor yet." in text and "no hint" not in text
+
+
+def test_a_mistake_written_in_other_words_is_known_by_what_it_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check("98.1", lambda x, times: torch.stack([row + times for row in x]) if len(x) else x)
+    assert SAID[0] in said(capsys)
+
+
+def test_agreement_on_the_smallest_input_alone_is_chance(capsys: pytest.CaptureFixture[str]) -> None:
+    check("98.1", lambda x, times: x + times if x.ndim == 1 else x - 7)
+    text = said(capsys)
+    assert not any(hint in text for hint in SAID) and "Hint 1 of 3" in text
+
+
+def test_general_hints_advance_with_the_code_not_with_the_clicks(capsys: pytest.CaptureFixture[str]) -> None:
     shown = []
-    for answer in (wrong_1, wrong_1, wrong_2, wrong_2, wrong_3, wrong_1):
+    for answer in (other_1, other_1, other_2, other_2, other_3, other_1):
         check("98.1", answer)
         shown.append(said(capsys))
     hints = [next(n for n in (1, 2, 3) if f"Hint {n} of 3" in text) for text in shown]
     assert hints == [1, 1, 2, 2, 3, 3]
     assert HINTS[0] in shown[2].partition("Earlier hints")[2]
     assert "last hint" in shown[4]
+
+
+def _costless() -> list[Any]:
+    def typo(x: Tensor, times: int) -> Tensor:
+        return y * times  # type: ignore[name-defined]  # noqa: F821
+
+    def forgot(x: Tensor, times: int) -> None:
+        x * times
+
+    def listed(x: Tensor, times: int) -> Any:
+        return (x * times).tolist()
+
+    def whole(x: Tensor, times: int) -> Any:
+        return x.long()
+
+    def altered(x: Tensor, times: int) -> Tensor:
+        return x.mul_(times)
+
+    def unread(x: Tensor, times: int) -> Any:
+        return nn.Module.__new__(nn.Module)
+
+    return [typo, forgot, listed, whole, altered, unread, torch.ones(2), 3, mine]
+
+
+@pytest.mark.parametrize("answer", _costless(), ids=lambda a: getattr(a, "__name__", type(a).__name__))
+def test_errors_none_wrong_kinds_and_right_answers_take_no_hint(
+    answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check("98.1", other_1)
+    assert "Hint 1 of 3" in said(capsys)
+    check("98.1", answer)
+    text = said(capsys)
+    assert not any(f"Hint {n} of 3" in text for n in (1, 2, 3))
+    assert answer is mine or ("no hint" in text and HINTS[0] in text.partition("Earlier hints")[2])
+    check("98.1", other_2)
+    assert "Hint 2 of 3" in said(capsys)
+
+
+def test_a_mistake_that_raises_is_known_by_its_exception_and_its_other_results() -> None:
+    def takes_the_first(x: Tensor, times: int) -> Tensor:
+        x[0]
+        return x * times
+
+    def divides(x: Tensor, times: int) -> Tensor:
+        return x * times * (len(x) // len(x))
+
+    crash = Mistake(takes_the_first, "An empty tensor has no first value.")
+    exercise = Exercise("98.1", "t", doubled, cases, HINTS, (*MISTAKES, crash), **EFFORT)
+    other = lambda x, times: [x[i] * times for i in [0]] and x * times  # noqa: E731
+    for answer, hint in ((takes_the_first, crash), (other, crash), (divides, None)):
+        found = examine(exercise, answer)
+        assert found.reason == "raises" and known_mistake(exercise, answer, found) is hint
+    always = lambda x, times: [][0]  # noqa: E731
+    assert known_mistake(exercise, always, examine(exercise, always)) is None
+
+
+def test_what_check_returned_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    given = check("98.1", wrong_1)
+    said(capsys)
+    again = check("98.1", given)
+    text = said(capsys)
+    assert again is doubled and "course's own version" in text and "right!" not in text
+    assert progress.entries()["98.1"]["done"] is False
+
+
+def _wrapped() -> list[Any]:
+    @functools.wraps(doubled)
+    def decorated(*args: Any) -> Any:
+        return doubled(*args)
+
+    def closed(function: Any) -> Any:
+        return lambda x, times: function(x, times)
+
+    return [
+        doubled,
+        decorated,
+        functools.partial(doubled),
+        lambda x, times: doubled(x, times),
+        closed(doubled),
+    ]
+
+
+@pytest.mark.parametrize("answer", _wrapped())
+def test_the_reference_is_known_in_a_wrapper(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    check("98.1", answer)
+    assert "course's own version" in said(capsys)
+    assert progress.entries() == {}
+
+
+def test_the_solution_typed_again_is_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    space: dict[str, Any] = {}
+    exec("def doubled(x, times=2):\n    return x * times", space)
+    assert check("98.1", space["doubled"]) is space["doubled"]
+    assert "right!" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    "want",
+    [42, 0.5, "cat", (1, 2), [1, 2], torch.ones(3), np.ones(3), {"a": 1}],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_value_that_check_returned_is_no_answer_but_the_same_value_typed_is(
+    want: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exercise = Exercise(
+        "98.5", "Predict", want, None, HINTS, tuple(Mistake(i, SAID[0]) for i in (1, 2, 3)), **EFFORT
+    )
+    monkeypatch.setattr(checker, "exercises", lambda chapter="": [exercise])
+    given = check("98.5", ...)
+    assert compare.difference(given, want) is None and repr(given) == repr(want)
+    check("98.5", given)
+    assert "course's own version" in said(capsys) and progress.entries() == {}
+    check("98.5", compare.clone(want))
+    assert "right!" in said(capsys)
+
+
+def test_known_wrong_values_have_their_hints(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mistakes = tuple(map(Mistake, (1, 2, 3), SAID))
+    exercise = Exercise("98.5", "Predict", 42, None, HINTS, mistakes, **EFFORT)
+    monkeypatch.setattr(checker, "exercises", lambda chapter="": [exercise])
+    check("98.5", 2)
+    assert SAID[1] in said(capsys)
+    check("98.5", 7)
+    assert "Hint 1 of 3" in said(capsys)
+
+
+def _opaque() -> list[Any]:
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    class Proud:
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("no equal")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    return [Silent(), Proud(), nn.Module.__new__(nn.Module), torch.ones(2, device="meta"), {"a": Silent()}]
+
+
+@pytest.mark.parametrize("result", _opaque(), ids=lambda r: type(r).__name__)
+def test_a_result_that_cannot_be_looked_at_never_blocks(
+    result: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check("98.1", lambda x, times: result) is doubled
+    assert "not yet" in said(capsys)
+    check("98.1", result)
+    assert "not yet" in said(capsys)
+    exercise = Exercise("98.5", "Predict", 3, None, HINTS, MISTAKES, **EFFORT)
+    assert examine(exercise, result).state == "wrong"
+
+
+@pytest.mark.parametrize("error", [BaseException("b"), GeneratorExit(), KeyboardInterrupt()])
+def test_what_is_no_exception_is_caught_too(error: BaseException, capsys: pytest.CaptureFixture[str]) -> None:
+    def raising(x: Tensor, times: int) -> Tensor:
+        raise error
+
+    before = signal.getsignal(signal.SIGINT)
+    assert check("98.1", raising) is doubled
+    assert type(error).__name__ in said(capsys)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_code_that_cannot_be_stopped_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(guard, "UNSTOPPABLE_SECONDS", 0.4)
+
+    def deaf(x: Tensor, times: int) -> Tensor:
+        if x.numel() != 2:
+            return x * times
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            time.sleep(1.2)
+        finally:
+            signal.sigpending()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        return x * times
+
+    before = signal.getsignal(signal.SIGINT)
+    check("98.1", deaf, seconds=0.2)
+    text = said(capsys)
+    assert text.count("Restart the kernel") == 1
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_edited_helper_counts_as_new_code() -> None:
@@ -157,7 +408,7 @@ def test_the_untouched_message_is_the_same_for_every_learner(capsys: pytest.Capt
     check("98.1", ...)
     fresh = said(capsys)
     check("98.1", wrong_1)
-    check("98.1", doubled)
+    check("98.1", mine)
     said(capsys)
     check("98.1", ...)
     assert said(capsys) == fresh
@@ -226,7 +477,7 @@ def test_an_exercise_about_changing_in_place_may_change() -> None:
     def one(rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
         yield (torch.ones(2),)
 
-    exercise = Exercise("98.2", "In place", fill, one, HINTS, (abs, abs, abs))
+    exercise = Exercise("98.2", "In place", fill, one, HINTS, MISTAKES, **EFFORT)
     assert examine(exercise, lambda x: x.zero_()).state == "right"
 
 
@@ -281,7 +532,7 @@ def test_just_in_time_leaves_no_signal_behind() -> None:
     """The result comes at the very moment when the time is up: either verdict, but never a stray
     interrupt."""
     for tenth_ms in range(60):
-        outcome = guard.call(
+        outcome = guard.call_safely(
             lambda t=tenth_ms: time.sleep(0.01 + t / 10_000), seconds=0.012, seed=0, file=None
         )  # type: ignore[misc]
         assert outcome.kind in ("", "loops")
@@ -302,10 +553,10 @@ def test_stop_by_the_user_stays_a_stop() -> None:
 
 def test_works_off_the_main_thread() -> None:
     found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(check("98.1", doubled)))
+    thread = threading.Thread(target=lambda: found.append(check("98.1", mine)))
     thread.start()
     thread.join()
-    assert found == [doubled]
+    assert found == [mine]
 
 
 def test_random_numbers_of_the_notebook_are_untouched_and_the_learners_fixed() -> None:
@@ -334,7 +585,7 @@ def test_dropout_like_answers_can_be_compared() -> None:
     def one(rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
         yield (torch.ones(50),)
 
-    exercise = Exercise("98.3", "Dropout", dropped, one, HINTS, (abs, abs, abs))
+    exercise = Exercise("98.3", "Dropout", dropped, one, HINTS, MISTAKES, **EFFORT)
     assert examine(exercise, lambda x: torch.where(torch.rand(x.shape) > 0.5, x, 0.0)).state == "right"
 
 
@@ -358,7 +609,7 @@ def _scale_cases(rng: np.random.Generator) -> Iterator[tuple[Any, ...]]:
     yield 3.0, torch.ones(3)
 
 
-SCALE = Exercise("98.4", "A layer", Scale, _scale_cases, HINTS, (Scale, Scale, Scale), use=_scaled)
+SCALE = Exercise("98.4", "A layer", Scale, _scale_cases, HINTS, MISTAKES, **EFFORT, use=_scaled)
 
 
 def test_classes() -> None:
@@ -408,7 +659,7 @@ def test_classes() -> None:
     ],
 )
 def test_values_as_answers(want: Any, right: list[Any], wrong: list[Any]) -> None:
-    exercise = Exercise("98.5", "Predict", want, None, HINTS, (1, 2, 3))
+    exercise = Exercise("98.5", "Predict", want, None, HINTS, MISTAKES, **EFFORT)
     for answer in right:
         assert examine(exercise, answer).state == "right", answer
     for answer in wrong:
@@ -420,10 +671,10 @@ def test_values_as_answers(want: Any, right: list[Any], wrong: list[Any]) -> Non
 
 def test_own_comparison_that_fails_is_a_wrong_answer() -> None:
     exercise = Exercise(
-        "98.6", "Odd", doubled, cases, HINTS, (abs, abs, abs), same=lambda got, want: got.no_such()
+        "98.6", "Odd", doubled, cases, HINTS, MISTAKES, **EFFORT, same=lambda got, want: got.no_such()
     )
     assert examine(exercise, doubled).state == "wrong"
-    lenient = Exercise("98.7", "Odd", doubled, cases, HINTS, (abs, abs, abs), same=lambda got, want: True)
+    lenient = Exercise("98.7", "Odd", doubled, cases, HINTS, MISTAKES, **EFFORT, same=lambda got, want: True)
     assert examine(lenient, wrong_3).state == "right"
 
 
@@ -434,17 +685,34 @@ def test_unknown_exercise_names_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"id": "1.2"}, {"hints": ("one",)}, {"hints": ("", "  ")}, {"mistakes": (abs, abs)}, {"cases": None}],
+    [
+        {"id": "1.2"},
+        {"id": "01.L4"},
+        {"hints": ("one",)},
+        {"hints": ("", "  ")},
+        {"mistakes": MISTAKES[:2]},
+        {"mistakes": (abs, abs, abs)},
+        {"cases": None},
+        {"difficulty": 4},
+        {"minutes": 0},
+        {"minutes": 2.5},
+        {"bar": 0.5},
+        {"measure": float, "bar": 0.5},
+        {"reference": "D", "cases": None, "choices": (("A", "B"),)},
+    ],
 )
 def test_a_badly_made_exercise_is_refused(change: dict[str, Any]) -> None:
     fields: dict[str, Any] = {"id": "98.1", "title": "t", "reference": doubled, "cases": cases}
-    fields |= {"hints": HINTS, "mistakes": (abs, abs, abs)}
+    fields |= {"hints": HINTS, "mistakes": MISTAKES, **EFFORT}
     Exercise(**fields)
     with pytest.raises(ValueError, match=r"Exercise|exercise"):
         Exercise(**{**fields, **change})
 
 
 def test_messages_are_safe_html_and_say_in_words_what_colour_says() -> None:
+    def doubled_again(x: Tensor, times: int) -> Any:
+        return x + x * (times - 1)
+
     def mine(x: Tensor, times: int) -> Any:
         raise ValueError("<script>alert(1)</script> $x$")
 
@@ -453,7 +721,7 @@ def test_messages_are_safe_html_and_say_in_words_what_colour_says() -> None:
     checker.Panel.show = lambda self: shown.append(self.html)  # type: ignore[method-assign]
     try:
         check("98.1", mine)
-        check("98.1", doubled)
+        check("98.1", doubled_again)
     finally:
         checker.Panel.show = original  # type: ignore[method-assign]
     assert "<script>" not in shown[0] and "$" not in shown[0] and "&lt;script&gt;" in shown[0]

@@ -108,3 +108,29 @@ def test_clones_share_nothing() -> None:
     assert original[1][0][0] == 1 and original[2]["a"][0] == 1
     assert compare.changed([1], [1, 2]) is True
     assert compare.changed(torch.tensor([NAN]), torch.tensor([NAN])) is False
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "alike"),
+    [
+        (torch.ones(3), torch.zeros(2, 2), True),
+        (torch.ones(3, dtype=torch.float16), torch.zeros(3), True),
+        (torch.ones(3, dtype=torch.long), torch.zeros(3), False),
+        (np.ones(3), torch.zeros(3), False),
+        (torch.ones(3, device="meta"), torch.zeros(3), True),
+        ([1.0], torch.zeros(1), False),
+        (3, 4.0, True),
+        (3.0, 4, False),
+        (True, 1, False),
+        (torch.tensor(3.0), 4.0, True),
+        ("a", 1, False),
+        ((1, 2.0), [1, 3.0], True),
+        ((1,), (1, 2), False),
+        ({"a": 1}, {"a": 2}, True),
+        ({"a": 1}, {"b": 1}, False),
+        ("a", "b", True),
+        (None, 3, False),
+    ],
+)
+def test_a_wrong_kind_is_told_from_a_wrong_value(got: Any, want: Any, alike: bool) -> None:
+    assert compare.same_kind(got, want) is alike

@@ -64,12 +64,15 @@ class Cell:
     """Outputs of one cell."""
 
     def __init__(self) -> None:
-        self.text, self.html, self.error, self.mimes = "", "", "", []  # type: ignore[var-annotated]
+        self.text, self.html, self.error = "", "", ""
+        self.mimes: list[set[str]] = []
+        self.kinds: list[str] = []
 
     def add(self, kind: str, content: dict[str, Any]) -> None:
         self.text += content.get("text", "")
         data = content.get("data", {})
         self.mimes.append(set(data))
+        self.kinds += [kind] if data else []
         self.text += data.get("text/plain", "")
         self.html += data.get("text/html", "")
         if kind == "error":
@@ -112,6 +115,49 @@ def test_an_endless_loop_is_stopped_and_the_kernel_lives(notebook: Notebook) -> 
     )
     assert not cell.error and "still running after 0.5 s" in cell.text
     assert notebook.run("print(mine.__module__)").text == "lecture_utils.chapters.ch00.exercises\n"
+
+
+def test_what_check_returned_is_refused_when_its_cell_runs_again(notebook: Notebook) -> None:
+    notebook.run("def mine(image, x, y):\n    return image")
+    assert "not yet" in notebook.run("mine = check('00.1', mine)").text
+    again = notebook.run("mine = check('00.1', mine)")
+    assert "course's own version" in again.text and "right!" not in again.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise KeyboardInterrupt",
+        "raise GeneratorExit",
+        "return torch.ones(3, device='meta')",
+        "return torch.nn.Module.__new__(torch.nn.Module)",
+    ],
+)
+def test_nothing_that_an_answer_does_stops_the_notebook(notebook: Notebook, body: str) -> None:
+    cell = notebook.run(f"def mine(image, x, y):\n    {body}\nmine = check('00.1', mine)\nprint('went on')")
+    assert not cell.error and "not yet" in cell.text and "went on" in cell.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
+def test_a_loop_in_c_that_nothing_can_stop_is_told_of_by_the_page(tmp_path: Path) -> None:
+    notebook = Notebook(tmp_path, JPY_SESSION_NAME="chapter.ipynb")
+    try:
+        notebook.run(START)
+        quick = notebook.run("def mine(image, x, y):\n    return image\nmine = check('00.1', mine)")
+        assert "Still running" in quick.html and "not yet" in quick.text, "the verdict takes the line's place"
+        assert quick.kinds == ["display_data", "update_display_data"]
+        notebook.send(
+            "def mine(image, x, y):\n    return sum(iter(int, 1))\ncheck('00.1', mine, seconds=0.5)"
+        )
+        end, html = time.monotonic() + 30, ""
+        while "Still running" not in html and time.monotonic() < end:
+            html += str(
+                notebook.client.get_iopub_msg(timeout=30)["content"].get("data", {}).get("text/html", "")
+            )
+        assert "Restart the kernel" in html and "5.5s forwards" in html
+        os.kill(notebook.manager.provisioner.pid, 9)  # type: ignore[union-attr]
+    finally:
+        notebook.close()
 
 
 def test_the_stop_button_stops_a_check(notebook: Notebook) -> None:
@@ -197,9 +243,9 @@ def test_a_kernel_killed_in_training_is_told_of_once(tmp_path: Path) -> None:
         first.close()
     second = Notebook(tmp_path)
     try:
-        told = second.run("from lecture_utils import runtime\nruntime.start('01')").text
+        told = second.run("from lecture_utils.kernel.start import start\nstart('01')").text
         assert "ended in the middle of training (a long run, at step" in told and "of 1000000000" in told
         assert "nothing of yours is lost" in told
-        assert "ended in the middle" not in second.run("runtime.start('01')").text
+        assert "ended in the middle" not in second.run("start('01')").text
     finally:
         second.close()

@@ -181,5 +181,61 @@ def test_table_of_one_chapter() -> None:
     rows = [line.split()[0] for line in str(table("01")).splitlines() if line[:2].isdigit()]
     assert rows and all(row.startswith("01.") for row in rows)
     assert len(rows) < len(str(table()).splitlines())
-    with pytest.raises(ValueError, match="got '1'"):
+    with pytest.raises(ValueError, match="got chapter '1', want one of"):
         table("1")
+
+
+def test_what_could_not_be_written_takes_nothing_from_what_others_wrote(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One notebook tries while the file is held; another solves; the first goes on."""
+    real = progress.write_atomically
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(progress, "write_atomically", full)
+    progress.record("01.1", done=False, fingerprint="a", hint=True)
+    monkeypatch.setattr(progress, "write_atomically", real)
+    solved = {"attempts": 6, "done": True, "first_done": "2026-01-02", "last": "z", "hints": 2}
+    stored = {"version": 1, "exercises": {"01.1": solved}}
+    (home / "progress.json").write_text(json.dumps(stored), encoding="utf-8")
+    assert progress.entries()["01.1"] == solved
+    assert progress._memory == {}, "the file knows more: what was kept is dropped"
+    progress._memory["01.1"] = {"attempts": 1, "last": "a", "done": False}
+    progress.record("01.2", done=False, fingerprint="b")
+    assert json.loads((home / "progress.json").read_text())["exercises"]["01.1"] == solved
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "merged"),
+    [
+        ({"attempts": 2, "done": True}, {"attempts": 5, "done": False}, {"attempts": 5, "done": True}),
+        ({"attempts": 1, "last": "a"}, {"attempts": 3, "last": "b"}, {"attempts": 3, "last": "b"}),
+        ({"attempts": 3, "hints": 1}, {"attempts": 1, "hints": 2}, {"attempts": 3, "hints": 2}),
+        ({"first_done": "2026-02-01"}, {"first_done": "2026-01-01"}, {"first_done": "2026-01-01"}),
+        ({}, {"attempts": 1, "colour": "red"}, {"attempts": 1, "colour": "red"}),
+    ],
+)
+def test_entries_are_merged_field_by_field(one: Any, other: Any, merged: Any) -> None:
+    assert progress.merge(one, other) == merged
+    assert progress.merge(other, one) == merged
+    assert progress.merge(merged, one) == merged
+
+
+def test_a_file_of_another_version_is_left_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = b'{"version": 99, "exercises": [{"id": "01.1", "solved": 1.0}]}'
+    (home / "progress.json").write_bytes(content)
+    progress.record("01.1", done=False, fingerprint="a")
+    entry = progress.record("01.1", done=True, fingerprint="b")
+    assert (home / "progress.json").read_bytes() == content
+    text = capsys.readouterr().out
+    assert text.count("got version 99, want 1") == 1 and "left as it is" in text
+    assert entry["attempts"] == 2 and progress.entries()["01.1"]["done"] is True
+    assert sorted(file.name for file in home.iterdir()) == ["progress.json", "progress.json.lock"]
+
+
+def test_general_hints_are_counted_once_an_answer(home: Path) -> None:
+    for fingerprint, hint in (("a", True), ("a", True), ("b", False), ("c", True)):
+        entry = progress.record("01.1", done=False, fingerprint=fingerprint, hint=hint)
+    assert entry["hints"] == 2 and entry["attempts"] == 3

@@ -1,6 +1,7 @@
 """The %%gpu magic: run, record, replay, and say which."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 from lecture_utils import runtime
-from lecture_utils.kernel import gpu_magic
+from lecture_utils.kernel import gpu_magic, start
 
 CELL = """# the reason
 y = x + 1
@@ -30,7 +31,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     monkeypatch.setattr(runtime, "cuda_available", lambda: False)
     monkeypatch.delenv("COURSE_GPU", raising=False)
     ip = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    runtime.load_ipython_extension(ip)
+    start.load_ipython_extension(ip)
     ip.user_ns["x"] = 1
     yield ip
     InteractiveShell.clear_instance()
@@ -91,7 +92,8 @@ def test_record_then_replay_gives_the_same_outputs_under_a_banner(
     shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     entry = json.loads(_recorded(shell, monkeypatch, tmp_path).read_text())
-    assert set(entry) == {"outputs", "hardware", "date", "source_hash"} and entry["hardware"].endswith("cpu")
+    assert set(entry) == {"outputs", "hardware", "date", "seconds", "source_hash"}
+    assert entry["hardware"].startswith("a CPU (")
     for mode in ("auto", "off"):
         monkeypatch.setenv("COURSE_GPU", mode)
         printed, shown = _run(shell)
@@ -162,13 +164,58 @@ def test_a_failed_recording_leaves_the_old_one(
     assert path.read_text() == before
 
 
-@pytest.mark.parametrize("mode", ["on", "record"])
 def test_asking_for_a_gpu_that_is_not_there_is_an_error(
-    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, mode: str
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COURSE_GPU", mode)
-    with pytest.raises(RuntimeError, match=f"COURSE_GPU={mode}.*no CUDA GPU"):
+    monkeypatch.setenv("COURSE_GPU", "on")
+    with pytest.raises(RuntimeError, match=r"COURSE_GPU=on.*no CUDA GPU"):
         _run(shell)
+
+
+def test_without_a_gpu_a_cell_is_recorded_on_the_cpu(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_GPU", "record")
+    printed, _ = _run(shell)
+    assert printed == "made 2\nRecorded as demo.\n"
+    monkeypatch.setenv("COURSE_GPU", "auto")
+    assert re.match(
+        r"Recorded on a CPU \(.+\) on \d{4}-\d\d-\d\d, not computed now\.", _texts(_run(shell)[1])
+    )
+
+
+def test_banners_are_marked_as_not_computed(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def marks() -> list[object]:
+        with capture_output() as caught:
+            shell.run_cell(f"%%gpu demo\n{CELL}").raise_error()
+        return [output.metadata.get("course") for output in caught.outputs]
+
+    assert marks() == [{"computed": False}]
+    _recorded(shell, monkeypatch, tmp_path)
+    assert marks() == [{"computed": False}, None, None]
+
+
+def test_a_cell_with_weights_runs_where_it_may_and_is_replayed_where_not(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(cell: str) -> tuple[str, str]:
+        with capture_output() as caught:
+            shell.run_cell(f"%%weights real\n{cell}").raise_error()
+        return caught.stdout, _texts([output._repr_mimebundle_()[0] for output in caught.outputs])
+
+    lacking = "from lecture_utils.hub import cache\ncache.not_here('The weights')"
+    monkeypatch.delenv("COURSE_DOWNLOAD", raising=False)
+    assert "not on this machine" in run(lacking)[1]
+    monkeypatch.setenv("COURSE_GPU", "record")
+    assert "Not recorded as real" in run(lacking)[0] and not (tmp_path / "recorded").exists()
+    assert run("print(x)")[0] == "1\nRecorded as real.\n"
+    monkeypatch.setenv("COURSE_GPU", "off")
+    printed, shown = run("print(x)")
+    assert printed == "1\n" and "not computed now" in shown
+    monkeypatch.setenv("COURSE_DOWNLOAD", "1")
+    assert run("print(x + 1)") == ("2\n", "")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "A B", "two words", "/abs"])
@@ -200,7 +247,8 @@ def test_record_and_replay_in_a_real_kernel(tmp_path: Path) -> None:
     shown = "from IPython.display import HTML, display\nprint('a')\ndisplay(HTML('<b>b</b>'))\nprint('c')\n7"
     cell = f"%%gpu demo\n{shown}"
     setup = (
-        "%reload_ext lecture_utils.runtime\nimport os, pathlib, torch\nfrom lecture_utils import runtime\n"
+        "%reload_ext lecture_utils.kernel.start\nimport os, pathlib, torch\n"
+        "from lecture_utils import runtime\n"
         f"runtime.ASSETS = pathlib.Path({str(tmp_path)!r})\nruntime.cuda_available = lambda: True\n"
         "runtime.device = lambda: torch.device('cpu')\nos.environ['COURSE_GPU'] = 'record'"
     )

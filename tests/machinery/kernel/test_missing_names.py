@@ -12,13 +12,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
-from lecture_utils import runtime
-from lecture_utils.kernel import missing_names
+from lecture_utils.kernel import missing_names, start
 
 CELLS = [
     ("markdown", "# 01 Title"),
     ("code", "import numpy as np\nfrom a.b import c as d"),
-    ("markdown", "## Train\n\nWords.\n\n### The loop"),
+    ("markdown", "## Train\n\nWords.\n\n### The loop\n\n```python\n# from a module\n```"),
     ("code", "model = 3\nfor step in range(2):\n    loss, (first, *rest) = 1, (2, 3)"),
     ("code", "model + late"),
     ("markdown", "## Later"),
@@ -45,7 +44,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     monkeypatch.chdir(tmp_path)
     config = Config({"HistoryManager": {"enabled": False}})
     ip = InteractiveShell.instance(colors="nocolor", config=config)
-    runtime.load_ipython_extension(ip)
+    start.load_ipython_extension(ip)
     yield ip
     InteractiveShell.clear_instance()
 
@@ -73,17 +72,17 @@ def test_the_error_names_cell_and_section(shell: InteractiveShell) -> None:
     text = _traceback(shell, "model + 1", "cell-4")
     assert "NameError" in text and "Traceback" in text
     assert text.rstrip().endswith(
-        "`model` is made in cell 2 (section 'The loop'). "
+        "`model` is made in cell 4 (section 'The loop'). "
         "Run that cell first: Run ▸ Run All Above Selected Cell."
     )
 
 
 def test_without_a_cell_id_the_chapter_is_known_from_start(shell: InteractiveShell) -> None:
-    assert "`np` is made in cell 1 (section '01 Title')" in _traceback(shell, "np.zeros(3)")
+    assert "`np` is made in cell 2 (section '01 Title')" in _traceback(shell, "np.zeros(3)")
 
 
 def test_a_name_made_further_down_is_told_so(shell: InteractiveShell) -> None:
-    assert "`late` is made in cell 4 (section 'Later'), further down." in _traceback(shell, "late", "cell-4")
+    assert "`late` is made in cell 7 (section 'Later'), further down." in _traceback(shell, "late", "cell-4")
 
 
 def test_a_name_that_no_cell_makes_gets_no_advice(shell: InteractiveShell) -> None:
@@ -111,7 +110,7 @@ def test_no_notebook_or_a_damaged_one_leaves_the_plain_error(
     path.unlink()
     assert "is made in" not in _traceback(shell, "model", "cell-4")
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("inner")
 
     monkeypatch.setattr(missing_names, "find_notebook", broken)
@@ -135,7 +134,7 @@ def test_running_a_middle_cell_first_in_a_real_kernel(tmp_path: Path) -> None:
     book = nbformat.read(path, as_version=4)
     client = NotebookClient(book, timeout=60, kernel_name="python3")
     with client.setup_kernel(cwd=str(tmp_path)):
-        load = nbformat.v4.new_code_cell("%load_ext lecture_utils.runtime")
+        load = nbformat.v4.new_code_cell("%load_ext lecture_utils.kernel.start")
         book.cells.append(load)
         client.execute_cell(load, len(book.cells) - 1)
         with pytest.raises(CellExecutionError) as failed:
@@ -153,7 +152,16 @@ def test_running_a_middle_cell_first_in_a_real_kernel(tmp_path: Path) -> None:
         with pytest.raises(CellExecutionError) as failed:
             client.execute_cell(book.cells[4], 4)
         text = re.sub(r"\x1b\[[0-9;]*m", "", str(failed.value))
-        assert "`model` is made in cell 2 (section 'The loop'). Run that cell first" in text
+        assert "`model` is made in cell 4 (section 'The loop'). Run that cell first" in text
         for index in (3, 6, 4):
             client.execute_cell(book.cells[index], index)
         assert book.cells[4].outputs[0]["data"]["text/plain"] == "4"
+
+
+def test_vs_code_says_which_file_runs(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing_names, "current_chapter", "")
+    shell.user_ns["__vsc_ipynb_file__"] = str(_book(tmp_path / "elsewhere" / "mine.ipynb"))
+    (tmp_path / "notebooks" / "01_small.ipynb").unlink()
+    assert "`model` is made in cell 4" in _traceback(shell, "model", "unknown")

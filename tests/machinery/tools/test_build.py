@@ -1,7 +1,5 @@
 """Building notebooks: directives, ids, execution, byte-stable rebuild, drift, failures."""
 
-import base64
-import io
 import json
 import re
 from pathlib import Path
@@ -9,10 +7,7 @@ from typing import Any
 
 import nbformat
 import notebook_source
-import numpy as np
-import pictures
 import pytest
-from PIL import Image
 
 Mini = Any  # the class in conftest.py
 
@@ -111,6 +106,127 @@ def test_check_sees_any_drift_and_nothing_else(
     assert "has not been built" in capsys.readouterr().out
 
 
+def test_a_chapter_may_be_two_notebooks(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
+    text = mini.source.read_text()
+    mini.source.unlink()
+    for name in ("90a_mini", "90b_mini"):
+        (mini.source.parent / f"{name}.py").write_text(text)
+    assert mini.build("90", "--no-execute") == 0 and mini.build("--check") == 0
+    built = sorted(path.name for path in mini.notebooks.glob("*.ipynb"))
+    assert built == ["90a_mini.ipynb", "90b_mini.ipynb"]
+    for path in mini.notebooks.glob("*.ipynb"):
+        path.unlink()
+    assert mini.build("90a", "--no-execute") == 0
+    assert [path.name for path in mini.notebooks.glob("*.ipynb")] == ["90a_mini.ipynb"]
+    assert mini.build("--check", "90a") == 0
+    assert mini.build("--check", "90") == 1 and "90b_mini.ipynb has not been built" in capsys.readouterr().out
+    assert mini.build("9") == 2
+
+
+def test_the_answer_to_a_question_is_folded(mini: Mini) -> None:
+    mini.write(
+        """
+        # %%
+        predict("90.1")
+
+        # %% tags=["exercise:90.1"]
+        def mine(): ...
+
+        # %% [markdown]
+        # Words.
+
+        # %% tags=["slide"]
+        print("the answer")
+
+        # %%
+        print("no answer")
+        """
+    )
+    cells = [cell for cell in notebook_source.assemble(mini.source).cells if cell.cell_type == "code"]
+    assert [bool(cell.metadata.get("jupyter")) for cell in cells] == [False, False, True, False]
+    assert cells[2].metadata == {
+        "tags": ["slide", "answer"],
+        "slideshow": {"slide_type": "slide"},
+        "collapsed": True,
+        "jupyter": {"outputs_hidden": True},
+    }
+
+
+def test_terms_are_linked_once_in_prose_alone(mini: Mini, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [
+        {"term": "IoU", "meaning": "…", "chapter": "90", "aliases": ["intersection over union"]},
+        {"term": "layer norm", "meaning": "…", "chapter": "90"},
+        {"term": "norm", "meaning": "…", "chapter": "90"},
+    ]
+    monkeypatch.setattr(notebook_source.terms, "glossary", lambda: entries)
+    mini.write(
+        """
+        # %% [markdown]
+        # # The IoU
+        # `IoU`, $IoU$, [IoU](x), <b title="IoU">, IoUx, iou and **layer norms**: a norm.
+        #
+        # Intersection over
+        # union, and IoU.
+        """
+    )
+    (cell,) = notebook_source.assemble(mini.source).cells
+    assert cell.source == (
+        "# The IoU\n"
+        '`IoU`, $IoU$, [IoU](x), <b title="IoU">, IoUx, iou and '
+        "**[layer norms](../docs/glossary.md#layer-norm)**: a [norm](../docs/glossary.md#norm).\n\n"
+        "[Intersection over\nunion](../docs/glossary.md#iou), and IoU."
+    )
+
+
+def test_a_shown_method_takes_effect_when_its_cell_runs(mini: Mini) -> None:
+    """As a learner would: run the cell as it is, then with the shortcut deleted."""
+    import torch
+
+    from lecture_utils import zoo
+    from lecture_utils.backbones.resnet import BasicBlock
+    from lecture_utils.data import toyworld
+
+    mini.write("# %%\n# show: lecture_utils.backbones.resnet.BasicBlock.forward\n")
+    (cell,) = notebook_source.assemble(mini.source).cells
+    assert cell.source.startswith("# from lecture_utils.backbones.resnet, class BasicBlock\n")
+    assert cell.source.count("self.shortcut(x)") == 1
+    images, labels = toyworld.classification(64, size=32, split="test")
+    network, original = zoo.load("shapes_resnet"), BasicBlock.forward
+
+    def logits(source: str) -> torch.Tensor:
+        exec(source, {"__name__": "__main__", "Tensor": torch.Tensor, "F": "something else of the notebook"})
+        with torch.inference_mode():
+            return network(images)
+
+    try:
+        with torch.inference_mode():
+            before = network(images)
+        assert torch.equal(logits(cell.source), before) and BasicBlock.forward is not original
+        deleted = re.sub(r"\n +y = y \+ self.shortcut\(x\).*", "\n        pass", cell.source)
+        after = logits(deleted)
+        assert (after.argmax(1) == labels).float().mean() < 0.5 < (before.argmax(1) == labels).float().mean()
+        assert torch.equal(logits(cell.source), before)
+    finally:
+        BasicBlock.forward = original  # type: ignore[method-assign]
+
+
+def test_methods_of_one_class_are_imported_once(mini: Mini) -> None:
+    mini.write(
+        """
+        # %%
+        # show: lecture_utils.backbones.vit.ViT.tokens
+
+        # %%
+        # show: lecture_utils.backbones.vit.ViT.forward
+        """
+    )
+    first, second = (cell.source for cell in notebook_source.assemble(mini.source).cells)
+    assert (
+        "import ViT\n" in first and "import method_of\n" in first and "@method_of(ViT)\ndef tokens" in first
+    )
+    assert "import" not in second and "@method_of(ViT)\ndef forward" in second
+
+
 def test_check_sees_a_notebook_without_source(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
     assert mini.build("--no-execute") == 0
     (mini.notebooks / "91_stray.ipynb").write_bytes(mini.built.read_bytes())
@@ -201,44 +317,3 @@ def test_a_directive_that_names_nothing_is_an_error_with_advice(
 
 def test_an_unknown_chapter_lists_what_there_is(mini: Mini, capsys: pytest.CaptureFixture[str]) -> None:
     assert mini.build("17") == 2 and "there is: 90_mini" in capsys.readouterr().err
-
-
-def _png(image: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return file.getvalue()
-
-
-def _pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
-
-
-def test_pictures_get_smaller_and_stay_the_same_to_the_eye() -> None:
-    rng = np.random.default_rng(0)
-    yy, xx = np.mgrid[:200, :300]
-    smooth = np.stack([xx * 0.8, yy, xx * 0.3 + yy * 0.2], -1).clip(0, 255).astype(np.uint8)
-    for image in (smooth, rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)):
-        small = pictures.smaller(_png(image))
-        error = np.mean((_pixels(small) - image) ** 2)
-        assert error == 0 or 10 * np.log10(255**2 / error) >= pictures.HARMLESS_DB
-        assert len(small) <= len(_png(image)) and pictures.smaller(small) == pictures.smaller(small)
-    few = (rng.integers(0, 4, (200, 300, 1)) * [60, 20, 9]).astype(np.uint8)
-    assert np.array_equal(_pixels(pictures.smaller(_png(few))), few)
-
-
-def test_picture_metadata_go_and_what_is_no_png_stays() -> None:
-    from PIL.PngImagePlugin import PngInfo
-
-    info, file = PngInfo(), io.BytesIO()
-    info.add_text("Software", "something 1.2")
-    Image.new("RGBA", (4, 4), (1, 2, 3, 255)).save(file, "PNG", pnginfo=info)
-    assert b"Software" not in pictures.smaller(file.getvalue())
-    assert pictures.smaller(b"no picture") == b"no picture"
-    transparent = io.BytesIO()
-    Image.new("RGBA", (4, 4), (1, 2, 3, 4)).save(transparent, "PNG")
-    assert Image.open(io.BytesIO(pictures.smaller(transparent.getvalue()))).mode == "RGBA"
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x")])
-    data = {"image/png": base64.b64encode(file.getvalue()).decode()}
-    book.cells[0].outputs = [nbformat.v4.new_output("display_data", data)]
-    pictures.tidy(book)
-    assert base64.b64decode(book.cells[0].outputs[0].data["image/png"]) == pictures.smaller(file.getvalue())

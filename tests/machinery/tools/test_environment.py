@@ -22,7 +22,10 @@ def pins() -> list[Requirement]:
 
 def declared() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"]
-    entries = [Requirement(text) for text in (*PROJECT["dependencies"], *extras["dev"], *extras["hub"])]
+    entries = [
+        Requirement(text)
+        for text in (*PROJECT["dependencies"], *extras["dev"], *extras["hub"], *extras["ray"])
+    ]
     return [entry for entry in entries if entry.name != PROJECT["name"]]  # `dev` takes our own `hub` along
 
 
@@ -96,7 +99,8 @@ def test_what_the_code_imports_is_declared() -> None:
     names = {"sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "yaml": "pyyaml"}
     names |= {"IPython": "ipython", "rattler": "py-rattler", "importlinter": "import-linter"}
     core = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
-    hub = {canonicalize_name(Requirement(text).name) for text in PROJECT["optional-dependencies"]["hub"]}
+    extras = PROJECT["optional-dependencies"]
+    optional = {canonicalize_name(Requirement(text).name) for text in (*extras["hub"], *extras["ray"])}
     found = set()
     for path in (ROOT / "lecture_utils").rglob("*.py"):
         for name in re.findall(
@@ -106,7 +110,7 @@ def test_what_the_code_imports_is_declared() -> None:
     third = {names.get(name, name) for name in found if name not in sys.stdlib_module_names}
     third -= {"lecture_utils"}
     installed = {name for name in third if _is_package(name)}
-    assert {canonicalize_name(name) for name in installed} <= core | hub
+    assert {canonicalize_name(name) for name in installed} <= core | optional
 
 
 def _is_package(name: str) -> bool:

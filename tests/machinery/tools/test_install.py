@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import install
+import psutil
 import pytest
 import pythons
 
-ROOT = Path(install.ROOT)
+ROOT, REAL = Path(install.ROOT), sys.executable  # the fixture puts a stand-in there
 shell = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand in for Pythons here")
 
 # A stand-in for a Python: answers the probe, copies itself as a "venv", installs nothing or fails as told.
@@ -222,12 +223,45 @@ def test_a_folder_that_takes_no_files(home: Path, monkeypatch: pytest.MonkeyPatc
         install.ensure("lab", str(home))
 
 
+HOLD = (
+    "import subprocess, sys, time; sys.path.insert(0, {tools!r})\nimport install\n"
+    "venv = install.Venv({home!r})\nwith install.Lock({home!r}) as venv.lock:\n"
+    "    print('held', flush=True)\n    {then}\n"
+)
+
+
+def holder(home: Path, then: str) -> subprocess.Popen[str]:
+    """Start another installation that holds the lock."""
+    code = HOLD.format(tools=str(ROOT / "tools"), home=str(home), then=then)
+    process = subprocess.Popen([REAL, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
 @shell
-def test_two_installations_at_once(home: Path) -> None:
-    install.ensure("lab", str(home))
-    (home / ".venv" / ".installing").write_text(str(os.getppid()))
+def test_of_two_installations_at_once_one_is_refused(home: Path) -> None:
+    other = holder(home, "input()")
+    with pytest.raises(install.Problem, match=rf"Another installation \(process {other.pid}\) is under way"):
+        install.ensure("lab", str(home))
+    assert installs(home) == 0 and not (home / ".venv").exists()
+    other.communicate("go\n")
+    assert install.ensure("lab", str(home)).ready("lab")
+
+
+@shell
+def test_what_a_killed_installation_had_started_still_holds_the_lock(home: Path) -> None:
+    sleeper = f"venv.call([{REAL!r}, '-c', 'import time; print(1, flush=True); time.sleep(60)'])"
+    other = holder(home, f"install.PROGRESS = ('1',); {sleeper}")
+    assert other.stdout is not None
+    assert other.stdout.readline().strip() == "1"
+    (child,) = psutil.Process(other.pid).children()
+    other.kill()
+    other.wait()
     with pytest.raises(install.Problem, match="Another installation"):
         install.ensure("lab", str(home))
+    child.kill()
+    child.wait(10)
+    assert install.ensure("lab", str(home)).ready("lab")
 
 
 @shell
@@ -282,7 +316,7 @@ def test_the_syntax_is_that_of_an_old_python(name: str) -> None:
         if isinstance(node, ast.Import)
         for alias in node.names
     }
-    assert imported <= {"errno", "hashlib", "json", "os", "shutil", "subprocess", "sys"}
+    assert imported <= {"errno", "hashlib", "json", "os", "shutil", "subprocess", "sys", "fcntl", "msvcrt"}
     assert "capture_output" not in text and "removeprefix" not in text  # came with 3.7 and 3.9
 
 
@@ -312,3 +346,18 @@ def test_kernels_of_the_environment_get_the_course_s_settings(tmp_path: Path) ->
     (tmp_path / ".venv").mkdir()
     venv.configure()
     assert (tmp_path / ".venv" / "etc" / "ipython" / "ipython_config.py").read_text() == "c = 1\n"
+
+
+@shell
+def test_the_file_browser_shows_chapters_alone(home: Path) -> None:
+    venv = install.ensure("lab", str(home))
+    settings = json.loads((Path(venv.path) / "etc" / "jupyter" / "jupyter_server_config.json").read_text())
+    from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+
+    books = home / "notebooks"
+    (books / "src").mkdir(parents=True)
+    for name in ("01_a.ipynb", "conftest.py", "01_a.mine-2026-11-28.ipynb", "src/01_a.py"):
+        (books / name).write_text("{}")
+    manager = AsyncLargeFileManager(root_dir=str(books), **settings["ContentsManager"])
+    shown = [path.name for path in sorted(books.iterdir()) if manager.should_list(path.name)]
+    assert shown == ["01_a.ipynb", "01_a.mine-2026-11-28.ipynb"]

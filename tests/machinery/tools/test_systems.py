@@ -69,7 +69,8 @@ def test_the_record_holds_what_ran(
     (folder / "test_x.py").write_text(TESTS)
     (folder / "test_y.py").write_text('import pytest\n\n@pytest.mark.system("S01.1")\ndef test_y(): pass\n')
     (tmp_path / "pytest.ini").write_text(
-        "[pytest]\naddopts = --import-mode=importlib\nmarkers = system(id): x\n"
+        f"[pytest]\npythonpath = {ROOT / 'tools'}\naddopts = --import-mode=importlib\n"
+        "markers =\n  system(id): x\n  slow: x\n  machinery: x\n  nightly: x\n"
     )
     monkeypatch.setenv("COURSE_HOME", "mine")
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
@@ -91,7 +92,7 @@ def test_the_record_holds_what_ran(
     assert short("S01.4") == [("test_setup", "failed", ""), ("test_teardown", "failed", "")]
     assert short("S01.5") == [("test_known", "skipped", "expected to fail: known")]
     assert table["S01.1"][0]["test"].startswith("tests/test_x.py::")
-    assert sorted(path.name for path in (tmp_path / ".course").iterdir()) == ["systems.json"]
+    assert sorted(path.name for path in (tmp_path / ".course").iterdir()) == ["systems.json", "times.json"]
 
 
 def test_a_run_without_systems_leaves_the_record(tmp_path: Path) -> None:
@@ -99,6 +100,7 @@ def test_a_run_without_systems_leaves_the_record(tmp_path: Path) -> None:
     folder.mkdir()
     shutil.copyfile(ROOT / "tests" / "conftest.py", folder / "conftest.py")
     (folder / "test_x.py").write_text("def test_x(): pass\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {ROOT / 'tools'}\n")
     (tmp_path / ".course").mkdir()
     (tmp_path / ".course" / "systems.json").write_text("old")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]

@@ -11,7 +11,7 @@ def test_choice_takes_values_or_labelled_pairs():
     switch = Choice([("off", False), ("on", True)], False)
     assert switch.value is False and switch.probes() == [False, True]
     assert Choice(list("abcde")).probes() == ["a", "c", "e"]
-    with pytest.raises(ValueError, match=r"wants one of .* got 'z'"):
+    with pytest.raises(ValueError, match=r"got 'z', want one of"):
         Choice(["a", "b"], "z")
     with pytest.raises(ValueError, match="at least one option"):
         Choice([])
@@ -22,7 +22,7 @@ def test_slider_checks_its_range_and_keeps_integers():
     assert whole.probes() == [0, 4, 10] and isinstance(whole.check(4.0), int)
     assert real.value == 0.0 and real.probes() == [0.0, 0.5, 1.0]
     for value in (11, -1, 2.5, float("nan"), "3", True, None):
-        with pytest.raises(ValueError, match="wants a number from 0 to 10"):
+        with pytest.raises(ValueError, match=r"got .*, want a number from 0 to 10"):
             whole.check(value)
     for low, high, step in ((1, 1, 1), (2, 1, 1), (0, 1, 0)):
         with pytest.raises(ValueError, match="low < high"):
@@ -38,8 +38,8 @@ def test_matrix_centres_small_presets_and_refuses_the_rest():
         (np.ones((2, 2)), r"got shape \(2, 2\)"),
         (np.ones(5), r"got shape \(5,\)"),
         ("nothing", "got 'nothing'"),
-        ([[float("nan")]], "entries from -99 to 99"),
-        ([[100]], "entries from -99 to 99"),
+        ([[float("nan")]], "want entries from -99 to 99"),
+        ([[100]], "want entries from -99 to 99"),
     ):
         with pytest.raises(ValueError, match=message):
             matrix.check(value)

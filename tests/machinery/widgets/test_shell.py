@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lecture_utils.widgets.live import Live
+from lecture_utils.widgets.present import present
 from lecture_utils.widgets.static import BUNDLE_BYTES
 from lecture_utils.widgets.static import bundle as static_bundle
-from lecture_utils.widgets.widget import Choice, Matrix, Slider, Widget, present
+from lecture_utils.widgets.widget import Choice, Matrix, Slider, Widget
 
 
 def draw(level=0, hue="red", weights=None, fails=False):
@@ -54,12 +55,14 @@ def frames_of(page: str) -> list[dict]:
     ("changes", "message"),
     [
         ({"title": " – "}, "title with a letter"),
-        ({"alt": ""}, "alt must be a sentence"),
-        ({"frames": 5}, "6 to 10 frames, got 5"),
-        ({"frames": 11}, "6 to 10 frames, got 11"),
+        ({"alt": ""}, "want a sentence"),
+        ({"frames": 5}, "got 5 frames, want 6 to 10"),
+        ({"frames": 11}, "got 11 frames, want 6 to 10"),
         ({"tour": [("", {})] * 6}, "caption"),
-        ({"tour": [("One.", {"level": 99})] * 6}, "level wants a number from 0 to 10.*got 99"),
-        ({"tour": [("One.", {"depth": 1})] * 6}, r"wants values for .* got \['depth'\]"),
+        ({"tour": [("One.", {"level": 99})] * 6}, "level: got 99, want a number from 0 to 10"),
+        ({"tour": [("One.", {"depth": 1})] * 6}, r"got values for \['depth'\], want"),
+        ({"trivial": {"level": 0}}, "trivial setting {'level': 0} first"),
+        ({"trivial": {"depth": 0}}, "got values for"),
     ],
 )
 def test_a_widget_is_checked_when_it_is_made(changes, message):
@@ -140,7 +143,10 @@ def test_present_is_live_with_a_kernel_and_static_without(monkeypatch):
     monkeypatch.delenv("COURSE_STATIC", raising=False)
     with capture_output() as captured:
         present(make())
-    assert "application/vnd.jupyter.widget-view+json" in captured.outputs[0].data
+    data = captured.outputs[0].data
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert data["text/plain"] == "[widget] A test widget: A coloured bar on black."  # what GitHub shows
+    assert picture(base64.b64decode(data["image/png"])).shape == (40, 60, 3)
     monkeypatch.setenv("COURSE_STATIC", "1")
     with capture_output() as captured:
         present(make())
@@ -158,7 +164,7 @@ def test_the_static_bundle_holds_each_frame_with_its_caption():
         drawn = picture(base64.b64decode(frame["src"].split(",")[1]))
         error = np.abs(drawn.astype(float) - widget.picture(**values))
         assert error.mean() < 2  # of 255: AVIF is not exact; the next frame differs by 3.5
-    assert picture(base64.b64decode(data["image/png"])).shape == (40, 60, 3)
+    assert picture(base64.b64decode(data["image/png"])).shape == (80, 120, 3)  # twice the pixels
     assert 'id="a-test-widget"' in data["text/html"]
     assert "<0>" not in data["text/html"] and "Level &lt;0&gt; &amp; more." in data["text/html"]
 
@@ -182,3 +188,38 @@ def test_rich_frames_are_compressed_to_the_limits_and_hopeless_ones_refused():
     assert sum(map(len, data.values())) <= BUNDLE_BYTES
     with pytest.raises(ValueError, match="draw less"):
         static_bundle(make(compute=lambda **_: rng.random((900, 1200, 3))))
+
+
+def test_a_cell_run_twenty_times_keeps_no_old_widgets(monkeypatch):
+    from ipywidgets.widgets.widget import _instances
+
+    InteractiveShell.instance()
+    monkeypatch.delenv("COURSE_STATIC", raising=False)
+    with capture_output():
+        present(make())
+        count = len(_instances)
+        for _ in range(20):
+            present(make())
+        assert len(_instances) == count
+        present(make(title="Another widget"))  # of another title: both live
+    assert len(_instances) > count
+
+
+def test_live_starts_at_the_first_frame():
+    tour = [(f"Level {k}.", {"level": k}) for k in (4, 1, 2, 3, 0, 5)]
+    live = Live(make(tour=tour, trivial={}))
+    assert live.controls["level"].value == 4
+    assert np.array_equal(picture(live.image.value), make().picture(level=4))
+
+
+def test_switches_are_numbered_buttons():
+    weights = Matrix(
+        2, 2, [[1, 0], [1, 1]], {"all": np.ones((2, 2)), "none": np.zeros((2, 2))}, switches=True
+    )
+    live = Live(make(controls={"level": Slider(0, 10), "weights": weights}))
+    cells = live.controls["weights"].cells
+    assert [cell.description for cell in cells.values()] == ["1", "2", "3", "4"]
+    assert [cell.value for cell in cells.values()] == [True, False, True, True]
+    before = live.image.value
+    cells[0, 1].value = True
+    assert live.image.value != before and live.controls["weights"].preset.value == "all"

@@ -20,13 +20,6 @@ ROW_PART = 0.4  # the share of a row that is drawn as a curve
 _TOUR = (
     (
         ZONE_PLATE,
-        208,
-        False,
-        8,
-        "208 samples a side carry up to 104 waves: the rings, at most 16, come out right.",
-    ),
-    (
-        ZONE_PLATE,
         24,
         False,
         8,
@@ -45,6 +38,13 @@ _TOUR = (
         True,
         8,
         "The mean over each pixel before sampling: rings that are too fine fade instead of lying.",
+    ),
+    (
+        ZONE_PLATE,
+        208,
+        False,
+        8,
+        "208 samples a side carry up to 104 waves: the rings, at most 16, come out right.",
     ),
     (
         "astronaut",
@@ -83,7 +83,6 @@ def sample_and_round(picture: str, samples: int, low_pass: bool, bits: int) -> F
     -------
     Figure
     """
-    from lecture_utils.chapters.ch00.widgets.sampling import draw_row, limits, scene_of, truth
     from lecture_utils.imaging.formation import quantise, sample
     from lecture_utils.widgets.layouts import PHOTOGRAPH_SIZE, three_panels
 
@@ -129,6 +128,7 @@ def sampling() -> Widget:
             (caption, {"picture": picture, "samples": samples, "low_pass": low_pass, "bits": bits})
             for picture, samples, low_pass, bits, caption in _TOUR
         ],
+        trivial={"picture": ZONE_PLATE, "samples": 208, "low_pass": False, "bits": 8},
         alt="A scene, its sampled and rounded image, and part of a row: the scene's curve, the samples.",
     )
 

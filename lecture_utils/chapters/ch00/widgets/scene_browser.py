@@ -56,7 +56,6 @@ def browse(scene: int, layer: str) -> Figure:
     -------
     Figure
     """
-    from lecture_utils.chapters.ch00.widgets.scene_browser import SIZE, legend, rendered, two_panels
     from lecture_utils.data.toyworld import CLASSES
     from lecture_utils.plotting.scenes import TITLES, draw_layer
 
@@ -85,6 +84,7 @@ def scene_browser() -> Widget:
             "layer": Choice([(TITLES[layer], layer) for layer in LAYERS], "boxes", label="annotation"),
         },
         tour=[(caption, {"scene": scene, "layer": layer}) for scene, layer, caption in _TOUR],
+        trivial={"layer": "image"},
         alt="A toy scene of coloured shapes in a landscape, one of its annotations, and its objects listed.",
     )
 
@@ -92,9 +92,9 @@ def scene_browser() -> Widget:
 @lru_cache(maxsize=1)
 def rendered() -> "Sample":
     """Render all scenes once, with every annotation."""
-    from lecture_utils.data.toyworld import render, sample_scenes
+    from lecture_utils.data.toyworld import Objects, render, sample_scenes
 
-    return render(sample_scenes(SCENES, seed=0, split="val", objects=(3, 4)), SIZE)
+    return render(sample_scenes(SCENES, seed=0, split="val", objects=Objects(count=(3, 4))), SIZE)
 
 
 def two_panels(side: float, caption: str) -> tuple[Figure, list[Axes]]:

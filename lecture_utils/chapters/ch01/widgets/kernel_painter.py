@@ -23,13 +23,6 @@ PRESETS = {
     "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
 }
 TOUR = (
-    ("identity", "Identity: a single 1 in the middle copies every pixel. Sum 1."),
-    (
-        "box blur",
-        "Box blur: each pixel becomes the mean of its 3×3 neighbourhood. Sum 1, so the brightness stays.",
-    ),
-    ("Gaussian", "Gaussian: a 5×5 mean that trusts near pixels more; smoother than the box. Sum 1."),
-    ("sharpen", "Sharpen: the pixel plus its difference from its neighbours. Sum 1, with negative weights."),
     (
         "Sobel x",
         "Sobel x: right minus left finds vertical edges. Sum 0, so flat regions give exactly 0 (white).",
@@ -40,9 +33,16 @@ TOUR = (
         "Laplacian: the neighbours minus four times the middle answers to edges of any direction. Sum 0.",
     ),
     (
+        "box blur",
+        "Box blur: each pixel becomes the mean of its 3×3 neighbourhood. Sum 1, so the brightness stays.",
+    ),
+    ("Gaussian", "Gaussian: a 5×5 mean that trusts near pixels more; smoother than the box. Sum 1."),
+    ("sharpen", "Sharpen: the pixel plus its difference from its neighbours. Sum 1, with negative weights."),
+    (
         "emboss",
         "Emboss: a diagonal difference plus the pixel itself looks like a relief lit from one side. Sum 1.",
     ),
+    ("identity", "Identity: a single 1 in the middle copies every pixel. Sum 1."),
 )
 
 
@@ -103,5 +103,6 @@ def kernel_painter() -> Widget:
             "photograph": Choice(["astronaut", "cat", "coffee"], label="photograph"),
         },
         tour=[(caption, {"kernel": name}) for name, caption in TOUR],
+        trivial={"kernel": "identity"},
         alt="A grey photograph, a small kernel with its weights, and the photograph convolved with it.",
     )

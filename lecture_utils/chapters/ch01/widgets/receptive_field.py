@@ -27,6 +27,10 @@ LAYERS = {
 }
 _COLOURS = (PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[3], PALETTE[5])
 _TOUR = (
+    (
+        ["conv 3×3", "max-pool 2×2", "conv 3×3"],
+        "After the pool, neighbouring inputs lie 2 pixels apart: a 3×3 layer now adds 4.",
+    ),
     (["conv 3×3"], "One 3×3 convolution: each output sees 3×3 pixels."),
     (["conv 3×3"] * 2, "Two of them see 5×5: every further 3×3 layer adds one pixel on each side."),
     (
@@ -36,10 +40,6 @@ _TOUR = (
     (
         ["conv 5×5", "max-pool 2×2"],
         "A 2-pool after a 5-convolution sees 5 + 2 − 1 = 6 pixels, and its outputs lie 2 apart.",
-    ),
-    (
-        ["conv 3×3", "max-pool 2×2", "conv 3×3"],
-        "After the pool, neighbouring inputs lie 2 pixels apart: a 3×3 layer now adds 4.",
     ),
     (
         ["conv 3×3", "max-pool 2×2"] * 2 + ["conv 3×3"],
@@ -69,7 +69,6 @@ def fields(**layers: str) -> Figure:
     Figure
         Left the input grid with one square a layer; right the same in one dimension, with size and jump.
     """
-    from lecture_utils.chapters.ch01.widgets.receptive_field import LAYERS, NONE, draw_cone, draw_grid
     from lecture_utils.ops.receptive_field import receptive_field
 
     stack = [LAYERS[name]._replace(name=name) for name in layers.values() if name != NONE]
@@ -97,6 +96,7 @@ def receptive_field() -> Widget:
         compute=fields,
         controls=controls,
         tour=[(caption, dict(zip(keys, stack, strict=True))) for caption, stack in padded],
+        trivial={"layer_2": NONE, "layer_3": NONE},
         alt="Left, nested squares on the input's pixels: what one output of each layer sees. Right, in 1-D.",
     )
 

@@ -43,17 +43,16 @@ def attention_maps(
     Figure
         Bright patches are looked at; each head's weights over patches and class token sum to 1.
     """
-    from lecture_utils.chapters.ch02.widgets.attention_explorer import CLASS_TOKEN, GRID, PATCH, looked_at
 
     images, maps = looked_at()
     token = 0 if asker == CLASS_TOKEN else 1 + (row - 1) * GRID + column - 1
     heads = maps[layer - 1, picture - 1, :, token]  # (heads, 1 + N)
     image = to_image(images[picture - 1])
-    fig = Figure(figsize=(7.6, 2.0))
+    fig = Figure(figsize=(8.3, 2.1))
     fig.set_layout_engine("none")
     count = len(heads) + 1
     for k in range(count):
-        ax = bare(fig.add_axes(((k + 0.03) / count, 0.02, 0.94 / count, 0.80)))
+        ax = bare(fig.add_axes(((k + 0.03) / count, 0.02, 0.94 / count, 0.84)))
         if k == 0:
             ax.imshow(image, interpolation="nearest")
             ax.set_title(f"asking: {asker}", fontsize=8.5, fontweight="normal", loc="center")
@@ -114,5 +113,6 @@ def attention_explorer() -> Widget:
             ),
             ("And another: the tips count.", {"picture": 5, "asker": CLASS_TOKEN}),
         ],
+        trivial={"layer": 1, "row": 1, "column": 1},
         alt="A small picture with the asking patch framed; beside it four copies, lit where a head looks.",
     )

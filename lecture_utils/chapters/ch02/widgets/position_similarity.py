@@ -49,7 +49,6 @@ def similarity(kind: str = SINUSOIDAL, position: int = 28) -> Figure:
     Figure
         Red is alike, white unrelated, blue opposite.
     """
-    from lecture_utils.chapters.ch02.widgets.position_similarity import GRID, encodings
 
     table = encodings(kind)
     unit = table / table.norm(dim=1, keepdim=True)
@@ -103,5 +102,6 @@ def position_similarity() -> Widget:
             ("Learned: one row further down.", {"kind": LEARNED, "position": 36}),
             ("Learned: a corner.", {"kind": LEARNED, "position": 0}),
         ],
+        trivial={"kind": UNTRAINED},
         alt="Left an 8 by 8 map of similarities to one position, right the same numbers as a curve.",
     )

@@ -40,7 +40,6 @@ def swin_windows(step: str = "rolled", shift: int = 2, window: int = 1) -> Figur
         in the same colours, with what is forbidden grey.
     """
     from lecture_utils.backbones.swin import shift_mask, window_partition
-    from lecture_utils.chapters.ch02.widgets.swin_stepper import SIDE, WINDOW, draw_map, draw_mask, tokens
 
     used = 0 if step == "regular windows" else shift
     if used:
@@ -136,5 +135,6 @@ def swin_stepper() -> Widget:
             ),
             ("A shift of 1: unequal groups.", {"step": "rolled back", "shift": 1, "window": 4}),
         ],
+        trivial={"step": "regular windows"},
         alt="Left an 8 by 8 grid of numbered tokens coloured by group; right one window's mask.",
     )

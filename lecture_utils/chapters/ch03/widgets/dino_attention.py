@@ -66,10 +66,9 @@ def look(scene: int = 1, head: str = MEAN, mass: int = 60, network: str = "DINO,
     Figure
         With the overlap (IoU) of the patches with the object's exact pixels.
     """
-    from lecture_utils.chapters.ch03.figures import spotlight
-    from lecture_utils.chapters.ch03.widgets.dino_attention import HEADS, LEARNED, MEAN, OUTLINE, looked_at
     from lecture_utils.metrics.attention_iou import head_masks, intersection_over_union
     from lecture_utils.plotting.images import to_image
+    from lecture_utils.plotting.overlays import heat_overlay
     from lecture_utils.widgets.layouts import three_panels
 
     images, truth, attention = looked_at(LEARNED[network])
@@ -82,7 +81,7 @@ def look(scene: int = 1, head: str = MEAN, mass: int = 60, network: str = "DINO,
     fig, (left, middle, right) = three_panels()
     left.imshow(picture, interpolation="nearest")
     left.set_title("scene")
-    middle.imshow(spotlight(picture, chosen[0, 0].reshape(side, side)), interpolation="nearest")
+    middle.imshow(heat_overlay(picture, chosen[0, 0].reshape(side, side)), interpolation="nearest")
     middle.set_title(head)
     right.imshow(0.35 * picture + 0.65 * mask[..., None].numpy() * picture, interpolation="nearest")
     right.contour(truth[scene - 1].numpy(), levels=[0.5], colors=[OUTLINE], linewidths=1.6)
@@ -118,6 +117,7 @@ def dino_attention() -> Widget:
              {"scene": 2, "network": "supervised", "head": BEST["supervised"]}),
             ("A third scene: DINO's best head.", {"scene": 4, "head": BEST["DINO"]}),
         ],
-        alt="A small scene, the same scene lit where the class token looks, and the patches with most of its "
+        trivial={"network": "untrained"},
+        alt="A small scene, the same scene hot where the class token looks, and the patches with most of its "
         "attention against the object's outline.",
     )  # fmt: skip

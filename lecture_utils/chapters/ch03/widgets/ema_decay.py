@@ -48,7 +48,6 @@ def decay(momentum: float = 0.9, path: str = DESCENT) -> Figure:
     -------
     Figure
     """
-    from lecture_utils.chapters.ch03.widgets.ema_decay import UPDATES, average_of, fast_weight
 
     fast = fast_weight(path)
     slow = average_of(fast, momentum)
@@ -89,10 +88,9 @@ def ema_decay() -> Widget:
             "path": Choice([DESCENT, JUMP]),
         },
         tour=[
-            ("Momentum 0.9: the last 7 updates make half of it; some of the noise is gone.",
-             {"momentum": 0.9}),
+            ("Momentum 0.98: smoother than the fast weight, and still near the goal.", {"momentum": 0.98}),
+            ("0.9: the last 7 updates make half of it; some of the noise is gone.", {"momentum": 0.9}),
             ("0: the average is the fast weight itself.", {"momentum": 0.0}),
-            ("0.98: smoother than the fast weight, and still near the goal.", {"momentum": 0.98}),
             ("0.996, DINO's start: after 400 updates it has not arrived. It was made for long trainings.",
              {"momentum": 0.996}),
             ("A jump at 0.9: the average has followed after a few dozen updates.",
@@ -100,6 +98,7 @@ def ema_decay() -> Widget:
             ("And at 0.996: 300 updates later a third of the old value is left.",
              {"momentum": 0.996, "path": JUMP}),
         ],
+        trivial={"momentum": 0.0},
         alt="Left, a noisy line and its smoother average over 400 updates; right, how the shares of past "
         "weights fall off.",
     )  # fmt: skip

@@ -52,7 +52,6 @@ def fill_in(hidden: int = 75, picture: str = NAMES[0], draw: int = 1) -> Figure:
         With the PSNR on the hidden pixels, of the model and of interpolation from the visible ones.
     """
     from lecture_utils.chapters.ch03.figures import hide_patches
-    from lecture_utils.chapters.ch03.widgets.masking_slider import painter, picture_of
     from lecture_utils.metrics.psnr import psnr
     from lecture_utils.selfsup.fills import hidden_pixels, linear_fill
     from lecture_utils.widgets.layouts import three_panels
@@ -102,5 +101,6 @@ def masking_slider() -> Widget:
             ("95 % hidden: it falls back on what pictures are like on the whole.", {"hidden": 95}),
             ("A photograph, 75 % hidden. It never saw one in training.", {"hidden": 75, "picture": "cat"}),
         ],
+        trivial={"hidden": 0},
         alt="A picture with most patches greyed out, the masked auto-encoder's completion, and the truth.",
     )

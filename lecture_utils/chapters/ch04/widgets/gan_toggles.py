@@ -14,7 +14,7 @@ from lecture_utils.widgets.widget import Widget
 if TYPE_CHECKING:
     from lecture_utils.generative.dcgan import Generator
 
-LAYER, PICTURES, SHOWN, ROWS, COLUMNS = "blocks.0", 48, 6, 3, 4
+LAYER, PICTURES, SHOWN, ROWS, COLUMNS = "blocks.0", 48, 4, 3, 4
 PRESETS = {
     "all on": np.ones((ROWS, COLUMNS)),
     "first off": np.array([[0, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]]),
@@ -23,9 +23,9 @@ PRESETS = {
     "all off": np.zeros((ROWS, COLUMNS)),
 }
 _TOUR = (
-    ("object", "all on", "The generator as it was trained."),
-    ("object", "first 4 off", "The four units that agree best with objects, switched off."),
-    ("object", "all off", "All twelve."),
+    ("object", "all off", "The twelve units that agree best with objects, switched off (below)."),
+    ("object", "first 4 off", "Only the first four of them."),
+    ("object", "all on", "All on: the generator as it was trained."),
     ("at random", "all off", "Twelve of the other units, drawn at random, for comparison."),
     ("grass", "all off", "The twelve units that agree best with grass."),
     ("sky", "all off", "And with the sky."),
@@ -33,7 +33,7 @@ _TOUR = (
 
 
 def toggle(units: str, on: np.ndarray) -> Figure:
-    """Draw six generated pictures, above as they are, below with some units switched off.
+    """Draw four generated pictures, above as they are, below with some units switched off.
 
     Parameters
     ----------
@@ -47,14 +47,6 @@ def toggle(units: str, on: np.ndarray) -> Figure:
     Figure
         Below, the share of 48 pictures that each concept covers, before and after.
     """
-    from lecture_utils.chapters.ch04.widgets.gan_toggles import (
-        LAYER,
-        SHOWN,
-        before,
-        chosen,
-        networks,
-        segment,
-    )
     from lecture_utils.explain.gan_dissection import concept_shares, edited, generate
     from lecture_utils.plotting.images import to_image
     from lecture_utils.recipes.shapes_segmenter import CONCEPTS
@@ -68,7 +60,7 @@ def toggle(units: str, on: np.ndarray) -> Figure:
     after = concept_shares(changed, segment, len(CONCEPTS)).mean(0)
     percent = zip(CONCEPTS[::-1], 100 * shares.flip(0), 100 * after.flip(0), strict=True)
     foot = ", ".join(f"{c} {a:.0f}→{b:.0f}" for c, a, b in percent) + " (%)"
-    fig, axes = strip([0.8] * SHOWN, 0.8, rows=2, foot=foot, titled=False)
+    fig, axes = strip([1.6] * SHOWN, 1.6, rows=2, foot=foot, titled=False)
     for ax, image in zip(axes, [*pictures[:SHOWN], *changed[:SHOWN]], strict=True):
         picture(ax, to_image(image))
     return fig
@@ -83,10 +75,13 @@ def gan_toggles() -> Widget:
         compute=toggle,
         controls={
             "units": Choice(["object", "at random", *CONCEPTS[:-1]], "object", label="best units for"),
-            "on": Matrix(ROWS, COLUMNS, value=PRESETS["first 4 off"], presets=PRESETS, label="1 on, 0 off"),
+            "on": Matrix(
+                ROWS, COLUMNS, PRESETS["first 4 off"], PRESETS, label="units on, best first", switches=True
+            ),
         },
         tour=[(caption, {"units": units, "on": preset}) for units, preset, caption in _TOUR],
-        alt="Six generated scenes as they are, and below the same with units of the generator switched off.",
+        trivial={"on": "all on"},
+        alt="Four generated scenes as they are, and below the same with units of the generator switched off.",
     )
 
 

@@ -28,12 +28,11 @@ def ask(scene: int, name: str, layer: str) -> Figure:
     -------
     Figure
     """
-    from lecture_utils.chapters.ch04.figures import heat, signed_heat
-    from lecture_utils.chapters.ch04.widgets.grad_cam_chooser import network, observed
     from lecture_utils.data.toyworld import CLASSES
     from lecture_utils.explain.grad_cam import grad_cam
     from lecture_utils.explain.maps import upsample
     from lecture_utils.plotting.images import to_image
+    from lecture_utils.plotting.overlays import heat_overlay, signed_overlay
     from lecture_utils.widgets.layouts import picture, strip
 
     images, probabilities = observed()
@@ -43,15 +42,15 @@ def ask(scene: int, name: str, layer: str) -> Figure:
     answers = [f"{c} {p:.0%}" for c, p in zip(CLASSES, probabilities[scene].tolist(), strict=True) if p > 0.5]
     foot = f"It sees: {', '.join(answers) or 'nothing with more than 50 %'}.   Asked for: {name}, "
     foot += f"{probabilities[scene, k].item():.1%}."
-    fig, axes = strip([1.1] * 4, 1.1, foot=foot)
+    fig, axes = strip([1.6] * 4, 1.6, foot=foot)
     picture(axes[0], to_image(x[0]), f"scene {scene}")
-    picture(axes[1], heat(x[0], large), f"Grad-CAM: {name}", bold=True)
+    picture(axes[1], heat_overlay(x[0], large), f"Grad-CAM: {name}", bold=True)
     picture(
         axes[2],
-        heat(x[0] * 0, upsample(signed, 48, mode="nearest")[0]),
+        heat_overlay(x[0] * 0, upsample(signed, 48, mode="nearest")[0]),
         f"its {'×'.join(map(str, signed.shape[1:]))} map",
     )
-    picture(axes[3], signed_heat(x[0], large), "without the ReLU")
+    picture(axes[3], signed_overlay(x[0], large), "without the ReLU")
     return fig
 
 
@@ -83,6 +82,7 @@ def grad_cam_chooser() -> Widget:
             "layer": Choice(list(LAYERS.items()), "stages.1", label="layer"),
         },
         tour=tour,
+        trivial={"layer": "stem"},
         alt="A scene of objects, the Grad-CAM map of one class over it, the bare map, and the signed map.",
     )
 

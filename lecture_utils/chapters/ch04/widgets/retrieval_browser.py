@@ -21,10 +21,10 @@ SPACES = {
     "stage 3, mean over places": "stages.2",
 }
 _TOUR = (
+    (3, "stages.2", "Stage 3, the layer under the classifier: the same class, in other colours and places."),
     (3, "pixels", "Pixels: what is alike is the background and the light, hardly the thing."),
     (3, "stages.0", "Stage 1: still the water and the light more than the thing."),
     (3, "stages.1", "Stage 2: here the shape counts already."),
-    (3, "stages.2", "Stage 3, the layer under the classifier: the same class, in other colours and places."),
     (9, "pixels", "Another picture, by its pixels …"),
     (9, "stages.2", "… and by the features of stage 3."),
 )
@@ -44,7 +44,6 @@ def retrieve(query: int, space: str) -> Figure:
     -------
     Figure
     """
-    from lecture_utils.chapters.ch04.widgets.retrieval_browser import NEIGHBOURS, database, pictures
     from lecture_utils.data.toyworld import CLASSES
     from lecture_utils.plotting.images import to_image
     from lecture_utils.widgets.layouts import picture, strip
@@ -55,7 +54,7 @@ def retrieve(query: int, space: str) -> Figure:
     index, cosine = (part[0] for part in found)  # (4,) each
     hits = int((labels[index] == truth[query]).sum())
     foot = f"{hits} of {NEIGHBOURS} are of the class {CLASSES[truth[query]]}."
-    fig, axes = strip([0.84] * (NEIGHBOURS + 1), 0.84, foot=foot)
+    fig, axes = strip([1.52] * (NEIGHBOURS + 1), 1.52, foot=foot)
     picture(axes[0], to_image(asked[query]), f"asked: {CLASSES[truth[query]]}", bold=True)
     for ax, k, c in zip(axes[1:], index.tolist(), cosine.tolist(), strict=True):
         picture(ax, to_image(stored[k]), f"{CLASSES[labels[k]]} {c:.3f}")
@@ -72,6 +71,7 @@ def retrieval_browser() -> Widget:
             "space": Choice(list(SPACES.items()), "pixels", label="nearest by"),
         },
         tour=[(caption, {"query": query, "space": space}) for query, space, caption in _TOUR],
+        trivial={"query": 3, "space": "pixels"},
         alt="A small rendered picture of one object and the four pictures nearest to it, with their classes.",
     )
 

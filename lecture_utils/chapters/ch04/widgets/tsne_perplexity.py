@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 DIGITS, STEPS, EVERY = 200, 400, 50
 PERPLEXITIES = (2, 5, 15, 30, 60, 120)
 _TOUR = (
+    (15, STEPS, "Perplexity 15: about one island a digit, of which there are 20 copies each."),
     (2, STEPS, "Perplexity 2: each point cares for two others, and digits fall into crumbs."),
     (5, STEPS, "Perplexity 5: crumbs join; some digits still lie in several pieces."),
-    (15, STEPS, "Perplexity 15: about one island a digit, of which there are 20 copies each."),
     (
         120,
         STEPS,
@@ -45,7 +45,6 @@ def embed(perplexity: int, step: int) -> Figure:
         Left the map, each digit in its colour; right how much the 60 nearest digits weigh for one of them.
     """
     from lecture_utils.chapters.ch04.figures import points
-    from lecture_utils.chapters.ch04.widgets.tsne_perplexity import digits, layout, neighbourhoods
     from lecture_utils.explain.tsne import kl_divergence
     from lecture_utils.plotting.style import PALETTE
     from lecture_utils.widgets.layouts import strip
@@ -75,6 +74,7 @@ def tsne_perplexity() -> Widget:
             "step": Slider(0, STEPS, EVERY, STEPS, label="step"),
         },
         tour=[(caption, {"perplexity": p, "step": step}) for p, step, caption in _TOUR],
+        trivial={"step": 0},
         alt="Two hundred handwritten digits as points in the plane, coloured by digit, and a bar chart.",
     )
 

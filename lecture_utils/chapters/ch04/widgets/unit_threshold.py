@@ -34,9 +34,9 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     Figure
         Bright where the unit fires; the concept's border in vermilion. Below, the IoU over 160 scenes.
     """
-    from lecture_utils.chapters.ch04.figures import outline, spotlight
-    from lecture_utils.chapters.ch04.widgets.unit_threshold import SHOWN, best_scenes, observed
     from lecture_utils.explain.dissection import unit_masks, unit_thresholds
+    from lecture_utils.plotting.annotations import outline
+    from lecture_utils.plotting.overlays import dim_outside
     from lecture_utils.widgets.layouts import picture, strip
 
     images, maps, concepts = observed()
@@ -47,9 +47,9 @@ def fire(unit: int, share: float, concept: str) -> Figure:
     iou = (fires & truth).sum().item() / max((fires | truth).sum().item(), 1)
     foot = f"unit {unit} above {level.item():.2f}, “{concept}” outlined: IoU {iou:.3f}"
     foot += " > 0.04" if iou > 0.04 else " ≤ 0.04"
-    fig, axes = strip([0.92] * SHOWN, 0.92, foot=foot, titled=False)
+    fig, axes = strip([1.6] * SHOWN, 1.6, foot=foot, titled=False)
     for ax, k in zip(axes, best_scenes(unit), strict=True):
-        picture(ax, spotlight(images[k], fires[k]))
+        picture(ax, dim_outside(images[k], fires[k]))
         outline(ax, truth[k])
     return fig
 
@@ -87,6 +87,7 @@ def unit_threshold() -> Widget:
             "concept": Choice(CONCEPTS, concept, label="concept"),
         },
         tour=tour,
+        trivial={"concept": other},
         alt="Four scenes, bright only where one unit of a network fires, with a concept's outline.",
     )
 

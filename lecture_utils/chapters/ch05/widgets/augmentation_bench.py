@@ -41,10 +41,11 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
 @lru_cache(maxsize=2)
 def scene(size: int = SIZE) -> Annotated:
     """Render one scene with its annotations, as (1, …) tensors, `size` pixels a side."""
-    from lecture_utils.data.toyworld import render, sample_scenes
+    from lecture_utils.data.toyworld import Objects, render, sample_scenes
 
     fields = ("image", "instance", "boxes", "keypoints")
-    scenes = sample_scenes(1, seed=19, split="val", objects=3, size=(0.4, 0.54), distance=(2.4, 4.2))
+    three = Objects(count=3, size=(0.4, 0.54), distance=(2.4, 4.2))
+    scenes = sample_scenes(1, seed=19, split="val", objects=three)
     sample = render(scenes, size, only=fields)
     masks = sample.instance[:, None] == torch.arange(1, 4)[:, None, None]  # (1, 3, H, W)
     return Annotated(sample.image, masks, boxes_from_masks(masks), sample.keypoints)
@@ -107,5 +108,6 @@ def augmentation_bench() -> Widget:
             "light": Slider(0.1, 2.0, 0.05, 1.0, label="brightness"),
         },
         tour=[(caption, values) for values, caption in _TOUR],
+        trivial={},
         alt="A toy scene before and after a warp, with masks, boxes and keypoints drawn on both.",
     )

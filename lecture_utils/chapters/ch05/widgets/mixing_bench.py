@@ -8,7 +8,8 @@ from torch import Tensor
 
 from lecture_utils.augment.cutmix import cut_boxes, cutmix
 from lecture_utils.augment.mixup import mixup
-from lecture_utils.plotting.images import bare, boxes, to_image
+from lecture_utils.plotting.annotations import boxes
+from lecture_utils.plotting.images import bare, to_image
 from lecture_utils.plotting.style import INK, PALETTE
 from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
@@ -39,11 +40,14 @@ _TOUR = (
 @lru_cache(maxsize=1)
 def pair() -> tuple[Tensor, list[str]]:
     """Render two pictures of one object each: (2, 3, H, W) and the names of their classes."""
-    from lecture_utils.data.toyworld import CLASSES, render, sample_scenes
+    from lecture_utils.data.toyworld import CLASSES, Objects, render, sample_scenes
 
     parts = [
         sample_scenes(
-            1, seed=seed, split="val", objects=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8)
+            1,
+            seed=seed,
+            split="val",
+            objects=Objects(count=1, classes=[name], size=(0.5, 0.56), distance=(2.2, 2.8)),
         )
         for seed, name in ((3, "star"), (5, "ring"))
     ]
@@ -115,5 +119,6 @@ def mixing_bench() -> Widget:
             "y": Slider(0.0, 1.0, 0.05, 0.5, label="patch centre, y"),
         },
         tour=[(caption, values) for values, caption in _TOUR],
+        trivial={"lam": 1.0},
         alt="Two pictures, their mixture by mixup or CutMix, and bars for what the mixed label says.",
     )

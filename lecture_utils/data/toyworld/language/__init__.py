@@ -1,0 +1,1 @@
+"""Words about scenes, true of each by construction."""

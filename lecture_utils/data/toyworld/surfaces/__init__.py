@@ -1,0 +1,1 @@
+"""What the objects and the ground look like: outlines, textures, the pixels they cover, light and shadow."""

@@ -1,0 +1,16 @@
+"""A good call of each public function, as small as it can be, for `test_bad_calls` to spoil.
+
+By module, then by function, class (its constructor) or method (its object is the argument `self`; what stands
+under "*" comes after it, by position).
+"""
+
+from typing import Any
+
+from tests.good_calls import augmenting, explaining, layers, measuring, networks
+
+GOOD: dict[str, dict[str, Any]] = {
+    f"{module}.{name}": arguments
+    for part in (layers, networks, explaining, augmenting, measuring)
+    for module, calls in part.GOOD.items()
+    for name, arguments in calls.items()
+}
