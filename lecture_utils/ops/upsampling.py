@@ -1,10 +1,10 @@
 """Up-sampling: the transposed convolution, as loops and as a matrix product; bilinear kernels; its overlaps.
 
-A transposed convolution is the gradient of a convolution with respect to its input, used as a layer: M. Zeiler,
-D. Krishnan, G. Taylor, R. Fergus, "Deconvolutional Networks", CVPR 2010; sizes as in V. Dumoulin, F. Visin,
-"A guide to convolution arithmetic for deep learning", 2016, chapter 4. Bilinear kernels: J. Long, E. Shelhamer,
-T. Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3. Overlaps: A. Odena,
-V. Dumoulin, C. Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016.
+A transposed convolution is the gradient of a convolution with respect to its input, used as a layer:
+M. Zeiler, D. Krishnan, G. Taylor, R. Fergus, "Deconvolutional Networks", CVPR 2010; sizes as in V. Dumoulin,
+F. Visin, "A guide to convolution arithmetic for deep learning", 2016, chapter 4. Bilinear kernels: J. Long,
+E. Shelhamer, T. Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3.
+Overlaps: A. Odena, V. Dumoulin, C. Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016.
 
 Simplified: stride, padding, output padding and dilation are one integer for both axes.
 
@@ -153,7 +153,7 @@ def conv_transpose2d(
 def bilinear_kernel(factor: int) -> Tensor:
     """The kernel (k, k) with which a transposed convolution of stride `factor` interpolates bilinearly.
 
-    A tent along each axis, k = 2·factor − factor mod 2 pixels wide, so that neighbouring stamps add up to one.
+    A tent along each axis, k = 2·factor − factor mod 2 pixels wide: neighbouring stamps add up to one.
 
     Raises
     ------

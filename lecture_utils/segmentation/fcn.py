@@ -4,11 +4,12 @@ J. Long, E. Shelhamer, T. Darrell, "Fully Convolutional Networks for Semantic Se
 layers as convolutions (section 3.1), up-sampling by transposed convolution (3.3), skips that add *scores* of
 finer layers (4.2, figure 3).
 
-Departures: the paper pads every picture by 100 pixels and crops the result; here a picture is padded to the next
-multiple of 32 by repeating its border, and the first dense layer pads its map to keep the size. The paper trains
-32s, then 16s from it, then 8s, each at a lower rate: `FCN.refined` makes the next one.
+Departures: the paper pads every picture by 100 pixels and crops the result; here a picture is padded to the
+next multiple of 32 by repeating its border, and the first dense layer pads its map to keep the size. The
+paper trains 32s, then 16s from it, then 8s, each at a lower rate: `FCN.refined` makes the next one.
 
-Shapes: B batch, C channels, H × W picture, K classes, k × k the map that the classifier's first dense layer read.
+Shapes: B batch, C channels, H × W picture, K classes, k × k the map that the classifier's first dense layer
+read.
 """
 
 import copy
@@ -44,7 +45,9 @@ def convolutional(linear: nn.Linear, kernel: int = 1) -> nn.Conv2d:
     """
     if kernel < 1 or linear.in_features % kernel**2:
         raise ValueError(f"kernel: got {kernel}, want one whose square divides {linear.in_features} inputs")
-    conv = nn.Conv2d(linear.in_features // kernel**2, linear.out_features, kernel, bias=linear.bias is not None)
+    conv = nn.Conv2d(
+        linear.in_features // kernel**2, linear.out_features, kernel, bias=linear.bias is not None
+    )
     with torch.no_grad():
         conv.weight.copy_(linear.weight.view(conv.weight.shape))  # (O, C·k·k) -> (O, C, k, k)
         if linear.bias is not None and conv.bias is not None:
@@ -75,18 +78,20 @@ class FCN(nn.Module):
         super().__init__()
         if stride not in STRIDES:
             raise ValueError(f"stride: got {stride!r}, want one of {', '.join(map(str, STRIDES))}")
-        grid = classifier.pool.output_size
-        grid = grid if isinstance(grid, int) else grid[0]
+        size = classifier.pool.output_size
+        grid = size[0] if isinstance(size, tuple) else size
         if grid is None or grid % 2 == 0:
             raise ValueError(f"classifier: got one that reads a {grid} × {grid} map, want an odd side")
         self.in_channels, self.stride = classifier.in_channels, stride
         self.stages = copy.deepcopy(classifier.stages)
         first, second = (layer for layer in classifier.classifier[:-1] if isinstance(layer, nn.Linear))
-        dropout = nn.Dropout2d(classifier.classifier[2].p)
-        self.dense = nn.Sequential(convolutional(first, grid), nn.ReLU(), dropout, convolutional(second), nn.ReLU(), dropout)
-        self.dense[0].padding = (grid // 2, grid // 2)
+        share = next(layer.p for layer in classifier.classifier if isinstance(layer, nn.Dropout))
+        dropout = nn.Dropout2d(share)
+        dense = convolutional(first, grid)
+        dense.padding = (grid // 2, grid // 2)
+        self.dense = nn.Sequential(dense, nn.ReLU(), dropout, convolutional(second), nn.ReLU(), dropout)
         self.score = score_layer(second.out_features, classes)
-        widths = [stage[-3].out_channels for stage in self.stages[:-1]]  # of pool1 to pool4
+        widths = [stage_width(stage) for stage in self.stages[:-1]]  # of pool1 to pool4
         finer = [16 // 2**k for k in range(STRIDES.index(stride))]  # 16, 8: the strides of the skips
         self.skips = nn.ModuleList(score_layer(widths[depth(s) - 1], classes) for s in finer)
         self.doublings = nn.ModuleList(upsampling(classes, 2) for _ in finer)
@@ -114,7 +119,7 @@ class FCN(nn.Module):
         finer = copy.deepcopy(self)
         classes, pool = self.score.out_channels, self.stages[depth(STRIDES[index]) - 1]
         finer.stride = STRIDES[index]
-        finer.skips.append(score_layer(pool[-3].out_channels, classes).to(self.score.weight))
+        finer.skips.append(score_layer(stage_width(pool), classes).to(self.score.weight))
         finer.doublings.append(upsampling(classes, 2).to(self.score.weight))
         finer.last = upsampling(classes, finer.stride).to(self.score.weight).requires_grad_(False)
         return finer
@@ -125,11 +130,16 @@ def depth(stride: int) -> int:
     return stride.bit_length() - 1
 
 
+def stage_width(stage: nn.Module) -> int:
+    """The channels that a stage of VGG gives: those of its last convolution."""
+    return [layer.out_channels for layer in stage.modules() if isinstance(layer, nn.Conv2d)][-1]
+
+
 def score_layer(channels: int, classes: int) -> nn.Conv2d:
     """A 1 × 1 convolution to K scores that starts at zero (section 4.2)."""
     layer = nn.Conv2d(channels, classes, 1)
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias if layer.bias is not None else layer.weight)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
     return layer
 
 
@@ -172,7 +182,10 @@ def slide(classifier: nn.Module, images: Tensor, *, window: int, stride: int) ->
         got = f"window {window} and stride {stride} on {height} × {width}"
         raise ValueError(f"slide: got {got}, want both ≥ 1 and a picture as large as the window")
     rows: list[Sequence[Tensor]] = [
-        [classifier(images[:, :, y : y + window, x : x + window]) for x in range(0, width - window + 1, stride)]
+        [
+            classifier(images[:, :, y : y + window, x : x + window])
+            for x in range(0, width - window + 1, stride)
+        ]
         for y in range(0, height - window + 1, stride)
     ]
     return torch.stack([torch.stack(list(row), dim=-1) for row in rows], dim=-2)  # (B, K, h, w)

@@ -4,11 +4,12 @@ O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks for Biomedic
 2015: the network (section 2, figure 1), overlap-tile prediction (section 2, figure 2), the weights that press
 touching cells apart (section 3, equation 2).
 
-Simplified: dropout at the end of the contracting path is an option that is off by default; elastic deformation
-is left out. `padding="same"` pads every convolution with zeros, as most of today's U-Nets do, and is not in the
-paper.
+Simplified: dropout at the end of the contracting path is an option that is off by default; elastic
+deformation is left out. `padding="same"` pads every convolution with zeros, as most of today's U-Nets do, and
+is not in the paper.
 
-Shapes: B batch, C channels, H × W picture, K classes; with valid convolutions h × w output, smaller than H × W.
+Shapes: B batch, C channels, H × W picture, K classes; with valid convolutions h × w output, smaller than
+H × W.
 """
 
 from typing import Literal
@@ -111,8 +112,8 @@ def centre_crop(x: Tensor, height: int, width: int) -> Tensor:
 def sizes(size: int, *, levels: int = 4, padding: Padding = "valid") -> list[int] | None:
     """Follow one axis through the net: the size after each pair of convolutions, down and up.
 
-    Returns None where a pool would meet an odd size, or nothing is left: [568, 280, 136, 64, 28, 52, 100, 196,
-    388] for 572, as figure 1 has it.
+    For 572 pixels that is [568, 280, 136, 64, 28, 52, 100, 196, 388], as figure 1 has it; None where a pool
+    would meet an odd size, or nothing is left.
     """
     shrink = 4 if padding == "valid" else 0
     seen = [size - shrink]
@@ -139,7 +140,9 @@ def output_size(size: int, *, levels: int = 4, padding: Padding = "valid") -> in
         near = [n for n in range(1, size + 20 * step) if sizes(n, levels=levels, padding=padding)]
         below, above = [n for n in near if n < size][-1:], [n for n in near if n > size][:1]
         want = " or ".join(map(str, below + above))
-        raise ValueError(f"size: got {size} pixels, want one that halves evenly {levels} times, such as {want}")
+        raise ValueError(
+            f"size: got {size} pixels, want one that halves evenly {levels} times, such as {want}"
+        )
     return found[-1]
 
 
@@ -171,12 +174,12 @@ def overlap_tile(model: UNet, images: Tensor, *, tile: int) -> Tensor:
     edge = (tile - inner) // 2
     right, below = edge + -width % inner, edge + -height % inner
     if max(right, below, edge) >= min(height, width):
-        raise ValueError(f"images: got {height} × {width} pixels, want more than {max(right, below, edge)} a side")
+        raise ValueError(
+            f"images: got {height} × {width} pixels, want more than {max(right, below, edge)} a side"
+        )
     padded = F.pad(images, (edge, right, edge, below), mode="reflect")
     rows = [
-        torch.cat(
-            [model(padded[:, :, y : y + tile, x : x + tile]) for x in range(0, width, inner)], dim=3
-        )
+        torch.cat([model(padded[:, :, y : y + tile, x : x + tile]) for x in range(0, width, inner)], dim=3)
         for y in range(0, height, inner)
     ]
     return torch.cat(rows, dim=2)[:, :, :height, :width]
@@ -185,8 +188,8 @@ def overlap_tile(model: UNet, images: Tensor, *, tile: int) -> Tensor:
 def border_weights(instances: Tensor, *, w0: float = 10.0, sigma: float = 5.0) -> Tensor:
     """Weigh each pixel's loss, so that the narrow gaps between touching objects are learned (equation 2).
 
-    w(x) = w_c(x) + w0 · exp(−(d1 + d2)² / 2σ²) on the background, with d1 and d2 the distances in pixels to the
-    nearest and the second nearest object; w_c balances the classes object and background.
+    w(x) = w_c(x) + w0 · exp(−(d1 + d2)² / 2σ²) on the background, with d1 and d2 the distances in pixels to
+    the nearest and the second nearest object; w_c balances the classes object and background.
 
     Parameters
     ----------

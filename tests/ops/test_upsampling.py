@@ -1,4 +1,4 @@
-"""Transposed convolution against torch, against the gradient it is, and bilinear kernels against interpolation."""
+"""Transposed convolution against torch and the gradient it is; bilinear kernels against interpolation."""
 
 import itertools
 
@@ -45,7 +45,9 @@ def test_it_is_the_gradient_of_our_own_convolution(settings):
     options = {k: v for k, v in settings.items() if k != "output_padding"}
     sizes = {k: v for k, v in options.items() if k != "groups"}
     h, w = (up.conv_transpose_output_size(n, k, **sizes) for n, k in ((5, 3), (3, 2)))
-    image = torch.randn(2, weight.shape[1] * settings["groups"], h, w, dtype=torch.float64, requires_grad=True)
+    image = torch.randn(
+        2, weight.shape[1] * settings["groups"], h, w, dtype=torch.float64, requires_grad=True
+    )
     (wanted,) = torch.autograd.grad((conv2d(image, weight, **options) * grad).sum(), image)
     torch.testing.assert_close(up.conv_transpose2d(grad, weight, **options), wanted)
 
@@ -66,7 +68,9 @@ def test_neighbouring_tents_add_up_to_one():
         torch.testing.assert_close(inside, torch.ones_like(inside))
 
 
-@pytest.mark.parametrize(("kernel", "stride", "even"), [(4, 2, True), (2, 2, True), (3, 2, False), (5, 3, False)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "even"), [(4, 2, True), (2, 2, True), (3, 2, False), (5, 3, False)]
+)
 def test_overlaps_are_even_where_the_stride_divides_the_kernel(kernel, stride, even):
     counts = up.overlaps(8, kernel, stride)
     inner = counts[kernel:-kernel, kernel:-kernel]

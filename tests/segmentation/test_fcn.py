@@ -100,7 +100,9 @@ def test_every_part_matters(dropped):
 
 def test_a_net_of_valid_convolutions_equals_itself_slid_over_the_picture():
     torch.manual_seed(0)
-    stages = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.MaxPool2d(2))
+    stages = nn.Sequential(
+        nn.Conv2d(3, 4, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.MaxPool2d(2)
+    )
     linear = nn.Linear(6 * 16, 5)
     whole = nn.Sequential(stages, nn.Flatten(), linear).double()
     dense = nn.Sequential(stages, fcn.convolutional(linear, 4)).double()
@@ -133,7 +135,7 @@ def test_one_batch_is_learned():
         (lambda: fcn.FCN(classifier(), classes=3, stride=4).refined(), "32, 16 or 8"),
         (lambda: fcn.FCN(classifier(), classes=3)(torch.rand(1, 1, 32, 32)), "3"),
         (lambda: fcn.FCN(classifier(), classes=3)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)), "floating"),
-        (lambda: fcn.slide(nn.Identity(), torch.rand(1, 3, 8, 8), window=9, stride=1), "as large as the window"),
+        (lambda: fcn.slide(nn.Identity(), torch.rand(1, 3, 8, 8), window=9, stride=1), "as large as"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, message):
