@@ -1,0 +1,1 @@
+"""Segmentation: a class, or an object, for every pixel."""
