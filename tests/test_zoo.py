@@ -319,6 +319,7 @@ def test_card_is_readable_json(weights: Path) -> None:
         "sha256",
         "torch",
         "tolerance",
+        "evaluated",
     }
     assert set(raw) == wanted
 

@@ -16,8 +16,6 @@ SCALE = 2
 #: changes it by no more than so much (root mean square, of 255); else one of 256 colours.
 PALETTE_ABOVE_BYTES = 12_000
 PALETTES = {64: 1.5, 128: 4.0}
-#: Above this size even so, a figure is mostly photograph, and a JPEG shows it as well for a fraction.
-JPEG_ABOVE_BYTES, JPEG_QUALITY = 45_000, 88
 
 
 def pixels(fig: Figure, dpi: float | None = None) -> np.ndarray:
@@ -111,28 +109,18 @@ def show(fig: Figure, alt: str) -> None:
     alt = checked_alt(alt)
     image = pixels(fig, SCALE * fig.dpi)
     close(fig)
-    kind, data = "image/png", png_bytes(image)
-    if len(data) > JPEG_ABOVE_BYTES and len(photograph := jpeg_bytes(image)) < 0.7 * len(data):
-        kind, data = "image/jpeg", photograph
-    publish_picture(data, alt, width=image.shape[1] // SCALE, height=image.shape[0] // SCALE, kind=kind)
+    publish_png(png_bytes(image), alt, width=image.shape[1] // SCALE, height=image.shape[0] // SCALE)
 
 
-def jpeg_bytes(image: np.ndarray) -> bytes:
-    """Encode an array (H, W, 3) uint8 as JPEG with full colour resolution, so that lettering stays clean."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    return buffer.getvalue()
-
-
-def publish_picture(data: bytes, alt: str, *, width: int, height: int, kind: str = "image/png") -> None:
-    """Send a picture's bytes to the notebook with their alternative text and the size they are shown at."""
+def publish_png(data: bytes, alt: str, *, width: int, height: int) -> None:
+    """Send PNG bytes to the notebook with their alternative text and the size at which they are shown."""
     from IPython.display import display
 
     bundle: dict[str, Any] = {
-        kind: base64.b64encode(data).decode("ascii"),
+        "image/png": base64.b64encode(data).decode("ascii"),
         "text/plain": f"[figure] {alt}",
     }
-    display(bundle, raw=True, metadata={kind: {"alt": alt, "width": width, "height": height}})
+    display(bundle, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}})
 
 
 def close(fig: Figure) -> None:

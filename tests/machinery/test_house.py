@@ -245,7 +245,13 @@ def test_glossary_is_alphabetical_and_has_no_doubles() -> None:
 def test_claims_page_shows_both_verdicts_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def record(name: str) -> SimpleNamespace:
         return SimpleNamespace(
-            id=name, statement=f"says {name}", device="cpu", budget="full", note="", boundary=None
+            id=name,
+            statement=f"says {name}",
+            device="cpu",
+            budget="full",
+            note="",
+            boundary=None,
+            confirmed=None,
         )
 
     items = [

@@ -80,15 +80,3 @@ def test_the_style_is_eight_by_four_inches_and_colour_blind_safe():
         assert pixels(Figure()).shape == (400, 800, 3)
         cycle = plt.rcParams["axes.prop_cycle"].by_key()["color"]
         assert ["#" + c.lstrip("#") for c in cycle] == list(plotting.PALETTE)
-
-
-def test_a_figure_that_is_mostly_photograph_is_a_jpeg(monkeypatch):
-    from skimage import data
-
-    figure = Figure(figsize=(6, 3))
-    figure.add_axes((0, 0, 1, 1)).imshow(data.astronaut())
-    output = shown(figure, "An astronaut in orange.")
-    assert "image/png" not in output.data
-    assert output.metadata["image/jpeg"]["alt"] == "An astronaut in orange."
-    picture = Image.open(io.BytesIO(base64.b64decode(output.data["image/jpeg"])))
-    assert picture.size == (1200, 600) and len(output.data["image/jpeg"]) < 200_000
