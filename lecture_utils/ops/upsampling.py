@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_float, check_images
+from lecture_utils.ops.checks import check_float, check_images, check_sizes
 from lecture_utils.ops.convolution import col2im
 
 
@@ -35,9 +35,8 @@ def conv_transpose_output_size(
     ValueError
         When a setting is out of range, or nothing is left.
     """
-    if min(size, kernel, stride, dilation) < 1 or min(padding, output_padding) < 0:
-        got = f"size {size}, kernel {kernel}, stride {stride}, dilation {dilation}, padding {padding}"
-        raise ValueError(f"transposed convolution: got {got}, want the first four ≥ 1, paddings ≥ 0")
+    check_sizes("transposed convolution", size=size, kernel=kernel, stride=stride, dilation=dilation)
+    check_sizes("transposed convolution", least=0, padding=padding, output_padding=output_padding)
     if output_padding and output_padding >= max(stride, dilation):
         want = f"less than {max(stride, dilation)}, the larger of stride and dilation"
         raise ValueError(f"transposed convolution: got output padding {output_padding}, want {want}")
@@ -54,7 +53,8 @@ def conv_transpose_shape(
     check_images(x, maps=True)
     check_float(weight, name="weight")
     channels = x.shape[1]
-    if groups < 1 or channels % groups:
+    check_sizes("transposed convolution", groups=groups)
+    if channels % groups:
         raise ValueError(f"groups: got {groups}, want a positive divisor of the {channels} input channels")
     if weight.ndim != 4 or weight.shape[0] != channels or weight.numel() == 0:
         want = f"({channels}, O / {groups}, kh, kw) for input {tuple(x.shape)}"
@@ -195,6 +195,7 @@ def overlaps(size: int, kernel: int, stride: int) -> Tensor:
     ValueError
         For settings below 1.
     """
+    check_sizes("overlaps", size=size, kernel=kernel, stride=stride)
     ones = torch.ones(1, 1, size, size, dtype=torch.float64)
     counts = conv_transpose2d(ones, torch.ones(1, 1, kernel, kernel, dtype=torch.float64), stride=stride)
     return counts[0, 0].round().long()

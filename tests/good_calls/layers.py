@@ -88,6 +88,20 @@ GOOD: dict[str, dict[str, Call]] = {
         "start_": {"position": floats(1, 5, 8), "attentions": made(lambda: [MultiHeadAttention(8, 2)])},
         "grid_encoding": {"side": count(2), "dim": count(8)},
     },
+    "ops.upsampling": {
+        "conv_transpose_output_size": {"size": count(4), "kernel": count(3), **PADDED, "dilation": count(1)},
+        "conv_transpose_shape": {"x": X, "weight": floats(3, 4, 3, 3), "bias": floats(4), **CONV},
+        "conv_transpose2d_loops": {
+            "x": images(2, 3, 5, 6),
+            "weight": floats(3, 4, 3, 3),
+            "bias": floats(4),
+            **CONV,
+        },
+        "conv_transpose2d": {"x": X, "weight": floats(3, 4, 3, 3), "bias": floats(4), **CONV},
+        "bilinear_kernel": {"factor": count(2)},
+        "bilinear_upsample": {"x": X, "factor": count(2)},
+        "overlaps": {"size": count(4), "kernel": count(3), "stride": count(2)},
+    },
     "ops.convolution": {
         "conv_output_size": {"size": count(8), "kernel": count(3), **PADDED, "dilation": count(1)},
         "conv_output_shape": {"x": X, "weight": floats(4, 3, 3, 3), "bias": floats(4), **CONV},

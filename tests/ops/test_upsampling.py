@@ -81,7 +81,7 @@ def test_overlaps_are_even_where_the_stride_divides_the_kernel(kernel, stride, e
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"stride": 0}, "want the first four"),
+        ({"stride": 0}, "stride 0, want a whole number"),
         ({"output_padding": 1}, "want less than 1"),
         ({"padding": 9}, "no pixel is left"),
         ({"groups": 3}, "want a positive divisor of the 4"),
