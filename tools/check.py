@@ -206,7 +206,8 @@ def run(step: Step, python: str, env: dict[str, str], home: Path) -> None:
     step.ran, step.seconds = True, time.perf_counter() - begin
     if step.tests:
         read_report(step, report)
-        if step.name == "unit" and RAN.exists():  # what a later run of a few tests would write over
+        whole = "--chapter" not in step.command and "not slow" not in " ".join(step.command)
+        if step.name == "unit" and whole and RAN.exists():  # what a later run of a few tests would write over
             shutil.copyfile(RAN, RAN.with_name("systems-all.json"))
         if status == 5 and not step.skipped:
             print(f"{step.name}: no test was found")
