@@ -1,0 +1,1 @@
+"""The widgets of chapter 06, one a file."""
