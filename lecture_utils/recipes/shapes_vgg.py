@@ -18,12 +18,12 @@ from lecture_utils.training.loop import accuracy
 from lecture_utils.training.one_cycle import one_cycle
 
 SIZE, BATCH, PORTION = 96, 32, 1600
-STEPS, PEAK_RATE = 3000, 3e-3
+STEPS, PEAK_RATE = 3000, 1e-3
 
 
 def build() -> VGG:
     """The network, untrained: (B, 3, H, W) in [0, 1] → scores (B, classes)."""
-    return VGG("A", classes=len(toyworld.CLASSES), width=8, grid=3, hidden=128, dropout=0.2, batch_norm=True)
+    return VGG("A", classes=len(toyworld.CLASSES), width=8, grid=3, hidden=128, dropout=0.0, batch_norm=True)
 
 
 def fresh_batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
