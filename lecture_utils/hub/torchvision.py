@@ -97,7 +97,7 @@ def _names(weights: Any) -> list[str]:
 def _loaded(
     name: str, trained_on: str, module: ModuleType, what: str, **settings: Any
 ) -> tuple[nn.Module, Any] | None:
-    """Build a network of a torchvision module and give it its best weights; None, and a line, if none are here."""
+    """Build a network of a torchvision module with its best weights; None, and a line, if none are here."""
     from torchvision import models
 
     if name not in models.list_models(module=module):

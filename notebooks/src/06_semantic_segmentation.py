@@ -182,7 +182,7 @@ print(f"{edges.float().mean():.1%} of the pixels unlabelled; mIoU {iou_by_class(
 #
 # How do you get a name for every place out of a network that names pictures? The slow way: cut a window out around each place, and classify it. Neighbouring windows share nearly all of their pixels, so nearly all of the work is done again and again.
 #
-# Long, Shelhamer and Darrell (2015) saw that the work need not be repeated. Convolutions and pools take any size. Only the dense layers at the end insist on one, and a dense layer *is* a convolution: one that is as large as the map it reads.
+# Long, Shelhamer and Darrell (2015) saw that the work need not be repeated. Convolutions and pools take any size. Only the dense layers at the end insist on one, and a dense layer *is* a convolution: one that is as large as the map it reads. What is left is a **fully convolutional network**, an FCN.
 
 # %% [markdown]
 # VGG's first dense layer reads the last map, $C \times k \times k$ numbers in one row ($k = 7$ for 224 pixels in the paper, $k = 3$ for our 96). Each of its outputs is a weighted sum over all channels and places:
@@ -557,3 +557,177 @@ close = (labels == 11).flatten(1).sum(1).argmax()  # the scene with the largest 
 seen = {name: answers[name][close] for name in ("FCN-8s", "U-Net")}
 figure = outline_panels(many[close], labels[close], seen, things, "Skips at every size follow the outline")
 plotting.show(figure, "One scene with true outlines and those of the FCN-8s and of the U-Net.")
+
+# %% [markdown] tags=["slide"]
+# ## 10 · Claims, measured
+#
+# Four findings of the lecture, each with a rule that was written before its runs, on five seeds. Training, validation and test scenes come from disjoint seeds. Every arm had the same scenes and steps, and its own choice of two learning rates, made on validation scenes.
+#
+# ### C06.1 · 8s over 16s over 32s
+# All nets of a seed share the first half of their training, as a 32s. In the second half each goes its way, so that no net had more steps than another.
+
+# %% tags=["claim:C06.1"]
+from lecture_utils.chapters.ch06.figures import arm_dots
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import show_claim
+
+show_claim("C06.1")
+CAPTIONS = {"iou": "mIoU", "edge": "mean boundary IoU"}
+
+
+def panels_of(claim: str) -> dict:
+    """For each measure and arm the values of all seeds."""
+    seeds = [figures["scores"] for figures in ledger.load(claim).figures]
+    return {text: {arm: [s[arm][key] for s in seeds] for arm in seeds[0]} for key, text in CAPTIONS.items()}
+
+
+figure = arm_dots(panels_of("C06.1"), "Each skip helps, and more near the outlines")
+plotting.show(figure, "mIoU and boundary IoU of FCN-32s, 16s and 8s, five seeds each.")
+
+# %% [markdown]
+# ### C06.2 · A U-Net without its skips
+# The same network, with zeros in place of what would be handed across: as many weights, as many steps.
+
+# %% tags=["claim:C06.2"]
+show_claim("C06.2")
+figure = arm_dots(panels_of("C06.2"), "Without skips a U-Net loses its outlines")
+plotting.show(figure, "mIoU and boundary IoU of a U-Net with and without skips, five seeds each.")
+
+# %% [markdown]
+# ### C06.3 · Dense output is sliding, in one pass
+# The figures of section 3, on five pictures of 36 windows each.
+
+# %% tags=["claim:C06.3"]
+show_claim("C06.3")
+seeds = ledger.load("C06.3").figures
+rows = [[kind, f"{max(s['difference' + key] for s in seeds):.1e}",
+         f"{np.mean([s['times_faster' + key] for s in seeds]):.1f} times"]
+        for kind, key in (("no padding, windows of 214", ""), ("as trained, windows of 96", "_padded"))]
+show_table(rows, ["network", "largest difference, in spreads of the scores", "faster than sliding"])
+
+# %% [markdown]
+# ### C06.4 · Start from a classifier; and stop at 8s
+# The paper stopped at 8s, because a further skip brought next to nothing. Here a 4s is trained as well; and an 8s whose stages start from random weights.
+
+# %% tags=["claim:C06.4"]
+show_claim("C06.4")
+figure = arm_dots(panels_of("C06.4"), "What a start from a classifier, and what a third skip is worth")
+plotting.show(figure, "mIoU and boundary IoU of 16s, 8s, 4s and of an 8s from random weights.")
+
+# %% [markdown] tags=["slide"]
+# ## 11 · Lab
+#
+# LAB GOES HERE
+
+# %% [markdown] tags=["slide"]
+# ## 12 · Paper and toy
+#
+# | | The paper | Here | What it costs |
+# |---|---|---|---|
+# | FCN's classifier | VGG-16, trained on a million photographs | VGG-11, an eighth as wide, with batch norm, on toy objects | fewer classes, none of them hard |
+# | Border | 100 pixels of zeros, then a crop | the border repeated to a multiple of 32 | less waste; other answers near the border |
+# | Training of FCN | SGD with momentum 0.9, a fixed low rate, 175 epochs | Adam, one cycle a stage | hundreds of steps instead of days |
+# | Last up-sampling | bilinear, fixed | the same | nothing |
+# | U-Net | 64 to 1,024 channels, valid convolutions, elastic warps, weights that press touching cells apart | 8 to 128 channels, padded, no warps; the weights are in `unet.border_weights` | seams, if it is tiled |
+# | Data | PASCAL VOC, 20 classes; ISBI, 30 pictures of cells | 12 classes, exact labels | no doubtful outlines |
+
+# %% [markdown] tags=["slide"]
+# ## 13 · Break it
+#
+# ### Left in training mode
+# The shipped network has batch norm in every stage. We forget `model.eval()` and segment 8 pictures: each channel is now normalised by *these* pictures.
+
+# %%
+predict("06.7")
+
+# %%
+few_x, few_y = many[:64], labels[:64]
+
+
+def answer_of(batch: int, mode: bool) -> Tensor:
+    """Label maps (64, 96, 96), some pictures at a time, with the network in training mode or not."""
+    model = zoo.load("shapes_fcn").train(mode)
+    with torch.no_grad():
+        return torch.cat([model(x).argmax(1) for x in few_x.split(batch)])
+
+
+rows = []
+for mode, batch in ((False, 1), (False, 8), (True, 8), (True, 1)):
+    guess = answer_of(batch, mode)
+    mean = class_iou(confusion(guess, few_y, 12)).nanmean()
+    rows.append(("training" if mode else "evaluation", batch, f"{mean:.1%}"))
+show_table(rows, ["mode", "pictures at a time", "mIoU"])
+
+# %% [markdown]
+# **How to read it.** In evaluation mode a picture's answer does not depend on its neighbours. In training mode it does, and with one picture at a time each channel is normalised by that picture alone: what made a scene bright or blue is divided away. Nothing crashes. If a network's answers change with the batch, look for a missing `eval()`.
+#
+# ### Choose first, enlarge later
+# Take the best class at each of the 12 × 12 places of the 8s, and enlarge that map, instead of enlarging the scores. It is cheaper by a factor of 64.
+
+# %%
+with torch.inference_mode():
+    scores = []
+    hook = finished.last.register_forward_pre_hook(lambda layer, inputs: scores.append(inputs[0]))
+    after = finished(few_x).argmax(1)  # scores first brought up by 8, then the best class
+    hook.remove()
+before = scores[0].argmax(1).repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :96, :96]
+for name, guess in (("enlarge, then choose", after), ("choose, then enlarge", before)):
+    area, edge = class_iou(confusion(guess, few_y, 12)).nanmean(), mean_boundary_iou(guess, few_y, 12)
+    print(f"{name}: mIoU {area:.1%}, boundary IoU {edge:.1%}")
+figure = outline_panels(few_x[3], few_y[3], {"enlarge, then choose": after[3], "choose, then enlarge": before[3]},
+                        things, "Scores can be interpolated, classes cannot")
+plotting.show(figure, "Smooth outlines where scores are enlarged, stairs where classes are.")
+
+# %% [markdown]
+# **How to read it.** Between a place that scores 3 for "ball" and one that scores 1, the scores cross somewhere, and the outline is drawn there. Classes are names. There is nothing between "ball" and "grass", so their map can only be enlarged by copying, in steps of 8 pixels.
+
+# %% [markdown] tags=["slide"]
+# ## 14 · With real weights
+#
+# torchvision has an FCN with a ResNet-50, DeepLab v3, and a small one for phones, LR-ASPP on a MobileNet (Howard et al. 2019), trained on COCO with the 20 classes of PASCAL VOC. If its 12 MB are on your machine, the cell labels the bundled photographs.
+
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
+from lecture_utils.hub import torchvision as hub_torchvision
+
+practical = hub_torchvision.segmenter("lraspp_mobilenet_v3_large")
+if practical is not None:
+    figure = plotting.panels(3, 2.4, "A phone's segmenter on photographs")
+    for ax, name in zip(figure.axes, ("cat", "astronaut", "coffee"), strict=True):
+        plotting.draw_semantic(ax, practical.label_map(photographs.load(name, 320)), practical.names)
+    plotting.show(figure, "Label maps of a cat, an astronaut and a cup of coffee.")
+
+# %% [markdown] tags=["slide"]
+# ## 15 · Summary in five sentences
+#
+# 1. Segmentation is classification at every pixel; it is judged class by class, and near the outlines by a measure of its own.
+# 2. A dense layer is a convolution as large as the map it reads, so a classifier of pictures is a classifier of places, at once and without new weights.
+# 3. A transposed convolution is a convolution's gradient, used forwards: it stamps kernels, and a kernel that does not fit its stride leaves a checkerboard.
+# 4. An FCN adds class scores of finer maps, each from a layer that starts at zero; a U-Net concatenates features at every level.
+# 5. Deep maps know what, shallow maps know where, and every good segmenter finds a way to ask both.
+#
+# ### Further exercises
+#
+# 1. Give the loss class weights, inversely to each class's pixels. Which classes gain, which lose? What does the mIoU say, what the share of right pixels?
+# 2. Train an FCN whose last up-sampling may learn. Draw its kernel before and after.
+# 3. Replace the up-convolutions of the U-Net by bilinear up-sampling and a 3 × 3 convolution. Do checkerboards matter for label maps?
+# 4. Train the U-Net with `border_weights` on scenes of many balls, and count the objects by connected regions. When do touching balls come apart?
+# 5. Slide the 8s, without padding, with a window of half the picture. Where do answers change, and why?
+#
+# ### References
+#
+# - B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation", CVPR 2021. [arXiv:2103.16562](https://arxiv.org/abs/2103.16562)
+# - L. R. Dice, "Measures of the Amount of Ecologic Association Between Species", Ecology, 1945.
+# - M. Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015.
+# - A. Howard et al., "Searching for MobileNetV3", ICCV 2019. [arXiv:1905.02244](https://arxiv.org/abs/1905.02244)
+# - J. Long, E. Shelhamer, T. Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015. [arXiv:1411.4038](https://arxiv.org/abs/1411.4038)
+# - A. Odena, V. Dumoulin, C. Olah, "Deconvolution and Checkerboard Artifacts", Distill, 2016.
+# - O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015. [arXiv:1505.04597](https://arxiv.org/abs/1505.04597)
+# - K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015. [arXiv:1409.1556](https://arxiv.org/abs/1409.1556)
+# - M. Zeiler, D. Krishnan, G. Taylor, R. Fergus, "Deconvolutional Networks", CVPR 2010.
+#
+# ### What comes next
+#
+# A label map does not know how many balls there are. Chapter 07 asks for *objects*: a box, a name and a score for each, as many as there are.
+
+# %%
+progress("06")
