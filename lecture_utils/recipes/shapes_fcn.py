@@ -22,7 +22,7 @@ from lecture_utils.training.one_cycle import one_cycle
 
 CLASSES = len(toyworld.SEMANTIC)
 PICTURES, BATCH = 4000, 16
-STEPS, PEAK_RATE = (1000, 500, 500), 2e-3  # of 32s, 16s and 8s
+STEPS, PEAK_RATE = (800, 400, 400), 2e-3  # of 32s, 16s and 8s
 
 
 def build() -> FCN:

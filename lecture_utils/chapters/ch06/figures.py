@@ -36,13 +36,19 @@ def label_rows(
         axes[0, k].imshow(to_image(picture))
     for row, labels in enumerate(maps.values(), start=1):
         for k in range(count):
-            draw_semantic(axes[row, k], to_array(labels[k]), names, stuff=STUFF)
+            draw_semantic(axes[row, k], labels[k], named(labels[k], names), stuff=STUFF)
     for row, name in enumerate(["picture", *maps]):
         for ax in axes[row]:
             bare(ax)
         axes[row, 0].set_ylabel(name, fontsize=10)
     fig.suptitle(title, x=0.01, ha="left")
     return fig
+
+
+def named(labels: Any, names: Sequence[str], least: float = 0.025) -> list[str]:
+    """The names of the classes that cover at least a share of a label map (H, W); "" for the others."""
+    counts = np.bincount(to_array(labels).ravel(), minlength=len(names))
+    return [name if count >= least * counts.sum() else "" for name, count in zip(names, counts, strict=True)]
 
 
 def outline_panels(
