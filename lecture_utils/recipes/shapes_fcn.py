@@ -30,10 +30,12 @@ def build() -> FCN:
     return FCN(shapes_vgg.build(), classes=CLASSES, stride=8)
 
 
-def scene_batches(n: int, seed: int, *, batch_size: int = BATCH) -> Iterator[tuple[Tensor, Tensor]]:
-    """Shuffled batches of n training scenes for ever, half of them mirrored: (B, 3, 96, 96), (B, 96, 96)."""
-    images, labels = toyworld.segmentation(n, split="train", seed=seed)
-    stacked = torch.cat([(255 * images).round().byte(), labels[:, None].byte()], dim=1)  # (n, 4, 96, 96)
+def scene_batches(
+    n: int, seed: int, *, batch_size: int = BATCH, size: int = 96
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Shuffled batches of n training scenes for ever, half of them mirrored: (B, 3, S, S), (B, S, S)."""
+    images, labels = toyworld.segmentation(n, size=size, split="train", seed=seed)
+    stacked = torch.cat([(255 * images).round().byte(), labels[:, None].byte()], dim=1)  # (n, 4, S, S)
     for x, _ in minibatches(
         stacked, torch.arange(n), batch_size=batch_size, seed=seed, augment=mirrored_bytes
     ):

@@ -586,7 +586,7 @@ plotting.show(figure, "mIoU and boundary IoU of FCN-32s, 16s and 8s, five seeds 
 
 # %% [markdown]
 # ### C06.2 · A U-Net without its skips
-# The same network, with zeros in place of what would be handed across: as many weights, as many steps.
+# A U-Net of three levels on scenes of 64 × 64 pixels, and the same with zeros in place of what would be handed across: as many weights, as many steps.
 
 # %% tags=["claim:C06.2"]
 show_claim("C06.2")

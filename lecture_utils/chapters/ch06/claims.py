@@ -40,9 +40,9 @@ CHAIN = (
 
 
 @functools.lru_cache
-def held(split: str, seed: int, n: int) -> Data:
-    """Scenes to measure on: (n, 3, 96, 96) and the class of every pixel (n, 96, 96)."""
-    return toyworld.segmentation(n, split=split, seed=seed)
+def held(split: str, seed: int, n: int, side: int) -> Data:
+    """Scenes to measure on: (n, 3, side, side) and the class of every pixel (n, side, side)."""
+    return toyworld.segmentation(n, size=side, split=split, seed=seed)
 
 
 def sizes(budget: str) -> tuple[int, int, int]:
@@ -50,10 +50,10 @@ def sizes(budget: str) -> tuple[int, int, int]:
     return size(budget, quick=(64, 12, 16), full=(1000, 800, 400), gpu=(4000, 4000, 1000))
 
 
-def judged(model: nn.Module, split: str, seed: int, n: int) -> dict[str, float]:
+def judged(model: nn.Module, split: str, seed: int, n: int, side: int = 96) -> dict[str, float]:
     """Mean IoU and mean boundary IoU on scenes of a split."""
-    images, labels = held(split, seed, n)
-    guess = predictions(model, images, 100).argmax(1)  # (N, 96, 96)
+    images, labels = held(split, seed, n, side)
+    guess = predictions(model, images, 100).argmax(1)  # (N, side, side)
     return {
         "iou": mean_iou(guess, labels, CLASSES),
         "edge": mean_boundary_iou(guess, labels, CLASSES),
@@ -173,14 +173,17 @@ def c06_4_start(seed: int, budget: str) -> Figures:
 
 
 # --- C06.2 -------------------------------------------------------------------------------------------
+UNET_SIDE = 64  # pixels: three levels of halving leave 8 × 8
+
+
 @functools.lru_cache
 def unet_scores(skips: bool, seed: int, rate: float, budget: str, split: str) -> dict[str, float]:
     """Train a U-Net with or without its skips; mean IoU and mean boundary IoU on a split."""
     scenes, steps, n = sizes(budget)
     torch.manual_seed(seed)
-    model = UNet(CLASSES, in_channels=3, width=8, levels=4, padding="same", skips=skips)
-    taught(model, scene_batches(scenes, seed, batch_size=BATCH), rate, steps)
-    return judged(model, split, seed, n)
+    model = UNet(CLASSES, in_channels=3, width=8, levels=3, padding="same", skips=skips)
+    taught(model, scene_batches(scenes, seed, batch_size=BATCH, size=UNET_SIDE), rate, steps)
+    return judged(model, split, seed, n, UNET_SIDE)
 
 
 @functools.lru_cache
