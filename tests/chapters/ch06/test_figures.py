@@ -47,5 +47,5 @@ def test_the_u_tells_every_size_and_what_is_copied():
 def test_dots_are_the_seeds_and_the_line_their_mean():
     figure = arm_dots({"mIoU": {"32s": [0.1, 0.3], "8s": [0.5, 0.7]}}, "t")
     dots, mean = figure.axes[0].lines[0], figure.axes[0].lines[1]
-    assert dots.get_ydata() == [0.1, 0.3] and np.mean(mean.get_ydata()) == pytest.approx(0.2)
+    assert list(dots.get_ydata()) == [0.1, 0.3] and np.mean(mean.get_ydata()) == pytest.approx(0.2)
     assert [t.get_text() for t in figure.axes[0].texts] == ["0.20", "0.60"]
