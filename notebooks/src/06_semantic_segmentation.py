@@ -183,8 +183,7 @@ print(f"{edges.float().mean():.1%} of the pixels unlabelled; mIoU {iou_by_class(
 # How do you get a name for every place out of a network that names pictures? The slow way: cut a window out around each place, and classify it. Neighbouring windows share nearly all of their pixels, so nearly all of the work is done again and again.
 #
 # Long, Shelhamer and Darrell (2015) saw that the work need not be repeated. Convolutions and pools take any size. Only the dense layers at the end insist on one, and a dense layer *is* a convolution: one that is as large as the map it reads. What is left is a **fully convolutional network**, an FCN.
-
-# %% [markdown]
+#
 # VGG's first dense layer reads the last map, $C \times k \times k$ numbers in one row ($k = 7$ for 224 pixels in the paper, $k = 3$ for our 96). Each of its outputs is a weighted sum over all channels and places:
 #
 # $$y_o = b_o + \sum_{c=1}^{C} \sum_{i=1}^{k} \sum_{j=1}^{k} W_{o,\,(c, i, j)}\; x_{c, i, j}.$$
@@ -256,7 +255,7 @@ show_table(rows, ["network", "windows", "one pass", "slid", "largest difference"
 # %% [markdown] tags=["slide"]
 # ### On a photograph
 #
-# EfficientNet-Lite0, trained by others on ImageNet, ends in a mean over all places and one dense layer. Leave the mean out, make the layer a $1 \times 1$ convolution, and it says at every place what it sees there. Nobody trained it to point at anything.
+# EfficientNet-Lite0, trained by others on ImageNet, ends in a mean over all places and one dense layer. Leave the mean out, make the layer a $1 \times 1$ convolution, and it says at every place what it sees there: a map of $14 \times 14$ answers, one every 32 pixels. Nobody trained it to point at anything. Coarse as it is, does it find the cat? Getting from such a map to outlines is the rest of this chapter.
 
 # %%
 from lecture_utils.hub import packaged
@@ -274,9 +273,6 @@ for name, word in (("cat", "Egyptian cat"), ("cat", "tabby"), ("coffee", "espres
     titles.append(f"{word}: up to {share.max():.0%}")
 figure = plotting.image_grid(pictures, titles, 4, 1.9, "A classifier that was never trained to point, pointing")
 plotting.show(figure, "Where a convolutional EfficientNet finds a cat, a tabby, an espresso and a cup.")
-
-# %% [markdown]
-# **How to read it.** The heat is the share of the class at each of $14 \times 14$ places. It is a map of *what would I say if I saw only this part*, and it is coarse: one answer for every 32 pixels. Getting from there to outlines is the rest of this chapter.
 
 # %% [markdown] tags=["slide"]
 # ## 4 · Up again
@@ -307,12 +303,6 @@ print(stamp(values, kernel, 2))
 print("equals the gradient of a convolution:", torch.equal(stamp(values, kernel, 2), gradient[0, 0]))
 print("equals F.conv_transpose2d:", torch.equal(
     stamp(values, kernel, 2), F.conv_transpose2d(values[None, None], kernel[None, None], stride=2)[0, 0]))
-
-# %% [markdown]
-# The package's version takes batches and many channels. Read it beside yours: the same three lines, inside a loop over the input's places.
-
-# %% tags=["show"]
-# show: lecture_utils.ops.upsampling.conv_transpose2d_loops
 
 # %% [markdown]
 # With which kernel do stamps make a smooth picture? With a **tent**: 1 at its middle, falling in a straight line to 0 at the neighbouring stamp. Between two stamps, the one falls as the other rises, and they add up to one: this is linear interpolation. In two dimensions the kernel is the product of two tents, and the result is bilinear.
@@ -351,20 +341,18 @@ upsampling_stamps()
 # The finer places are not lost, they were passed on the way: `pool4` has one for every 16 pixels, `pool3` one for every 8. They see less of the picture, so they know less of *what*. The FCN asks both. A $1 \times 1$ convolution turns `pool4` into *scores* $s_4$, and these are added to the coarse scores, brought up by 2:
 #
 # $$s_{16} = \mathrm{up}_2(s_{32}) + s_4, \qquad s_8 = \mathrm{up}_2(s_{16}) + s_3, \qquad \text{output} = \mathrm{up}_8(s_8).$$
-
-# %% [markdown]
+#
 # Lectures often say that the pooled *features* are added. They could not be: they have other numbers of channels. It is $K$ scores that are added to $K$ scores. That makes each **skip connection** a correction, class by class, by somebody who stands nearer.
 #
 # The paper trains in stages: 32s first; then 16s, from its weights; then 8s. Each new score layer starts at *zero*.
-
-# %%
-predict("06.5")
+#
+# Below is the whole of it; read it slowly. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
 
 # %% tags=["show"]
 # show: lecture_utils.segmentation.fcn.FCN.forward
 
-# %% [markdown]
-# Read it slowly; it is the whole idea. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
+# %%
+predict("06.5")
 
 # %%
 from lecture_utils.segmentation.fcn import FCN
@@ -442,11 +430,10 @@ for stage, steps in enumerate(stage_steps):
     reached.append(class_iou(confusion(kept[f"{yours.stride}s"], val_y, 12)).nanmean().item())
     print(f"FCN-{yours.stride}s: mIoU {reached[-1]:.1%} on validation scenes")
 
-# %% [markdown]
-# Your IoU function has just judged your network. It had 220 steps of 8 scenes; the shipped one had 1,600 of 16, and went no other way.
-
 # %% [markdown] tags=["slide"]
 # ## 8 · Evaluate: successes and failures
+#
+# Your IoU function has just judged your network. It had 220 steps of 8 scenes; the shipped one had 1,600 of 16, and went no other way.
 #
 # On 200 test scenes: the three stages that you trained, and the shipped FCN-8s, by area and near the outlines.
 
@@ -565,13 +552,17 @@ plotting.show(figure, "One scene with true outlines and those of the FCN-8s and 
 #
 # ### C06.1 · 8s over 16s over 32s
 # All nets of a seed share the first half of their training, as a 32s. In the second half each goes its way, so that no net had more steps than another.
+#
+# ### C06.4 · Start from a classifier; and stop at 8s
+# The paper stopped at 8s, because a further skip brought next to nothing. Here a 4s is trained as well; and an 8s whose stages start from random weights.
 
-# %% tags=["claim:C06.1"]
+# %% tags=["claim:C06.1", "claim:C06.4"]
 from lecture_utils.chapters.ch06.figures import arm_dots
 from lecture_utils.experiments import ledger
 from lecture_utils.experiments.card import show_claim
 
 show_claim("C06.1")
+show_claim("C06.4")
 CAPTIONS = {"iou": "mIoU", "edge": "mean boundary IoU"}
 
 
@@ -583,36 +574,26 @@ def panels_of(claim: str) -> dict:
 
 figure = arm_dots(panels_of("C06.1"), "Each skip helps, and more near the outlines")
 plotting.show(figure, "mIoU and boundary IoU of FCN-32s, 16s and 8s, five seeds each.")
+figure = arm_dots(panels_of("C06.4"), "What a start from a classifier, and what a third skip is worth")
+plotting.show(figure, "mIoU and boundary IoU of 16s, 8s, 4s and of an 8s from random weights.")
 
 # %% [markdown]
 # ### C06.2 · A U-Net without its skips
 # A U-Net of three levels on scenes of 64 × 64 pixels, and the same with zeros in place of what would be handed across: as many weights, as many steps.
-
-# %% tags=["claim:C06.2"]
-show_claim("C06.2")
-figure = arm_dots(panels_of("C06.2"), "Without skips a U-Net loses its outlines")
-plotting.show(figure, "mIoU and boundary IoU of a U-Net with and without skips, five seeds each.")
-
-# %% [markdown]
+#
 # ### C06.3 · Dense output is sliding, in one pass
 # The figures of section 3, on five pictures of 36 windows each.
 
-# %% tags=["claim:C06.3"]
+# %% tags=["claim:C06.2", "claim:C06.3"]
+show_claim("C06.2")
 show_claim("C06.3")
+figure = arm_dots(panels_of("C06.2"), "Without skips a U-Net loses its outlines")
+plotting.show(figure, "mIoU and boundary IoU of a U-Net with and without skips, five seeds each.")
 seeds = ledger.load("C06.3").figures
 rows = [[kind, f"{max(s['difference' + key] for s in seeds):.1e}",
          f"{np.mean([s['times_faster' + key] for s in seeds]):.1f} times"]
         for kind, key in (("no padding, windows of 214", ""), ("as trained, windows of 96", "_padded"))]
 show_table(rows, ["network", "largest difference, in spreads of the scores", "faster than sliding"])
-
-# %% [markdown]
-# ### C06.4 · Start from a classifier; and stop at 8s
-# The paper stopped at 8s, because a further skip brought next to nothing. Here a 4s is trained as well; and an 8s whose stages start from random weights.
-
-# %% tags=["claim:C06.4"]
-show_claim("C06.4")
-figure = arm_dots(panels_of("C06.4"), "What a start from a classifier, and what a third skip is worth")
-plotting.show(figure, "mIoU and boundary IoU of 16s, 8s, 4s and of an 8s from random weights.")
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Lab
