@@ -70,7 +70,7 @@ def taught(model: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], rate: flo
 ARMS = {"32s": 32, "16s": 16, "8s": 8, "4s": 4}
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=16)
 def coarse(start: str, seed: int, rate: float, budget: str) -> FCN:
     """The FCN-32s that the arms of a seed have in common, after half of the steps."""
     scenes, steps, _ = sizes(budget)
