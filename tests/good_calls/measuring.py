@@ -112,8 +112,8 @@ GOOD: dict[str, dict[str, Call]] = {
             "size": count(16)},
     },
     "data.toyworld": {
-        "classification": {"n": count(2, zero=True), "size": count(16), "split": word("train"),
-            "seed": count(0, zero=True)},
+        **{name: {"n": count(2, zero=True), "size": count(16), "split": word("train"),
+            "seed": count(0, zero=True)} for name in ("classification", "segmentation")},
     },
     "data.toyworld.render": {"render": {"scenes": SCENES, "size": count(16), "only": word("image")}},
     "data.toyworld.sampling": {"sample_scenes": {"n": count(2, zero=True), "seed": count(0, zero=True),

@@ -92,7 +92,7 @@ def segmentation(
     seed: int = 0,
     device: torch.device | str | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Pictures of one to four objects, with the class of every pixel.
+    """Pictures of one to four objects, as near as those of `classification`, with the class of every pixel.
 
     Parameters
     ----------
@@ -110,5 +110,6 @@ def segmentation(
     labels : Tensor (n, size, size)
         int64, index into SEMANTIC: four kinds of stuff, then eight classes of objects.
     """
-    sample = render(sample_scenes(n, seed=seed, split=split), size, device, only=("image", "semantic"))
+    scenes = sample_scenes(n, seed=seed, split=split, objects=replace(ONE_OBJECT, count=(1, 4)))
+    sample = render(scenes, size, device, only=("image", "semantic"))
     return sample.image, sample.semantic
