@@ -25,8 +25,7 @@ def _normal(rng: np.random.Generator, *shape: int) -> Tensor:
 
 # --- 06.1 IoU of each class ------------------------------------------------------------------------
 def class_iou(table: Tensor) -> Tensor:
-    """IoU (K,) of each class from pixel counts (K, K): row true class, column predicted; NaN where no "
-    "pixel."""
+    """(K, K) pixel counts, true class by row -> (K,) IoU, NaN for a class that never occurs."""
     both = table.diagonal().double()  # true and predicted, (K,)
     either = table.sum(dim=1) + table.sum(dim=0) - table.diagonal()  # the diagonal is in both sums
     return both / either  # 0 / 0 is NaN
