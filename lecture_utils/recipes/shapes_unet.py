@@ -1,8 +1,8 @@
 """Weights `shapes_unet`: a narrow U-Net that finds the objects of 96 × 96 scenes, trained from scratch.
 
-O. Ronneberger et al., "U-Net", MICCAI 2015, an eighth of its width, with convolutions that keep the size. Like
-the paper's cells, objects are told from what is behind them, and not from one another: five classes, four
-kinds of stuff and "object".
+O. Ronneberger et al., "U-Net", MICCAI 2015, an eighth of its width, with convolutions that keep the size.
+Like the paper's cells, objects are told from what is behind them, and not from one another: five classes,
+four kinds of stuff and "object".
 """
 
 from collections.abc import Iterator
