@@ -51,13 +51,14 @@ def sizes(budget: str) -> tuple[int, int, int]:
     return size(budget, quick=(64, 12, 16), full=(1000, 800, 400), gpu=(4000, 4000, 1000))
 
 
-def judged(
-    model: nn.Module, split: str, seed: int, n: int, *, side: int = 96, classes: int = CLASSES
-) -> dict[str, float]:
-    """Mean IoU and mean boundary IoU on scenes of a split; classes from the last one on are one."""
+def judged(model: nn.Module, split: str, seed: int, n: int, side: int = 96) -> dict[str, float]:
+    """Mean IoU and mean boundary IoU on scenes of a split."""
     images, labels = held(split, seed, n, side)
-    guess, truth = predictions(model, images, 100).argmax(1), labels.clamp(max=classes - 1)  # (N, side, side)
-    return {"iou": mean_iou(guess, truth, classes), "edge": mean_boundary_iou(guess, truth, classes)}
+    guess = predictions(model, images, 100).argmax(1)  # (N, side, side)
+    return {
+        "iou": mean_iou(guess, labels, CLASSES),
+        "edge": mean_boundary_iou(guess, labels, CLASSES),
+    }
 
 
 def taught(model: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], rate: float, steps: int) -> None:
@@ -183,7 +184,9 @@ def unet_scores(skips: bool, seed: int, rate: float, budget: str, split: str) ->
     torch.manual_seed(seed)
     model = UNet(OBJECT + 1, in_channels=3, width=8, levels=3, padding="same", skips=skips)
     taught(model, object_batches(scenes, seed, batch_size=BATCH, size=UNET_SIDE), rate, steps)
-    return judged(model, split, seed, n, side=UNET_SIDE, classes=OBJECT + 1)
+    images, labels = held(split, seed, n, UNET_SIDE)
+    guess, truth = predictions(model, images, 100).argmax(1), labels.clamp(max=OBJECT)
+    return {"iou": mean_iou(guess, truth, OBJECT + 1), "edge": mean_boundary_iou(guess, truth, OBJECT + 1)}
 
 
 @functools.lru_cache
