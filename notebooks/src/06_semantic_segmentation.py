@@ -82,10 +82,10 @@ predict("06.1")
 # %%
 balls = toyworld.Objects(count=3, classes=["ball"], size=(0.5, 0.56), distance=(2.2, 2.8))
 sample = toyworld.render(toyworld.sample_scenes(1, seed=4, split="val", objects=balls), 96)
-figure = plotting.panels(3, 2.3, "Semantic: which class. Instance: which object")
-plotting.draw_semantic(figure.axes[1], sample.semantic[0], NAMES, stuff=4)
-figure.axes[0].imshow(plotting.to_image(sample.image[0]))
-plotting.draw_instances(figure.axes[2], sample.image[0], sample.instance[0])
+figure, axes = plotting.panels(3, 3, 2.3, suptitle="Semantic: which class. Instance: which object")
+plotting.draw_semantic(axes[1], sample.semantic[0], NAMES, stuff=4)
+axes[0].imshow(plotting.to_image(sample.image[0]))
+plotting.draw_instances(axes[2], sample.image[0], sample.instance[0])
 plotting.show(figure, "Three balls that overlap; their one region; and the three objects in it.")
 regions = (sample.semantic[0] == NAMES.index("ball")).sum()
 print(f"{regions} pixels are ball; the label map does not say how many balls they are")
@@ -745,8 +745,8 @@ from lecture_utils.hub import torchvision as hub_torchvision
 
 practical = hub_torchvision.segmenter("lraspp_mobilenet_v3_large")
 if practical is not None:
-    figure = plotting.panels(3, 2.4, "A phone's segmenter on photographs")
-    for ax, name in zip(figure.axes, ("cat", "astronaut", "coffee"), strict=True):
+    figure, axes = plotting.panels(3, 3, 2.4, suptitle="A phone's segmenter on photographs")
+    for ax, name in zip(axes, ("cat", "astronaut", "coffee"), strict=True):
         plotting.draw_semantic(ax, practical.label_map(photographs.load(name, 320)), practical.names)
     plotting.show(figure, "Label maps of a cat, an astronaut and a cup of coffee.")
 
