@@ -571,7 +571,7 @@ def panels_of(claim: str) -> dict:
     return {text: {arm: [s[arm][key] for s in seeds] for arm in seeds[0]} for key, text in CAPTIONS.items()}
 
 
-figure = arm_dots(panels_of("C06.1"), "Each skip helps, and more near the outlines")
+figure = arm_dots(panels_of("C06.1"), "Each skip raises both measures")
 plotting.show(figure, "mIoU and boundary IoU of FCN-32s, 16s and 8s, five seeds each.")
 figure = arm_dots(panels_of("C06.4"), "What a start from a classifier, and what a third skip is worth")
 plotting.show(figure, "mIoU and boundary IoU of 16s, 8s, 4s and of an 8s from random weights.")
