@@ -22,7 +22,7 @@ from lecture_utils.training.one_cycle import one_cycle
 
 CLASSES = len(toyworld.SEMANTIC)
 PICTURES, BATCH = 4000, 16
-STEPS, PEAK_RATE = (600, 1800), 2e-3  # of 16s and 8s
+STEPS, PEAK_RATE = (400, 1200), 2e-3  # of 16s and 8s
 
 
 def build() -> FCN:

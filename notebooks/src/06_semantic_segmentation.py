@@ -433,7 +433,7 @@ for stride in (32, 16, 8):
 # %% [markdown] tags=["slide"]
 # ## 8 · Evaluate: successes and failures
 #
-# Your IoU function has just judged your network. Its skips had 240 steps of 8 scenes; those of the shipped 8s had 2,400 of 16.
+# Your IoU function has just judged your network. Its skips had 240 steps of 8 scenes; those of the shipped 8s had 1,600 of 16.
 #
 # By area and near the outlines: your stages on validation scenes; your 8s and the shipped one on 200 test scenes.
 
