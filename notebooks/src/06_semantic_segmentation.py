@@ -201,7 +201,9 @@ dense_as_conv = check("06.3", dense_as_conv)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch06.exercises.dense_as_conv
 #
-# Now the shipped classifier: VGG-11 of chapter 01 with an eighth of its width, and batch norm. With your function its dense layers become convolutions. It sees a picture of its own size, and one three times as wide.
+# Now the shipped classifier: VGG-11 of chapter 01 with an eighth of its width, and batch norm. With your function its dense layers become convolutions. It sees a picture of its own size, and one three times as wide. On the larger one it should give a *map* of answers, one every 32 pixels: the product of five pools' strides.
+#
+# Is that really what you would get from sliding? The cell after it slides the classifier over a large picture, window by window, and compares numbers and seconds.
 
 # %% tags=["system:S06.2"]
 classifier = zoo.load("shapes_vgg")  # 96 × 96 pixels -> 8 scores
@@ -223,11 +225,6 @@ with torch.inference_mode():
     same, wide = scores_everywhere(one), scores_everywhere(torch.cat([one, one.flip(3), one], dim=3))
     print("on 96 × 96 pixels:", tuple(same.shape), "on 96 × 288:", tuple(wide.shape))
     print(f"largest difference to the classifier: {(same[..., 0, 0] - classifier(one)).abs().max():.0e}")
-
-# %% [markdown]
-# On its own size the network gives its old numbers, at one place; on a larger picture it gives a *map* of answers, one every 32 pixels. The 32 is the product of five pools' strides.
-#
-# Is that really what you would get from sliding? Let us slide the classifier over a large picture, window by window, and compare, numbers and seconds.
 
 # %%
 predict("06.3")
@@ -417,7 +414,8 @@ history = fit(probe, minibatches(train_x[:4], train_y[:4], batch_size=4, seed=0)
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-yours, kept, reached = zoo.load("shapes_fcn32"), {}, {}
+yours = zoo.load("shapes_fcn32")
+kept, reached = {}, {}  # label maps, and mIoU, of each stage
 batches = minibatches(train_x, train_y, batch_size=8, seed=0)
 torch.manual_seed(0)
 for stride in (32, 16, 8):
@@ -438,6 +436,7 @@ for stride in (32, 16, 8):
 # By area and near the outlines: your stages on validation scenes; your 8s and the shipped one on 200 test scenes.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.chapters.ch06.figures import outline_panels
 from lecture_utils.metrics.boundary_iou import mean_boundary_iou
 
 tested = {"yours, 8s": predictions(yours, many).argmax(1), "shipped, 8s": answers["FCN-8s"]}
@@ -447,10 +446,6 @@ for name, answer in tested.items():
     area, edge = class_iou(confusion(answer, labels, 12)).nanmean(), mean_boundary_iou(answer, labels, 12)
     rows.append((name, "test", f"{area:.1%}", f"{edge:.1%}"))
 show_table(rows, ["network", "scenes", "mIoU", "mean boundary IoU"])
-
-# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.chapters.ch06.figures import outline_panels
-
 pick = 1
 seen = {f"yours, {name}": maps[pick] for name, maps in kept.items()}
 title = "Every skip draws the outline (red) nearer to the truth (blue)"
@@ -494,6 +489,8 @@ unet_sizes = check("06.6", unet_sizes)
 
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch06.exercises.unet_sizes
+#
+# How, then, does one label a picture of any size? **Overlap tiles**: neighbouring outputs of 388 pixels that touch, each from an input of 572 that overlaps its neighbours', the picture's border mirrored. Since nothing is padded, the seams are exact. Today most U-Nets pad instead and keep the size, as the shipped one does, and pay with a border that sees zeros.
 
 # %%
 from lecture_utils.chapters.ch06.figures import u_diagram
@@ -502,9 +499,6 @@ figure = u_diagram(unet_sizes(572, 4), [64, 128, 256, 512, 1024], "572 pixels in
 plotting.show(figure, "The sides of the maps of a U-Net, down and up, with the copies across.")
 fit_sizes = [n for n in range(560, 600) if unet_sizes(n, 4)]
 print("sizes from 560 to 599 that work with four levels:", fit_sizes)
-
-# %% [markdown]
-# How, then, does one label a picture of any size? **Overlap tiles**: neighbouring outputs of 388 pixels that touch, each from an input of 572 that overlaps its neighbours', the picture's border mirrored. Since nothing is padded, the seams are exact. Today most U-Nets pad instead and keep the size, as the shipped one does, and pay with a border that sees zeros.
 
 # %%
 predict("06.6")
@@ -655,13 +649,8 @@ shrink = check("06.L2", shrink)
 # # solution: lecture_utils.chapters.ch06.lab.shrink
 #
 # ### Step 3: interpret
-# Back to your network. Its confusion matrix tells which mistakes it makes; which of them *cost* most? For each kind, put all mistakes of that kind right and see what the mIoU would be.
-
-# %%
-bars = mean_iou_without(table)
-show_table([(kind, f"{value:.1%}") for kind, value in bars.items()], ["if there were", "mIoU"])
-
-# %% [markdown]
+# Back to your network. Its confusion matrix tells which mistakes it makes; which of them *cost* most? For each kind, put all mistakes of that kind right and see what the mIoU would be. Run the cell below, read its table, then put your answer in place of `None`.
+#
 # **What should be improved first?** A: the outlines between objects and ground. B: the names of the objects. C: the kinds of ground.
 #
 # **Because** 1: outlines are blurred at stride 4. 2: mIoU counts each class once, and eight of the twelve are objects. 3: ground covers most of the pixels.
@@ -669,9 +658,19 @@ show_table([(kind, f"{value:.1%}") for kind, value in bars.items()], ["if there 
 # Answer with a letter and a number, such as `("A", "1")`.
 
 # %% tags=["exercise:06.L3"]
+bars = mean_iou_without(table)
+show_table([(kind, f"{value:.1%}") for kind, value in bars.items()], ["if there were", "mIoU"])
+
 answer = None
 
 check("06.L3", answer)
+
+# %% [markdown]
+# <details><summary><b>Solution</b></summary>
+#
+# `("B", "2")`. Were no object called by another object's name, the mIoU would rise most: it counts each class once, and eight of the twelve classes are objects. Outlines come second, and the ground's kinds last, though they cover most of the pixels.
+#
+# </details>
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Paper and toy
