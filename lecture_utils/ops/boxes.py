@@ -119,7 +119,8 @@ def _intersection_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def generalized_box_iou(a: Tensor, b: Tensor) -> Tensor:
     """IoU less the empty share of the smallest box around both: below 0, and still a slope, for boxes apart.
 
-    Where that box has no area, GIoU is 0 here. (torchvision gives NaN, as for IoU.)
+    Two boxes without area have IoU 0 here, and an empty share of 0 where the box around both has none either.
+    (torchvision gives NaN.)
 
     Parameters and errors as for `box_iou`.
 
