@@ -119,7 +119,7 @@ def test_1000_sets(check):
     ("check", "right", "wrong"),
     [
         (0, "order = scores.argsort(descending=True, stable=True)", "order = scores.argsort(stable=True)"),
-        (0, "argsort(descending=True, stable=True)", "argsort(stable=True).flip(0)"),  # equal scores the other way round
+        (0, "argsort(descending=True, stable=True)", "argsort(stable=True).flip(0)"),  # of equals
         (0, "ranked[start:]) > iou_threshold", "ranked[start:]) >= iou_threshold"),
         (0, "if stays[i]:", "if True:"),
         (0, "return order[", "return torch.arange(len(order))["),
