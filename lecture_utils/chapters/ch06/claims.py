@@ -33,10 +33,10 @@ RATES = (1e-3, 3e-3)
 BATCH = 8
 LONG = "J. Long, E. Shelhamer, T. Darrell, Fully Convolutional Networks for Semantic Segmentation, CVPR 2015"
 CHAIN = (
-    "All nets of a seed start from one FCN-32s, trained for half of the steps from the shipped classifier "
-    "shapes_vgg. For the other half, 32s goes on; 16s goes on with one skip; 8s with one skip, then two; 4s "
-    "with one, two, three. So each has had as many steps. The interval covers scenes, order and dropout, not "
-    "other classifiers."
+    "Every net spends the first half of its steps as an FCN-32s, from the shipped classifier shapes_vgg, at "
+    "its own rate; nets of a seed with the same rate share it. For the other half, 32s goes on; 16s goes on "
+    "with one skip; 8s with one skip, then two; 4s with one, two, three. So each has had as many steps. The "
+    "interval covers scenes, order and dropout, not other classifiers."
 )
 
 
@@ -73,7 +73,7 @@ ARMS = {"32s": 32, "16s": 16, "8s": 8, "4s": 4}
 
 @functools.lru_cache(maxsize=16)
 def coarse(start: str, seed: int, rate: float, budget: str) -> FCN:
-    """The FCN-32s that the arms of a seed have in common, after half of the steps."""
+    """The FCN-32s of a seed and rate, after half of the steps."""
     scenes, steps, _ = sizes(budget)
     torch.manual_seed(seed)
     classifier = zoo.load("shapes_vgg") if start == "classifier" else shapes_vgg.build()
@@ -153,7 +153,8 @@ def c06_1_skips(seed: int, budget: str) -> Figures:
     paper=f"{LONG}, sections 4.2 and 4.3",
     rule=(Rule("start_gains", above=0.0), Rule("second_minus_third", above=0.0)),
     seeds=5,
-    note=CHAIN + " The net from random weights has the same stages.",
+    note=CHAIN + " The net from random weights has the same stages; the classifier had 3,000 steps of its "
+    "own before.",
     names={
         "start_gains": "mean IoU from the classifier minus that from random weights",
         "second_minus_third": "what 8s gains over 16s minus what 4s gains over 8s",

@@ -388,9 +388,10 @@ def _sides(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield 20, 1
     yield 21, 1  # 17 cannot be halved
     yield 16, 1  # nothing is left
+    yield 22, 1  # 18, 5, 6: the bottom may be odd, it is doubled
     yield 572, 4
     for levels in (1, 2, 3, 4, 5):
-        good = int(rng.integers(3, 20)) * 2**levels + 12 * (2**levels - 1) + 4
+        good = int(rng.integers(4, 20)) * 2**levels + 8 * (2**levels - 1) + 4
         yield good, levels
         yield good - 2, levels
     yield 188, 4
@@ -404,6 +405,15 @@ def _walk(size: int, levels: int, loss: int = 4, up: bool = True) -> list[int]:
     for _ in range(levels if up else 0):
         seen.append(seen[-1] * 2 - loss)
     return seen
+
+
+@mistake(
+    "You refuse an odd side at the bottom. Only a side that is halved must be even; the bottom one is "
+    "doubled."
+)
+def _even_bottom(size: int, levels: int) -> list[int] | None:
+    found = unet_sizes(size, levels)
+    return found if found and found[levels] % 2 == 0 else None
 
 
 @mistake(
@@ -573,6 +583,7 @@ EXERCISES = [
         ),
         mistakes=(
             _odd_rounded_down,
+            _even_bottom,
             _nothing_goes_on,
             _one_convolution,
             _padded,
