@@ -27,6 +27,7 @@ PACKAGES = [
     "selfsup",
     "explain",
     "augment",
+    "detection",
     "generative",
     "metrics",
     "training",
