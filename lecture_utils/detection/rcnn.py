@@ -65,8 +65,7 @@ def warp_regions(
     check_tensor(image, "image", 3, "H", "W")
     check_box_set(boxes, some_area=True)
     check_sizes("warp", size=size)
-    if check_number(context, "context", 0) >= 0.5:
-        raise ValueError(f"context: got {context}, want a share below 0.5")
+    check_context(context)
     if fill is not None:
         check_numbers(fill, "fill", 3)
     outside = image.mean((1, 2)) if fill is None else image.new_tensor(fill)
@@ -80,6 +79,12 @@ def warp_regions(
     shifted = (image - outside[:, None, None])[None]  # so that grid_sample's 0 outside is the fill
     warped = F.grid_sample(shifted, grid.reshape(1, -1, size, 2), mode="bilinear", align_corners=False)
     return warped[0].unflatten(1, (-1, size)).movedim(0, 1) + outside[:, None, None]  # (N, 3, S, S)
+
+
+def check_context(context: float) -> None:
+    """Raise ValueError unless this is a share in [0, 0.5)."""
+    if check_number(context, "context", 0) >= 0.5:
+        raise ValueError(f"context: got {context}, want a share below 0.5")
 
 
 class RCNN(nn.Module):
@@ -121,6 +126,7 @@ class RCNN(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("R-CNN", width=width, classes=classes, size=size)
+        check_context(context)
         self.features, self.classes, self.size, self.context = features, classes, size, context
         self.register_buffer("svm_weight", torch.zeros(width, classes))
         self.register_buffer("svm_bias", torch.zeros(classes))
@@ -132,6 +138,7 @@ class RCNN(nn.Module):
     def describe(self, image: Tensor, boxes: Tensor, *, batch: int = 128) -> Tensor:
         """Features of each region, (N, D), scaled by what `fit` found: (3, H, W) and (N, 4)."""
         check_box_set(boxes, some_area=True)
+        check_sizes("R-CNN", batch=batch)
         if isinstance(self.features, nn.Module):
             self.features.eval()
         rows = [self.svm_weight.new_zeros(0, len(self.svm_weight))]
