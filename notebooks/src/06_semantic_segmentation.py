@@ -139,13 +139,13 @@ dice = dice_by_class(table)
 print(f"Dice of the FCN's classes: {dice.min():.0%} to {dice.max():.0%}, IoU {iou.min():.0%} to {iou.max():.0%}")
 
 # %% [markdown]
-# **How to read it.** The second network falls from four in five to one in three, because every class weighs the same. Medicine prefers the **Dice coefficient**, $2|A \cap B| / (|A| + |B|)$. It is $2\,\mathrm{IoU} / (1 + \mathrm{IoU})$: another scale, and for a single class the same order.
+# **How to read it.** The second network falls from four in five to one in three, because every class weighs the same: four kinds of stuff at 100 %, a ball at an eighth, seven zeros, over twelve. Medicine prefers the **Dice coefficient**, $2|A \cap B| / (|A| + |B|)$. It is $2\,\mathrm{IoU} / (1 + \mathrm{IoU})$: another scale, and for a single class the same order.
 #
-# Both have a blind spot. The pixels of a large object lie mostly inside it, where they are easy. **Boundary IoU** (Cheng et al. 2021) keeps of both regions only a band along their outlines, 2 % of the picture's diagonal wide (3 pixels at 96), and takes the IoU of the two bands. The paper scores single masks; we take each class's region over all pictures. Now you write the band.
+# Both have a blind spot. The pixels of a large object lie mostly inside it, where they are easy. **Boundary IoU** (Cheng et al. 2021) keeps of both regions only a band along their outlines, 2 % of the picture's diagonal wide (3 pixels at 96), and takes the IoU of the two bands. The paper scores single masks; we take each class's region over all pictures. Now you write the band. What lies beyond the picture is outside.
 
 # %% tags=["exercise:06.2"]
 def outline_band(mask: Tensor, width: int) -> Tensor:
-    """(H, W) bool -> the pixels of the mask at most `width` steps, diagonal ones too, from outside it."""
+    """(H, W) bool -> the mask's pixels at most `width` steps, diagonal ones too, from outside it."""
     ...
 
 
@@ -201,7 +201,7 @@ dense_as_conv = check("06.3", dense_as_conv)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch06.exercises.dense_as_conv
 #
-# Now the shipped classifier: VGG-11 of chapter 01 with an eighth of its width, and batch norm. With your function its dense layers become convolutions. It sees a picture of its own size, and one three times as wide. On the larger one it should give a *map* of answers, one every 32 pixels: the product of five pools' strides.
+# Now the shipped classifier: VGG-11 of chapter 01 with an eighth of its width, and batch norm. With your function its dense layers become convolutions. It sees a picture of its own size, and one three times as wide. On the larger one it should give a *map* of answers, one every 32 pixels: the product of five pools' strides. (288 pixels leave 9 columns; 3 wide, the kernel fits at 7.)
 #
 # Is that really what you would get from sliding? The cell after it slides the classifier over a large picture, window by window, and compares numbers and seconds.
 
@@ -247,7 +247,7 @@ for name, net, window in (("as trained", classifier, 96), ("no padding", without
 show_table(rows, ["network", "windows", "one pass", "slid", "largest difference"])
 
 # %% [markdown]
-# **How to read it.** Without padding the two are the same numbers (up to rounding), at a fraction of the time. *With* padding they are not: a window's border was filled with zeros, while in the large picture there are neighbours. The dense pass sees more of the picture, but also what the classifier never met in training. "Equal to sliding" holds only where nothing is padded. (Nor is the net without padding the classifier that was trained: it serves to prove the equality.) Claim C06.3 measures both.
+# **How to read it.** The difference is counted in spreads (standard deviations) of the scores. Without padding the two are the same numbers, up to rounding, at a fraction of the time. (A window must then be 214 pixels wide, so that a 3 × 3 map is left.) *With* padding they are not: a window's border was filled with zeros, while in the large picture there are neighbours. The dense pass sees more of the picture, but also what the classifier never met in training. "Equal to sliding" holds only where nothing is padded. (Nor is the net without padding the classifier that was trained: it serves to prove the equality.) Claim C06.3 measures both.
 
 # %% [markdown] tags=["slide"]
 # ### On a photograph
@@ -342,7 +342,7 @@ upsampling_stamps()
 #
 # The paper trains in stages: 32s first; then 16s, from its weights; then 8s. Each new score layer starts at *zero*.
 #
-# Below is the whole of it; read it slowly. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
+# Below is the whole of it; read it slowly. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s. A doubling starts as a tent of 4 at stride 2 and is trained; its `padding=1` cuts a pixel off each side, so that $n$ places become $2n$. The last up-sampling stays a tent. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
 
 # %% tags=["show"]
 # show: lecture_utils.segmentation.fcn.FCN.forward
@@ -462,7 +462,7 @@ for title, chosen in (("The five best of 200 test scenes", wrong.argsort()[:5]),
     plotting.show(figure, f"{title}: pictures, truth, and what the shipped FCN-8s answers.")
 
 # %% [markdown]
-# **How to read it.** Small, distant objects are lost or named wrongly: a star of eight pixels is one place of `pool3`. Others are found and bear the wrong name, or two names at once. Are kinds of ground confused? Look before you go on; the lab counts it.
+# **How to read it.** Small, distant objects are lost or named wrongly: a star eight pixels wide is one place of `pool3`. Others are found and bear the wrong name, or two names at once. Are kinds of ground confused? Look before you go on; the lab counts it.
 
 # %% [markdown] tags=["slide"]
 # ## 9 · U-Net
@@ -477,7 +477,7 @@ for title, chosen in (("The five best of 200 test scenes", wrong.argsort()[:5]),
 # %% [markdown]
 # The paper's convolutions are valid: nothing is padded, so each costs 2 pixels. Pairs of them cost 4, a pool halves, an up-convolution doubles. Of 572 pixels, 388 are labelled in the end. Two things follow. The handed map is larger than the one it meets, and only its middle is taken. And a pool must never meet an odd size, or the two halves of the U would not fit.
 #
-# Follow the sizes yourself: answer None where a pool would meet an odd side, or no pixel is left. (The bottom may be odd: it is doubled.)
+# Follow the sizes yourself: answer None where a pool would meet an odd side, or no pixel is left. (The bottom may be odd: it is doubled.) `levels` is the number of pools: with 4, a side of 572 gives 9 numbers, from 568 to 388.
 
 # %% tags=["exercise:06.6"]
 def unet_sizes(size: int, levels: int) -> list[int] | None:
