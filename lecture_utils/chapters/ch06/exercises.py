@@ -408,15 +408,6 @@ def _walk(size: int, levels: int, loss: int = 4, up: bool = True) -> list[int]:
 
 
 @mistake(
-    "You refuse an odd side at the bottom. Only a side that is halved must be even; the bottom one is "
-    "doubled."
-)
-def _even_bottom(size: int, levels: int) -> list[int] | None:
-    found = unet_sizes(size, levels)
-    return found if found and found[levels] % 2 == 0 else None
-
-
-@mistake(
     "You let odd sizes through. A 2 × 2 pool leaves a row out there, and the map handed across no longer "
     "fits what comes up: answer None."
 )
@@ -583,7 +574,6 @@ EXERCISES = [
         ),
         mistakes=(
             _odd_rounded_down,
-            _even_bottom,
             _nothing_goes_on,
             _one_convolution,
             _padded,

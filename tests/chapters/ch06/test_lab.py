@@ -13,8 +13,8 @@ from lecture_utils.exercises.examine import examine
 from lecture_utils.exercises.hints import known_mistake
 from lecture_utils.metrics.segmentation import confusion, iou_by_class
 from lecture_utils.ops.upsampling import bilinear_upsample
+from lecture_utils.recipes.shapes_fcn import pixel_cross_entropy
 from lecture_utils.training.loop import minibatches, predictions
-from lecture_utils.training.losses import cross_entropy
 from lecture_utils.training.one_cycle import one_cycle
 
 
@@ -91,7 +91,7 @@ def trained(steps: int) -> tuple[nn.Module, Tensor]:
     rates = [{"params": model.layers.parameters(), "lr": 1e-2}]
     rates += [{"params": part.parameters(), "lr": 2e-3} for part in (model.stem, model.stages)]
     one_cycle(
-        model, minibatches(images, labels, batch_size=4, seed=0), loss=cross_entropy,
+        model, minibatches(images, labels, batch_size=4, seed=0), loss=pixel_cross_entropy,
         optimizer=torch.optim.AdamW(rates), steps=steps, warm_up=0.15, label="lab",
     )  # fmt: skip
     images, labels = lab.shrink(*toyworld.segmentation(100, size=72, split="val"), 48)
@@ -106,7 +106,7 @@ def reading_holds(table: Tensor) -> None:
 
 
 def test_the_reading_holds_after_a_short_run() -> None:
-    reading_holds(trained(40)[1])
+    reading_holds(trained(80)[1])
 
 
 @pytest.mark.nightly
