@@ -98,6 +98,7 @@ RIGHT: dict[str, str] = {
     "nn.vit_start.start_ | position | nan": "written over: " + SHAPE,
     "ops.convolution.conv_output_shape | * | nan": SHAPE,
     "ops.upsampling.conv_transpose_shape | * | nan": SHAPE,
+    "segmentation.unet.centre_crop | x | nan": "it is cut off",
     "ops.convolution.im2col | x | channels last": "maps of any number of channels will do",
     "ops.convolution.col2im | columns | nan": "it lies in the padding, which is cut off",
     "ops.neighbours.vote | weights | uint8": "weights of any type, as documented",

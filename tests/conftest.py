@@ -49,6 +49,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Systems(ROOT / ".course" / "systems.json"), "course-systems")
 
 
+@pytest.fixture(autouse=True)
+def style(request: pytest.FixtureRequest) -> Generator[None]:
+    """Tests that draw do so in the course's style, as a chapter does: whatever ran before on this worker."""
+    if not {"plotting", "chapters", "widgets"} & set(request.path.relative_to(ROOT).parts):
+        yield
+        return
+    from lecture_utils.plotting.style import styled
+
+    with styled():
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send the ids of `@pytest.mark.system("S01.1")` along with a test's report, also from a worker."""

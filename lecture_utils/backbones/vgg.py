@@ -8,7 +8,8 @@ Super-Resolution", ECCV 2016).
 Departures: He initialisation, so that the deep configurations train without a shallow one to start from (the
 paper's section 3.1); an adaptive average pool before the classifier, so that any image size works (it does
 nothing at 224 pixels); configuration A-LRN is left out: the paper found that local response normalisation did
-not help.
+not help. `batch_norm=True` puts batch normalisation after every convolution, as most later VGGs have it: a
+narrow one hardly learns without.
 
 Shapes: B batch, C channels, H height, W width, K classes.
 """
@@ -16,6 +17,7 @@ Shapes: B batch, C channels, H height, W width, K classes.
 from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
+from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_wholes
 
 # Table 1: the kernel sizes of the convolutions in each of the five stages; a 2×2 pool ends a stage.
@@ -45,6 +47,8 @@ class VGG(nn.Module):
         Units of the two hidden fully connected layers.
     dropout : float
         Share of the units that training drops after each of them.
+    batch_norm : bool
+        Normalise after every convolution.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class VGG(nn.Module):
         grid: int = 7,
         hidden: int = 4096,
         dropout: float = 0.5,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         if configuration not in CONFIGURATIONS:
@@ -71,7 +76,7 @@ class VGG(nn.Module):
         self.in_channels = channels = in_channels
         self.stages = nn.Sequential()
         for k, kernels in enumerate(CONFIGURATIONS[configuration]):
-            self.stages.append(vgg_stage(channels, width * min(2**k, 8), kernels))
+            self.stages.append(vgg_stage(channels, width * min(2**k, 8), kernels, batch_norm=batch_norm))
             channels = width * min(2**k, 8)
         self.pool = nn.AdaptiveAvgPool2d(grid)
         self.classifier = vgg_classifier(channels * grid * grid, hidden, classes, dropout=dropout)
@@ -89,13 +94,18 @@ class VGG(nn.Module):
         return self.classifier(x)  # (B, K)
 
 
-def vgg_stage(in_channels: int, channels: int, kernels: tuple[int, ...]) -> nn.Sequential:
-    """Convolutions that keep the size, each with a ReLU, then a 2×2 pool."""
+def vgg_stage(
+    in_channels: int, channels: int, kernels: tuple[int, ...], *, batch_norm: bool = False
+) -> nn.Sequential:
+    """Convolutions that keep the size, each with a ReLU (and batch norm before it), then a 2×2 pool."""
     check_sizes("VGG stage", in_channels=in_channels, channels=channels)
     check_wholes(kernels, "VGG stage, kernels")
     layers: list[nn.Module] = []
     for kernel in kernels:
-        layers += [nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2), nn.ReLU()]
+        layers.append(nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2))
+        if batch_norm:
+            layers.append(FusedBatchNorm2d(channels))
+        layers.append(nn.ReLU())
         in_channels = channels
     return nn.Sequential(*layers, nn.MaxPool2d(2))
 

@@ -116,7 +116,7 @@ def draw_semantic(ax: Axes, labels: Any, names: Sequence[str] | None = None, *, 
     labels : (H, W) of integers
         Negative ones (ignored pixels) are white.
     names : sequence of str, optional
-        A class's name is written once, in its largest region.
+        A class's name is written once, in its largest region; an empty one is not.
     stuff : int
         How many of the first labels are stuff, in pale tones.
     """
@@ -124,7 +124,8 @@ def draw_semantic(ax: Axes, labels: Any, names: Sequence[str] | None = None, *, 
     ax.imshow(semantic_image(array, stuff), interpolation="nearest")
     if names is not None:
         for label in np.unique(array[array >= 0]):
-            _write_inside(ax, array == label, names[label])
+            if names[label]:
+                _write_inside(ax, array == label, names[label])
 
 
 def semantic_image(labels: Any, stuff: int = 0) -> np.ndarray:

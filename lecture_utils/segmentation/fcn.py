@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.backbones.vgg import VGG
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import check_images, check_sizes
 from lecture_utils.ops.upsampling import bilinear_kernel
 
 STRIDES = (32, 16, 8, 4)  # 4s is not in the paper: it found diminishing returns below 8 (section 4.2)
@@ -43,7 +43,8 @@ def convolutional(linear: nn.Linear, kernel: int = 1) -> nn.Conv2d:
     ValueError
         When the number of inputs is no multiple of kernel².
     """
-    if kernel < 1 or linear.in_features % kernel**2:
+    check_sizes("convolutional", kernel=kernel)
+    if linear.in_features % kernel**2:
         raise ValueError(f"kernel: got {kernel}, want one whose square divides {linear.in_features} inputs")
     conv = nn.Conv2d(
         linear.in_features // kernel**2, linear.out_features, kernel, bias=linear.bias is not None
@@ -53,6 +54,41 @@ def convolutional(linear: nn.Linear, kernel: int = 1) -> nn.Conv2d:
         if linear.bias is not None and conv.bias is not None:
             conv.bias.copy_(linear.bias)
     return conv.to(linear.weight)
+
+
+def fully_convolutional(classifier: VGG) -> nn.Sequential:
+    """The same classifier with its dense layers as convolutions, none of them padded.
+
+    Parameters
+    ----------
+    classifier : VGG
+        Copied, with its stages' padding as it is.
+
+    Returns
+    -------
+    nn.Sequential
+        (B, C, H, W) to scores (B, K, h, w), one place every 32 pixels: for the size that the classifier was
+        made for one place, with its very numbers.
+    """
+    layers: list[nn.Module] = []
+    for layer in classifier.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convolutional(layer, 1 if layers else side_read(classifier)))
+        else:
+            layers.append(nn.Dropout2d(layer.p) if isinstance(layer, nn.Dropout) else copy.deepcopy(layer))
+    return nn.Sequential(copy.deepcopy(classifier.stages), *layers).train(classifier.training)
+
+
+def without_padding(network: nn.Module) -> nn.Module:
+    """A copy whose convolutions see no border: they are slid only where they fit.
+
+    Each output is then the same wherever in a picture its window lies, so that sliding is exact.
+    """
+    network = copy.deepcopy(network)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.padding = (0, 0)
+    return network
 
 
 class FCN(nn.Module):
@@ -76,11 +112,11 @@ class FCN(nn.Module):
 
     def __init__(self, classifier: VGG, *, classes: int, stride: int = 32) -> None:
         super().__init__()
+        check_sizes("FCN", classes=classes)
         if stride not in STRIDES:
             raise ValueError(f"stride: got {stride!r}, want one of {', '.join(map(str, STRIDES))}")
-        size = classifier.pool.output_size
-        grid = size[0] if isinstance(size, tuple) else size
-        if grid is None or grid % 2 == 0:
+        grid = side_read(classifier)
+        if grid % 2 == 0:
             raise ValueError(f"classifier: got one that reads a {grid} × {grid} map, want an odd side")
         self.in_channels, self.stride = classifier.in_channels, stride
         self.stages = copy.deepcopy(classifier.stages)
@@ -125,8 +161,17 @@ class FCN(nn.Module):
         return finer
 
 
+def side_read(classifier: VGG) -> int:
+    """The side of the map that a VGG's first dense layer reads: 7 in the paper's."""
+    size = classifier.pool.output_size
+    side = size[0] if isinstance(size, tuple) else size
+    assert side is not None
+    return side
+
+
 def depth(stride: int) -> int:
     """The stage of VGG whose pool has this stride: 1 for 2, 4 for 16."""
+    check_sizes("depth", stride=stride)
     return stride.bit_length() - 1
 
 
@@ -137,6 +182,7 @@ def stage_width(stage: nn.Module) -> int:
 
 def score_layer(channels: int, classes: int) -> nn.Conv2d:
     """A 1 × 1 convolution to K scores that starts at zero (section 4.2)."""
+    check_sizes("score layer", channels=channels, classes=classes)
     layer = nn.Conv2d(channels, classes, 1)
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
@@ -145,6 +191,7 @@ def score_layer(channels: int, classes: int) -> nn.Conv2d:
 
 def upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:
     """A transposed convolution that starts as bilinear interpolation of each class's map by itself."""
+    check_sizes("up-sampling", classes=classes)
     kernel = bilinear_kernel(factor)
     edge = (len(kernel) - factor) // 2
     layer = nn.ConvTranspose2d(classes, classes, len(kernel), stride=factor, padding=edge, bias=False)
@@ -177,10 +224,11 @@ def slide(classifier: nn.Module, images: Tensor, *, window: int, stride: int) ->
         For a picture smaller than the window, or settings below 1.
     """
     check_images(images)
+    check_sizes("slide", window=window, stride=stride)
     height, width = images.shape[2:]
-    if min(window, stride) < 1 or min(height, width) < window:
-        got = f"window {window} and stride {stride} on {height} × {width}"
-        raise ValueError(f"slide: got {got}, want both ≥ 1 and a picture as large as the window")
+    if min(height, width) < window:
+        got = f"window {window} on {height} × {width} pixels"
+        raise ValueError(f"slide: got {got}, want a picture as large as the window")
     rows: list[Sequence[Tensor]] = [
         [
             classifier(images[:, :, y : y + window, x : x + window])

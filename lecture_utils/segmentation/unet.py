@@ -19,7 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.nn.init import he_init_
-from lecture_utils.ops.checks import check_images
+from lecture_utils.ops.checks import (
+    check_choice,
+    check_classes,
+    check_images,
+    check_number,
+    check_sizes,
+    check_whole,
+)
 
 Padding = Literal["valid", "same"]
 
@@ -63,8 +70,9 @@ class UNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if padding not in ("valid", "same"):
-            raise ValueError(f"padding: got {padding!r}, want 'valid' or 'same'")
+        check_sizes("U-Net", classes=classes, in_channels=in_channels, width=width, levels=levels)
+        check_choice(padding, "padding", "valid", "same")
+        check_number(dropout, "dropout", 0, 1)
         self.in_channels, self.levels, self.padding, self.skips = in_channels, levels, padding, skips
         widths = [width * 2**level for level in range(levels + 1)]  # 64, 128, 256, 512, 1024
         self.down = nn.ModuleList(
@@ -96,6 +104,8 @@ class UNet(nn.Module):
 
 def two_convolutions(before: int, after: int, padding: Padding) -> nn.Sequential:
     """Two 3 × 3 convolutions, each with a ReLU."""
+    check_sizes("two convolutions", before=before, after=after)
+    check_choice(padding, "padding", "valid", "same")
     edge = 1 if padding == "same" else 0
     return nn.Sequential(
         nn.Conv2d(before, after, 3, padding=edge), nn.ReLU(),
@@ -105,6 +115,8 @@ def two_convolutions(before: int, after: int, padding: Padding) -> nn.Sequential
 
 def centre_crop(x: Tensor, height: int, width: int) -> Tensor:
     """Cut the middle (B, C, height, width) out of a larger map."""
+    check_images(x, maps=True)
+    check_sizes("centre crop", height=height, width=width)
     top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]
 
@@ -115,6 +127,8 @@ def sizes(size: int, *, levels: int = 4, padding: Padding = "valid") -> list[int
     For 572 pixels that is [568, 280, 136, 64, 28, 52, 100, 196, 388], as figure 1 has it; None where a pool
     would meet an odd size, or nothing is left.
     """
+    check_sizes("U-Net", size=size, levels=levels)
+    check_choice(padding, "padding", "valid", "same")
     shrink = 4 if padding == "valid" else 0
     seen = [size - shrink]
     for _ in range(levels):
@@ -169,6 +183,7 @@ def overlap_tile(model: UNet, images: Tensor, *, tile: int) -> Tensor:
         For a tile that cannot work, or a picture too small to mirror its border.
     """
     check_images(images, model.in_channels)
+    check_whole(tile, "tile")
     inner = output_size(tile, levels=model.levels, padding=model.padding)
     height, width = images.shape[2:]
     edge = (tile - inner) // 2
@@ -210,10 +225,11 @@ def border_weights(instances: Tensor, *, w0: float = 10.0, sigma: float = 5.0) -
     """
     from scipy.ndimage import distance_transform_edt
 
-    if instances.ndim != 2 or instances.is_floating_point() or instances.numel() == 0:
-        raise ValueError(f"instances: got {instances.dtype} {tuple(instances.shape)}, want integers (H, W)")
-    if w0 < 0 or sigma <= 0:
-        raise ValueError(f"border weights: got w0 {w0} and sigma {sigma}, want w0 ≥ 0 and sigma > 0")
+    check_classes(instances, "instances", "H", "W")
+    check_number(w0, "w0", 0)
+    check_number(sigma, "sigma", 0, above=True)
+    if instances.numel() == 0:
+        raise ValueError(f"instances: got the empty shape {tuple(instances.shape)}, want one pixel or more")
     is_object = instances > 0
     share = is_object.double().mean().clamp(1e-6, 1 - 1e-6)
     weights = torch.where(is_object, 0.5 / share, 0.5 / (1 - share))  # each class weighs the same in all

@@ -12,6 +12,7 @@ from torchvision.models.vgg import make_layers
 
 from lecture_utils.backbones import vgg
 from lecture_utils.backbones.vgg import CONFIGURATIONS, VGG, vgg16
+from lecture_utils.nn.norm import FusedBatchNorm2d
 from tests.mutants import planted
 from tests.parity import assert_parity, liven
 
@@ -25,7 +26,8 @@ def shared(ours: VGG, theirs: nn.Module) -> VGG:
     Its `features` are one flat chain, ours are five stages, with the same layers in the same order.
     """
     flat = [m for stage in ours.stages for m in stage]
-    assert [type(m) for m in flat] == [type(m) for m in theirs.features]
+    plain = {FusedBatchNorm2d: nn.BatchNorm2d}
+    assert [plain.get(type(m), type(m)) for m in flat] == [type(m) for m in theirs.features]
     ours.load_state_dict(renamed(ours, theirs), assign=True)
     return ours
 
@@ -36,7 +38,8 @@ def renamed(ours: VGG, theirs: nn.Module) -> dict[str, Tensor]:
     state = {}
     for name, value in theirs.state_dict().items():
         part, index, kind = name.split(".")
-        state[f"{prefix[int(index)]}.{kind}" if part == "features" else name] = value
+        if kind != "num_batches_tracked":
+            state[f"{prefix[int(index)]}.{kind}" if part == "features" else name] = value
     return state
 
 
@@ -69,7 +72,7 @@ FAULTS = {
     "average pools": ("nn.MaxPool2d(2)", "nn.AvgPool2d(2)"),
     "largest before the classifier": ("nn.AdaptiveAvgPool2d(grid)", "nn.AdaptiveMaxPool2d(grid)"),
     "columns before rows": ("x = x.flatten(1)", "x = x.mT.flatten(1)"),
-    "leaky convolutions": ("padding=kernel // 2), nn.ReLU()]", "padding=kernel // 2), nn.LeakyReLU()]"),
+    "leaky convolutions": ("layers.append(nn.ReLU())", "layers.append(nn.LeakyReLU())"),
     "no relu in the classifier": (
         "nn.Linear(hidden, hidden), nn.ReLU()",
         "nn.Linear(hidden, hidden), nn.Identity()",
@@ -95,17 +98,21 @@ def test_vgg16_outputs_equal_torchvision() -> None:
     assert_parity(shared(ours, theirs), theirs, *pictures)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("configuration", TORCHVISION)
-def test_every_configurations_features_equal_torchvision(configuration: str) -> None:
+def test_every_configurations_features_equal_torchvision(configuration: str, batch_norm: bool) -> None:
     torch.manual_seed(0)
     with torch.device("meta"):
-        ours = VGG(configuration)
-        theirs = getattr(torchvision.models, TORCHVISION[configuration])()
+        ours = VGG(configuration, batch_norm=batch_norm).eval()
+        theirs = getattr(torchvision.models, TORCHVISION[configuration] + "_bn" * batch_norm)().eval()
     theirs.to_empty(device="cpu").classifier.to("meta")
     for layer in theirs.features:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
             nn.init.normal_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            for name, value in layer.state_dict().items():
+                value.copy_(torch.rand(value.shape) + 0.5 * ("weight" in name or "var" in name))
     shared(ours, theirs)
     x = torch.randn(1, 3, 64, 48)
     with torch.inference_mode():

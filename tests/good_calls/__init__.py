@@ -6,11 +6,11 @@ under "*" comes after it, by position).
 
 from typing import Any
 
-from tests.good_calls import augmenting, explaining, layers, measuring, networks
+from tests.good_calls import augmenting, explaining, layers, measuring, networks, segmenting
 
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
-    for part in (layers, networks, explaining, augmenting, measuring)
+    for part in (layers, networks, explaining, augmenting, measuring, segmenting)
     for module, calls in part.GOOD.items()
     for name, arguments in calls.items()
 }

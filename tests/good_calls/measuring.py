@@ -38,6 +38,12 @@ GOOD: dict[str, dict[str, Call]] = {
         "head_ious": {"attention": floats(2, 2, 4, of=lambda x: x), "truth": masks(2, 8, 8),
             "mass": number(0.6)},
     },
+    "metrics.boundary_iou": {
+        "band_width": {"height": count(8), "width": count(6)},
+        "boundary": {"mask": masks(2, 8, 6), "width": count(2)},
+        **{name: {"predicted": labels(3, 2, 4, 4), "target": labels(3, 2, 4, 4), "classes": count(3),
+            "width": count(1)} for name in ("boundary_iou_by_class", "mean_boundary_iou")},
+    },
     "metrics.calibration": {
         **{name: {"probabilities": floats(4, 5, of=rows), "labels": labels(5, 4),
             "bins": count(3)} for name in ("reliability", "expected_calibration_error")},
@@ -67,7 +73,9 @@ GOOD: dict[str, dict[str, Call]] = {
     "metrics.segmentation": {
         **{name: {"predicted": labels(3, 2, 4, 4), "target": labels(3, 2, 4, 4),
             "classes": count(3)} for name in ("confusion", "mean_iou")},
-        "iou_by_class": {"table": labels(None, 3, 3)},
+        **{name: {"table": labels(None, 3, 3)} for name in ("iou_by_class", "dice_by_class")},
+        "without_ignored": {"predicted": labels(None, 2, 4, 4), "target": labels(None, 2, 4, 4),
+            "ignored": count(255, zero=True)},
     },
     "training.jobs": {
         "spread": {"function": max, "tasks": [(1, 2)], "jobs": count(1), "engine": word("processes")},
@@ -104,8 +112,8 @@ GOOD: dict[str, dict[str, Call]] = {
             "size": count(16)},
     },
     "data.toyworld": {
-        "classification": {"n": count(2, zero=True), "size": count(16), "split": word("train"),
-            "seed": count(0, zero=True)},
+        **{name: {"n": count(2, zero=True), "size": count(16), "split": word("train"),
+            "seed": count(0, zero=True)} for name in ("classification", "segmentation")},
     },
     "data.toyworld.render": {"render": {"scenes": SCENES, "size": count(16), "only": word("image")}},
     "data.toyworld.sampling": {"sample_scenes": {"n": count(2, zero=True), "seed": count(0, zero=True),

@@ -108,3 +108,31 @@ def test_a_download_without_network_is_one_line(
 def test_unknown_name() -> None:
     with pytest.raises(ValueError, match="resnet50"):
         hub.classifier("resnet51")
+
+
+def test_a_cached_segmenter_labels_every_pixel_as_torchvision_does(cache: Path) -> None:
+    name = "lraspp_mobilenet_v3_large"
+    torch.manual_seed(0)
+    reference = models.get_model(name, weights=None, weights_backbone=None).eval()
+    for layer in reference.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)
+    torch.save(reference.state_dict(), cache / Path(models.get_model_weights(name).DEFAULT.url).name)
+    found = hub.segmenter()
+    assert found is not None and found.names[0] == "__background__" and len(found.names) == 21
+    image = torch.rand(3, 61, 90)
+    got = found.label_map(image)
+    with torch.inference_mode():
+        scores = reference(found.transform(image)[None])["out"]
+    want = torch.nn.functional.interpolate(scores, (61, 90), mode="bilinear")[0].argmax(0)
+    assert got.shape == (61, 90) and torch.equal(got, want) and len(got.unique()) > 1
+    with pytest.raises(ValueError, match="images"):
+        found.label_map(torch.rand(61, 90, 3))
+
+
+def test_a_segmenter_that_is_not_here_says_so(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hub.segmenter("fcn_resnet50") is None
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "COURSE_DOWNLOAD=1" in said and "COCO" in said
+    with pytest.raises(ValueError, match="fcn_resnet50"):
+        hub.segmenter("resnet50")

@@ -9,6 +9,7 @@ import torch
 
 from lecture_utils.metrics.segmentation import confusion, iou_by_class, mean_iou
 
+pytestmark = pytest.mark.system("S06.4")
 GENERATOR = torch.Generator().manual_seed(0)
 TRUE, GUESS = (torch.randint(5, (3, 7, 9), generator=GENERATOR) for _ in range(2))
 

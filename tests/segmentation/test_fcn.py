@@ -111,6 +111,28 @@ def test_a_net_of_valid_convolutions_equals_itself_slid_over_the_picture():
     torch.testing.assert_close(dense(x), fcn.slide(whole, x, window=window, stride=4))
 
 
+def test_a_classifier_made_convolutional_is_itself_on_its_own_size():
+    net = classifier().double().eval()
+    x = torch.randn(2, 3, 96, 96, dtype=torch.float64)
+    dense = fcn.fully_convolutional(net)
+    torch.testing.assert_close(dense(x)[..., 0, 0], net(x))
+    assert dense(torch.randn(1, 3, 160, 128, dtype=torch.float64)).shape[2:] == (3, 2)
+    assert not dense.training and fcn.fully_convolutional(net.train()).training
+
+
+def test_without_padding_it_equals_itself_slid_over_the_picture():
+    net = fcn.without_padding(classifier().double().eval())
+    x = torch.randn(1, 3, 246, 278, dtype=torch.float64)
+    slid, dense = fcn.slide(net, x, window=214, stride=32), fcn.fully_convolutional(net)(x)
+    assert dense.shape[2:] == (2, 3)
+    torch.testing.assert_close(dense, slid)
+    padded = classifier().double().eval()
+    gap = fcn.fully_convolutional(padded)(x[:, :, :160, :160]) - fcn.slide(
+        padded, x[:, :, :160, :160], window=96, stride=32
+    )
+    assert gap.abs().max() > 0.01 * slid.std()  # padding sees where a window ends
+
+
 def test_one_batch_is_learned():
     torch.manual_seed(0)
     model = fcn.FCN(classifier(), classes=3, stride=8).train()

@@ -117,7 +117,7 @@ def test_border_weights_are_equation_2(objects):
         (lambda: unet.UNet(2, padding="full"), "want 'valid' or 'same'"),
         (lambda: unet.UNet(2, width=2)(torch.rand(1, 3, 188, 188)), "1"),
         (lambda: unet.border_weights(torch.zeros(3, 4)), "want integers"),
-        (lambda: unet.border_weights(torch.zeros(3, 4, dtype=torch.long), sigma=0), "sigma > 0"),
+        (lambda: unet.border_weights(torch.zeros(3, 4, dtype=torch.long), sigma=0), "sigma: got 0"),
         (
             lambda: unet.overlap_tile(unet.UNet(2, width=2, levels=2), torch.rand(1, 1, 20, 20), tile=76),
             "want more than",

@@ -42,6 +42,7 @@ __all__ = [
     "classification",
     "render",
     "sample_scenes",
+    "segmentation",
 ]
 
 
@@ -81,3 +82,34 @@ def classification(
     scenes = sample_scenes(n, seed=seed, split=split, objects=replace(ONE_OBJECT, held_out=held_out))
     sample = render(scenes, size, device, only=("image", "class_id"))
     return sample.image, sample.class_id[:, 0]
+
+
+def segmentation(
+    n: int,
+    *,
+    size: int = 96,
+    split: str = "train",
+    seed: int = 0,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Pictures of one to four objects, as near as those of `classification`, with the class of every pixel.
+
+    Parameters
+    ----------
+    n, split, seed
+        As in `sample_scenes`.
+    size : int
+        Pixels a side, 8 to 4096.
+    device : torch.device or str, optional
+        Where the pictures are made and stay; the CPU where not given.
+
+    Returns
+    -------
+    images : Tensor (n, 3, size, size)
+        float32 in [0, 1].
+    labels : Tensor (n, size, size)
+        int64, index into SEMANTIC: four kinds of stuff, then eight classes of objects.
+    """
+    scenes = sample_scenes(n, seed=seed, split=split, objects=replace(ONE_OBJECT, count=(1, 4)))
+    sample = render(scenes, size, device, only=("image", "semantic"))
+    return sample.image, sample.semantic
