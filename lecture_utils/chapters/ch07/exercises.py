@@ -509,7 +509,7 @@ def _favourite(iou: Tensor) -> Tensor:
 
 @mistake(
     "A box that no anchor overlaps by `high` is answered for by none, and a network never learns to find it. "
-    "Its best anchor has to answer for it all the same."
+    "Its best anchor is positive all the same."
 )
 def _boxes_go_without(iou: Tensor, high: float, low: float) -> Tensor:
     return _by_bounds(iou, high, low)

@@ -89,9 +89,9 @@ def match_anchors(iou: Tensor, high: float, low: float) -> Tensor:
     """For each anchor the number of the box that it answers for, -1 for background, -2 if left out: (N,).
 
     From IoUs (M, N) of M boxes with N anchors. An anchor answers for the box that it overlaps most, if by
-    `high` or more; below `low` it is background, between the two it is left out. And no box goes without:
-    where no anchor overlaps a box more than this one does, this one answers for the box that it overlaps most
-    itself, however little that is, if only it is more than 0.
+    `high` or more; below `low` it is background, between the two it is left out. One rule goes before these
+    bounds: where no other anchor overlaps some box more, and it does overlap it, an anchor answers for the
+    box that it overlaps most itself.
     """
     if len(iou) == 0:
         return torch.full((iou.shape[1],), BACKGROUND)

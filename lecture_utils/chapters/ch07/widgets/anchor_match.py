@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lecture_utils.chapters.ch07.figures import draw_matched
 from lecture_utils.detection.anchors import BETWEEN, cell_anchors, grid_anchors, match_anchors
 from lecture_utils.ops.boxes import box_iou
 from lecture_utils.plotting.annotations import draw, object_colour
@@ -18,7 +19,7 @@ from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
 
 SIZE, STRIDE = 256, 16  # pixels
-SEED = 1
+SEED = 30
 SHAPES = {"all three": (0.5, 1.0, 2.0), "square": (1.0,), "wide": (0.5,), "tall": (2.0,)}
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
@@ -27,9 +28,9 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     ),
     (
         {"size": 96, "favourites": True},
-        "The same, and each object's best anchor answers for it: nobody goes without.",
+        "The same, and the best anchors of each object answer too: here nobody goes without.",
     ),
-    ({"size": 40, "favourites": False}, "Anchors of 40 pixels: now the large objects go without."),
+    ({"size": 48, "favourites": False}, "Anchors of 48 pixels: now the large objects go without."),
     (
         {"size": 72, "high": 0.5, "favourites": False},
         "A threshold of 0.5: many more anchors answer, loosely.",
@@ -88,7 +89,7 @@ def answered(size: int, shape: str, high: float, low: float, favourites: bool) -
     without = sum(count == 0 for count in counts)
     axes[0].set_title(f"{without or 'no'} object{'s' * (without != 1)} without an anchor", fontsize=10)
     own = match >= 0
-    draw(axes[1], image, boxes=laid[own], colours=[object_colour(int(k)) for k in match[own]])
+    draw_matched(axes[1], image, laid, match)
     axes[1].set_title(f"{int(own.sum())} positive anchors", fontsize=10)
     out = int((match == BETWEEN).sum())
     fig.text(0.01, 0.025, "number: anchors that answer for it", fontsize=9.5, color=INK)

@@ -89,7 +89,7 @@ def curve(threshold: float, quality: float, missing: float, doubles: bool) -> Fi
     fig.set_layout_engine("none")
     left, right = fig.add_axes((0.065, 0.17, 0.4, 0.69)), fig.add_axes((0.56, 0.17, 0.42, 0.69))
     _heaps(left, scores, hits, threshold)
-    right.plot(recall, precision, color=QUIET, linewidth=1.2)
+    right.plot(recall, precision, color=QUIET, linewidth=1.2, label="one detection more at a time")
     best = interpolate(precision, recall)
     right.step(RECALLS, best, color=BLUE, where="post", label="best from there on")
     right.fill_between(RECALLS, best, step="post", color=BLUE, alpha=0.15, linewidth=0)
@@ -97,6 +97,7 @@ def curve(threshold: float, quality: float, missing: float, doubles: bool) -> Fi
         right.plot(
             now[1], now[0], "o", color=ORANGE, markersize=9, markeredgecolor=INK, clip_on=False, zorder=4
         )
+    right.legend(loc="lower left")
     right.set(xlim=(0, 1), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
     right.set_title(
         f"AP {average_precision(precision, recall):.2f}, the blue area", fontsize=10.5, loc="left"
