@@ -89,8 +89,10 @@ def train(images: Tensor, labels: Tensor, wanted: Tensor, *, steps: int = 160, s
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
     for _ in range(steps):
         chosen = torch.randint(len(images), (BATCH,))
+        objectness, offsets = net(images[chosen])
+        loss = rpn_loss(objectness, offsets, labels[chosen], wanted[chosen])
         optimizer.zero_grad()
-        rpn_loss(*net(images[chosen]), labels[chosen], wanted[chosen]).backward()
+        loss.backward()
         optimizer.step()
         schedule.step()
     return net.eval()

@@ -107,7 +107,7 @@ def curve(threshold: float, quality: float, missing: float, doubles: bool) -> Fi
 
 def _heaps(ax: Axes, scores: Tensor, hits: Tensor, threshold: float) -> None:
     """Histograms of the scores, the threshold, and what it lets in."""
-    bins = np.linspace(0, 1, 21)
+    bins = np.linspace(0, 1, 21).tolist()
     believed = scores >= threshold
     ax.hist(
         [scores[hits], scores[~hits]], bins, stacked=True, color=[BLUE, VERMILION], label=["right", "false"]
