@@ -6,11 +6,11 @@ under "*" comes after it, by position).
 
 from typing import Any
 
-from tests.good_calls import augmenting, detecting, explaining, layers, measuring, networks
+from tests.good_calls import augmenting, detecting, explaining, layers, measuring, networks, two_stage
 
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
-    for part in (layers, networks, explaining, augmenting, detecting, measuring)
+    for part in (layers, networks, explaining, augmenting, detecting, two_stage, measuring)
     for module, calls in part.GOOD.items()
     for name, arguments in calls.items()
 }
