@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.detection.roi_heads import RoIHeads
-from lecture_utils.detection.structures import Detections, Sizes, Targets, check_proposals, check_targets
+from lecture_utils.detection.structures import Detections, Sizes, Targets, check_proposals
 from lecture_utils.ops.checks import check_images
 
 
@@ -57,5 +57,4 @@ class FastRCNN(nn.Module):
         """Give the losses "class" and "box" of sampled regions; their sum is what to descend."""
         check_images(images)
         check_proposals(proposals, len(images))
-        check_targets(targets, len(images))
         return self.heads.losses(self.backbone(images), proposals, targets, generator)

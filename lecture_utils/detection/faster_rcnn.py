@@ -19,7 +19,7 @@ from lecture_utils.detection.fpn import ResNetFPN
 from lecture_utils.detection.roi_heads import BoxHead, RoIHeads
 from lecture_utils.detection.roi_pooling import PyramidPooling
 from lecture_utils.detection.rpn import RPN
-from lecture_utils.detection.structures import Detections, Sizes, Targets, check_targets
+from lecture_utils.detection.structures import Detections, Sizes, Targets
 from lecture_utils.nn.frozen_norm import FrozenBatchNorm2d
 from lecture_utils.ops.checks import check_images, check_sizes
 
@@ -79,7 +79,6 @@ class FasterRCNN(nn.Module):
             Draws the samples; the global one if not given.
         """
         check_images(images)
-        check_targets(targets, len(images))
         size, features = (images.shape[2], images.shape[3]), self.backbone(images)
         proposals, losses = self.rpn.losses(features, size, targets, sizes, generator)
         return losses | self.heads.losses(features, proposals, targets, generator)

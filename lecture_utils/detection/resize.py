@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.structures import Detections
 from lecture_utils.ops.boxes import check_box_set
-from lecture_utils.ops.checks import check_numbers, check_rgb, check_size, check_whole
+from lecture_utils.ops.checks import check_numbers, check_rgb, check_size, check_tensor, check_whole
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures in [0, 1]
 
@@ -40,7 +40,7 @@ def resize_short_side(image: Tensor, shortest: int, longest: int) -> Tensor:
 
     Raises ValueError for another shape or type, or sizes below 1.
     """
-    check_rgb(image)
+    check_tensor(image, "image", 3, "H", "W", some=True)
     check_whole(shortest, "shortest")
     check_whole(longest, "longest")
     height, width = image.shape[1:]
@@ -83,6 +83,7 @@ def batch_images(
     check_numbers(std, "std", 3)
     scaled = []
     for image in images:
+        check_tensor(image, "images", 3, "H", "W", some=True)
         check_rgb(image, unit_range=True)
         shift, spread = (image.new_tensor(values)[:, None, None] for values in (mean, std))
         scaled.append(resize_short_side((image - shift) / spread, shortest, longest))

@@ -24,10 +24,18 @@ from lecture_utils.detection.structures import (
     check_proposals,
     check_targets,
 )
-from lecture_utils.ops.boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, remove_small_boxes
+from lecture_utils.ops.boxes import (
+    box_iou,
+    check_weights,
+    clip_boxes,
+    decode_boxes,
+    encode_boxes,
+    remove_small_boxes,
+)
 from lecture_utils.ops.checks import (
     check_classes,
     check_number,
+    check_size,
     check_sizes,
     check_tensor,
     check_whole,
@@ -175,6 +183,7 @@ class RoIHeads(nn.Module):
             check_number(value, name, 0, 1)
         check_number(score_threshold, "score_threshold", 0, 1)
         check_number(beta, "beta", 0)
+        check_weights(weights)
         self.pooling, self.head = pooling, head
         self.weights, self.beta = weights, beta
         self.foreground, self.background = foreground, background
@@ -216,12 +225,13 @@ class RoIHeads(nn.Module):
             Height and width, at which boxes are cut off.
         """
         check_tensor(scores, "scores", len(proposals), "K + 1", finite=True)
-        check_tensor(deltas, "deltas", *scores.shape, 4)
+        check_tensor(deltas, "deltas", *scores.shape, 4, finite=True)
+        height, width = check_size(size)
         score = scores.softmax(dim=1)[:, 1:]  # (R, K): without background
         region, label = (score > self.score_threshold).nonzero().unbind(1)  # (D,) each
         score = score[region, label]
         boxes = decode_boxes(deltas[region, label + 1], proposals[region], weights=self.weights)  # (D, 4)
-        boxes = clip_boxes(boxes, *size)
+        boxes = clip_boxes(boxes, height, width)
         large = remove_small_boxes(boxes, LEAST_SIDE)
         boxes, label, score = boxes[large], label[large], score[large]
         kept = batched_nms(boxes, score, label, self.nms_threshold)[: self.most]
@@ -235,8 +245,8 @@ class RoIHeads(nn.Module):
         generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
         """Sample regions of each picture, true boxes among them, and give the losses "class" and "box"."""
-        check_proposals(proposals, len(targets))
-        check_targets(targets, len(targets), self.head.classes)
+        if len(proposals) != len(targets):
+            raise ValueError(f"proposals: got {len(proposals)}, want {len(targets)}, as many as targets")
         samples = [
             self.sample(boxes, *target, generator) for boxes, target in zip(proposals, targets, strict=True)
         ]
@@ -256,6 +266,8 @@ class RoIHeads(nn.Module):
             (R, 4), (R,) with 0 for background and k + 1 for class k, and (R, 4) each region's true box; for
             background, which learns no box, the region itself.
         """
+        check_proposals([proposals], 1)
+        check_targets([(boxes, labels)], 1, self.head.classes)
         boxes = boxes.to(proposals)
         proposals = torch.cat([proposals, boxes])
         iou = box_iou(boxes, proposals)  # (G, R)

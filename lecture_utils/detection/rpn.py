@@ -11,6 +11,7 @@ train too.
 Shapes: B pictures, C channels, h × w map, A anchors a place, N anchors of all maps, R proposals of a picture.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -25,7 +26,7 @@ from lecture_utils.detection.structures import (
     check_picture_sizes,
     check_targets,
 )
-from lecture_utils.ops.boxes import box_iou, clip_boxes, decode_boxes, encode_boxes, remove_small_boxes
+from lecture_utils.ops.boxes import box_iou, decode_boxes, encode_boxes
 from lecture_utils.ops.checks import check_number, check_sizes, check_tensor, check_whole, check_wholes
 from lecture_utils.ops.nms import batched_nms
 
@@ -115,21 +116,22 @@ def filter_proposals(
     check_picture_sizes(sizes, len(boxes))
     check_whole(before, "before")
     check_whole(after, "after")
-    level = torch.arange(len(counts), device=boxes.device).repeat_interleave(
-        torch.tensor(counts, device=boxes.device)
-    )
-    first = [sum(counts[:k]) for k in range(len(counts))]
+    best = []
+    for first, own in zip(
+        itertools.accumulate([0, *counts]), objectness.split(list(counts), dim=1), strict=False
+    ):
+        best.append(first + own.topk(min(before, own.shape[1]), dim=1).indices)  # (B, before) of this map
+    level = torch.cat([torch.full_like(own[0], k) for k, own in enumerate(best)])  # (M,)
+    kept = torch.cat(best, dim=1)  # (B, M)
+    boxes = boxes.gather(1, kept[..., None].expand(-1, -1, 4))  # (B, M, 4)
+    scores = objectness.gather(1, kept).sigmoid()
+    border = boxes.new_tensor([(width, height, width, height) for height, width in sizes])
+    boxes = boxes.clamp(min=0).minimum(border[:, None])
+    large = (boxes[..., 2:] - boxes[..., :2] >= LEAST_SIDE).all(-1)  # (B, M)
     found = []
-    for box, logit, (height, width) in zip(boxes, objectness, sizes, strict=True):
-        best = [
-            start + own.topk(min(before, len(own))).indices
-            for start, own in zip(first, logit.split(list(counts)), strict=True)
-        ]
-        kept = torch.cat(best)
-        box, score = clip_boxes(box[kept], height, width), logit[kept].sigmoid()
-        large = remove_small_boxes(box, LEAST_SIDE)
-        box, score, kept = box[large], score[large], kept[large]
-        alone = batched_nms(box, score, level[kept], nms_threshold)[:after]  # best first
+    for box, score, some in zip(boxes, scores, large, strict=True):
+        box, score = box[some], score[some]
+        alone = batched_nms(box, score, level[some], nms_threshold)[:after]  # best first
         found.append((box[alone], score[alone]))
     return found
 
@@ -235,10 +237,9 @@ class RPN(nn.Module):
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         """Propose boxes for training (a list of (R, 4)), and give the losses "objectness" and "rpn_box"."""
         check_map_list(features, len(self.anchors.sizes))
-        check_targets(targets, len(features[0]))
         objectness, deltas = self.head(features)
         anchors = self.anchors(features, image_size)
-        sizes = sizes or [image_size] * len(targets)
+        sizes = sizes or [image_size] * len(features[0])
         proposals = self.propose(objectness, deltas, anchors, sizes, self.keep_training)
         losses = self.loss(
             torch.cat(objectness, dim=1), torch.cat(deltas, dim=1), torch.cat(anchors), targets, generator
@@ -267,14 +268,14 @@ class RPN(nn.Module):
             Draws the sample.
         """
         check_tensor(anchors, "anchors", "N", 4)
-        check_tensor(objectness, "objectness", len(targets), len(anchors))
-        check_tensor(deltas, "deltas", len(targets), len(anchors), 4)
+        check_tensor(objectness, "objectness", "B", len(anchors))
+        check_tensor(deltas, "deltas", *objectness.shape, 4)
+        check_targets(targets, len(objectness))
         logits, truths, offsets, laid, boxes_ = [], [], [], [], []
-        for logit, offset, (boxes, _) in zip(objectness, deltas, targets, strict=True):
-            boxes = boxes.to(anchors)
-            match = match_anchors(
-                box_iou(boxes, anchors), high=self.high, low=self.low, allow_low_quality=True
-            )
+        every = torch.cat([boxes.to(anchors) for boxes, _ in targets])  # of all pictures
+        overlaps = box_iou(every, anchors).split([len(boxes) for boxes, _ in targets])  # (G, N) a picture
+        for logit, offset, iou, (boxes, _) in zip(objectness, deltas, overlaps, targets, strict=True):
+            match = match_anchors(iou, high=self.high, low=self.low, allow_low_quality=True)
             label = (match >= 0).long().masked_fill(match == BETWEEN, BACKGROUND)  # 1, 0, -1: left out
             positive, negative = sample_balanced(label, self.number, self.positive_share, generator)
             chosen = torch.cat([positive, negative])
@@ -282,7 +283,7 @@ class RPN(nn.Module):
             truths.append(label[chosen].to(logit))  # p*: 1 or 0
             offsets.append(offset[positive])  # t
             laid.append(anchors[positive])
-            boxes_.append(boxes[match[positive]])
+            boxes_.append(boxes.to(anchors)[match[positive]])
         wanted = encode_boxes(torch.cat(boxes_), torch.cat(laid))  # t*
         box_loss = F.smooth_l1_loss(torch.cat(offsets), wanted, beta=1 / 9, reduction="sum")
         return {

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lecture_utils.ops.checks import (
     check_boxes,
+    check_finite,
     check_images,
     check_number,
     check_size,
@@ -27,8 +28,9 @@ CHUNK = 2**25  # numbers held at a time
 
 
 def check_regions(features: Tensor, boxes: Tensor, batch_index: Tensor) -> None:
-    """Raise ValueError unless `boxes` (R, 4) and `batch_index` (R,) cut regions out of `features`."""
+    """Raise ValueError unless boxes (R, 4) and batch_index (R,) cut regions out of finite features."""
     check_images(features, maps=True)
+    check_finite(features, "features")
     check_boxes(boxes, "R")
     check_tensor(batch_index, "batch_index", len(boxes), kind="int")
     if len(batch_index):
@@ -79,42 +81,45 @@ def roi_pool(
     height, width = check_size(output_size, "output_size")
     scale = check_number(spatial_scale, "spatial_scale", 0, above=True)
     x1, y1, x2, y2 = (boxes.detach().to(features.dtype) * scale + 0.5).floor().unbind(1)  # the nearest cells
-    rows, any_row = bin_cells(y1, y2, height, features.shape[2])  # (R, P, N), (R, P)
-    columns, any_column = bin_cells(x1, x2, width, features.shape[3])  # (R, Q, M), (R, Q)
+    rows, row_count = bin_cells(y1, y2, height, features.shape[2])  # (R, P, N), (R, P)
+    columns, column_count = bin_cells(x1, x2, width, features.shape[3])  # (R, Q, M), (R, Q)
     first_row = batch_index.long()[:, None, None] * features.shape[2]
-    row, column = (first_row + rows) * features.shape[3], columns
+    rows = (first_row + rows) * features.shape[3]
     table = features.movedim(1, -1).flatten(0, 2)  # (B·H·W, C): one row a cell
-    with torch.no_grad():
-        best = largest_cell(table, row[:, :, None], column[:, None])  # (R, P, Q, C): i*(r, j) of equation 4
+    with torch.no_grad():  # (R, P, Q, C): i*(r, j) of equation 4
+        best = largest_cell(table, rows, columns, row_count.amax(1), column_count.amax(1))
     pooled = table.gather(0, best.flatten(0, 2)).view(best.shape)  # the gradient goes to that cell alone
-    empty = ~(any_row[:, :, None] & any_column[:, None])  # (R, P, Q)
+    empty = (row_count[:, :, None] * column_count[:, None]) == 0  # (R, P, Q)
     return pooled.masked_fill(empty[..., None], 0).movedim(-1, 1)  # (R, C, P, Q)
 
 
-def largest_cell(table: Tensor, row: Tensor, column: Tensor) -> Tensor:
+def largest_cell(table: Tensor, rows: Tensor, columns: Tensor, tall: Tensor, wide: Tensor) -> Tensor:
     """Find, for each channel, where each bin is largest: the first place, should several be.
 
     Parameters
     ----------
     table : Tensor
         (B·H·W, C) values.
-    row, column : Tensor
-        (R, P, 1, N) and (R, 1, Q, M) int64: a bin's cells are all sums of its N and its M numbers.
+    rows, columns : Tensor
+        (R, P, N) and (R, Q, M) int64: a bin's cells are all sums of its N and its M numbers.
+    tall, wide : Tensor
+        (R,) how many rows and columns the largest bin of each region has.
 
     Returns
     -------
     Tensor
         (R, P, Q, C) int64 rows of the table.
     """
-    best = (row[..., :1] + column[..., :1]).expand(-1, -1, -1, table.shape[1])  # (R, P, Q, C)
-    largest = table[best[..., 0]]
-    for n in range(row.shape[-1]):
-        for m in range(column.shape[-1]):
-            place = row[..., n] + column[..., m]  # (R, P, Q)
-            value = table[place]
-            better = value > largest
-            best = torch.where(better, place[..., None], best)
-            largest = torch.where(better, value, largest)
+    best = (rows[:, :, None, 0] + columns[:, None, :, 0])[..., None].repeat(1, 1, 1, table.shape[1])
+    largest = table[best[..., 0]]  # (R, P, Q, C)
+    for n in range(rows.shape[2]):
+        for m in range(columns.shape[2]):
+            own = ((tall > n) & (wide > m)).nonzero()[:, 0]  # most regions have small bins
+            place = rows[own, :, None, n] + columns[own, None, :, m]  # (r, P, Q)
+            value = table[place]  # (r, P, Q, C)
+            better = value > largest[own]
+            best[own] = torch.where(better, place[..., None], best[own])
+            largest[own] = torch.where(better, value, largest[own])
     return best
 
 
@@ -126,16 +131,17 @@ def bin_cells(first: Tensor, last: Tensor, bins: int, length: int) -> tuple[Tens
     cells : Tensor
         (R, bins, N) int64 in [0, length), N being the cells of the largest bin; smaller ones repeat their
         last.
-    some : Tensor
-        (R, bins) bool: False where a bin lies outside the axis.
+    count : Tensor
+        (R, bins) how many cells each bin has: 0 outside the axis.
     """
     size = (last - first + 1).clamp(min=1)[:, None] / bins  # (R, 1) cells a bin, not whole
     number = torch.arange(bins, device=first.device, dtype=first.dtype)
-    start = (first[:, None] + (number * size).floor()).clamp(0, length)  # (R, bins)
-    stop = (first[:, None] + ((number + 1) * size).ceil()).clamp(0, length)
-    most = max(1, int((stop - start).max())) if len(first) else 1
+    start = (first[:, None] + (number * size).floor()).clamp(0, length).long()  # (R, bins)
+    stop = (first[:, None] + ((number + 1) * size).ceil()).clamp(0, length).long()
+    count = (stop - start).clamp(min=0)
+    most = max(1, int(count.max())) if len(first) else 1
     cells = start[..., None] + torch.arange(most, device=first.device)  # (R, bins, N)
-    return cells.minimum(stop[..., None] - 1).clamp(0, length - 1).long(), stop > start
+    return cells.minimum(stop[..., None] - 1).clamp(0, length - 1), count
 
 
 def roi_align(

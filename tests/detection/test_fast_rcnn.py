@@ -127,7 +127,7 @@ def test_losses_equal_torchvision_where_a_picture_is_empty():
         ("scores.softmax(dim=1)[:, 1:]", "scores[:, 1:].softmax(dim=1)"),
         ("deltas[region, label + 1]", "deltas[region, label]"),
         ("proposals[region], weights=self.weights", "proposals[region]"),
-        ("boxes = clip_boxes(boxes, *size)", "pass"),
+        ("boxes = clip_boxes(boxes, height, width)", "pass"),
         ("batched_nms(boxes, score, label, ", "batched_nms(boxes, score, label * 0, "),
         ("x = F.relu(self.fc7(x))", "x = self.fc7(x)"),
         ("score > self.score_threshold", "score > 3 * self.score_threshold"),

@@ -175,7 +175,7 @@ FAULTS = [
         "merged = self.lateral[level](maps[level])",
     ),
     ("fpn", "maps.append(x)  #", "maps.append(F.relu(x - 0.1))  #"),
-    ("rpn", "clip_boxes(box[kept], height, width)", "box[kept]"),
+    ("rpn", ".clamp(min=0).minimum(border[:, None])", ""),
     ("anchors", "stride = (height // x.shape[2], width // x.shape[3])", "stride = (4, 4)"),
     ("roi_pooling", "2.0**-k", "2.0**-(k + 1)"),
     ("roi_pooling", "index_copy(0, own, cut)", "index_copy(0, own, cut.flip(0))"),

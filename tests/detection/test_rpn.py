@@ -125,10 +125,10 @@ def test_losses_equal_torchvision_where_a_picture_is_empty():
     [
         ("F.relu(self.conv(x))", "self.conv(x)"),
         ("offsets.permute(0, 3, 4, 1, 2)", "offsets.permute(0, 1, 3, 4, 2)"),
-        ("clip_boxes(box[kept], height, width)", "box[kept]"),
-        ("score[large], kept[large]", "score[large], kept[large] * 0"),
+        (".clamp(min=0).minimum(border[:, None])", ""),
+        ("level[some], nms_threshold", "0 * level[some], nms_threshold"),
         ("nms_threshold)[:after]", "nms_threshold)[-after:]"),
-        ("start + own.topk", "own.topk"),
+        ("first + own.topk", "own.topk"),
     ],
 )
 def test_the_comparison_of_proposals_sees(fault):
@@ -143,7 +143,7 @@ def test_the_comparison_of_proposals_sees(fault):
         ('reduction="sum")', 'reduction="mean")'),
         ("masked_fill(match == BETWEEN, BACKGROUND)", "masked_fill(match == BETWEEN, 0)"),
         ("allow_low_quality=True", "allow_low_quality=False"),
-        ("boxes_.append(boxes[match[positive]])", "boxes_.append(boxes[match[positive] * 0])"),
+        ("(anchors)[match[positive]])", "(anchors)[match[positive] * 0])"),
         ("deltas, dim=1).detach()", "deltas, dim=1).detach() * 0.9"),
     ],
 )

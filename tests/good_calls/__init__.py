@@ -6,9 +6,18 @@ under "*" comes after it, by position).
 
 from typing import Any
 
-from tests.good_calls import augmenting, detecting, explaining, layers, measuring, networks, segmenting
+from tests.good_calls import (
+    augmenting,
+    detecting,
+    explaining,
+    layers,
+    measuring,
+    networks,
+    segmenting,
+    two_stage,
+)
 
-PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, measuring)
+PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, two_stage, measuring)
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
     for part in PARTS

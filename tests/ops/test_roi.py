@@ -86,7 +86,7 @@ def test_single_precision_and_either_layout(name, layout):
         ("roi_pool", (), ("* scale + 0.5).floor()", "* scale).floor()")),
         ("roi_pool", (), ("(last - first + 1)", "(last - first)")),
         ("roi_pool", (), ("((number + 1) * size).ceil()", "((number + 1) * size).floor()")),
-        ("roi_pool", (), ("best = torch.where(better, place[..., None], best)", "pass")),
+        ("roi_pool", (), ("best[own] = torch.where(better, place[..., None], best[own])", "pass")),
         ("roi_pool", (), ("pooled.masked_fill(empty[..., None], 0)", "pooled")),
         ("roi_align", (2, True), ("(0.5 if aligned else 0)", "0")),
         ("roi_align", (2, False), ("if aligned else (stop - start).clamp(min=1)", "")),
