@@ -29,7 +29,7 @@ WRITTEN = 14  # pixels a side up to which a number can be read in each
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"kernel": 3, "stride": 2},
-        "Kernel 3, stride 2: every other row and column is stamped twice. From all ones, a checkerboard.",
+        "Kernel 3, stride 2: every other row and column is stamped twice. From all ones, a pattern.",
     ),
     (
         {"kernel": 4, "stride": 2},
