@@ -284,7 +284,7 @@ STEP_1 = Exercise(
 )
 STEP_2 = Exercise(
     "06.L2",
-    "A rim of water around every ball",
+    "A rim around every object",
     shrink,
     _scenes,
     difficulty=2,
@@ -336,6 +336,11 @@ STEP_3 = Exercise(
         Mistake(
             ("B", "3"),
             "How many pixels the ground has says nothing about the names of objects: which bar does?",
+        ),
+        Mistake(
+            ("C", "2"),
+            "Your reason is what the bars show, but it speaks of objects: which bar says what the mix-ups of "
+            "grounds cost?",
         ),
         Mistake(
             ("C", "3"),
