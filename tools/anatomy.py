@@ -51,7 +51,7 @@ def figures_of(book: NotebookNode, chapter: Chapter) -> dict[str, float]:
         "figures": len(pictured),
         "first figure, part of the way": (pictured[0] if pictured else len(book.cells))
         / max(len(book.cells), 1),
-        "exercises": len(tagged(book, "exercise:")),
+        "exercises": sum(".L" not in name for _, _, name in tagged(book, "exercise:")),
         "widgets": sum("data-course-widget" in page_of(output) for _, output in outputs_of(book)),
         "cells without others' weights": sum(WITHOUT_WEIGHTS in said_by(cell) for cell in code_cells(book)),
         "kB without widgets' frames": chapter.kilobytes - frames_kilobytes(book),

@@ -108,10 +108,9 @@ def hints(number: str) -> dict[str, int]:
     name = f"lecture_utils.chapters.ch{number}"
     if importlib.util.find_spec(name) is None or importlib.util.find_spec(f"{name}.exercises") is None:
         return {}
-    return {
-        exercise.id: len(exercise.hints)
-        for exercise in importlib.import_module(f"{name}.exercises").EXERCISES
-    }
+    module = importlib.import_module(f"{name}.exercises")
+    lab = module.LAB.steps if hasattr(module, "LAB") else ()
+    return {exercise.id: len(exercise.hints) for exercise in (*module.EXERCISES, *lab)}
 
 
 def table(name: str, about: Chapter, figures: dict[str, float]) -> str:

@@ -98,7 +98,8 @@ def call_safely(function: Callable[[], Any], *, seconds: float, seed: int, file:
         )
         return Outcome(problem=text, kind="loops", printed=caught.text())
     except NotImplementedError as error:
-        return _failed("unfinished", error, file, caught)
+        kind = "unfinished" if _raised_here(error, file) else "raises"  # PyTorch raises it too, for a type
+        return _failed(kind, error, file, caught)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and (limit.stopped or not limit.inside):
             raise
@@ -108,6 +109,14 @@ def call_safely(function: Callable[[], Any], *, seconds: float, seed: int, file:
             problem="It still returns `...` for this input.", kind="unfinished", printed=caught.text()
         )
     return Outcome(result=result, printed=caught.text())
+
+
+def _raised_here(error: BaseException, file: str | None) -> bool:
+    """Whether the learner's own cell raised it, and not a library that the cell called."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return file is None or (trace is not None and trace.tb_frame.f_code.co_filename == file)
 
 
 def _failed(kind: str, error: BaseException, file: str | None, caught: _Caught) -> Outcome:

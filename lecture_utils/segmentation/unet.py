@@ -175,7 +175,9 @@ def overlap_tile(model: UNet, images: Tensor, *, tile: int) -> Tensor:
     Returns
     -------
     Tensor
-        (B, K, H, W), seamless: each pixel as if the whole picture had been given at once.
+        (B, K, H, W): each pixel as if the whole picture had been given at once; exactly so where the
+        output's side is a multiple of 2^levels, nearly where not (the paper's 388), since the pools of
+        neighbouring tiles then fall on different pixels.
 
     Raises
     ------

@@ -6,11 +6,21 @@ under "*" comes after it, by position).
 
 from typing import Any
 
-from tests.good_calls import augmenting, explaining, layers, measuring, networks, segmenting
+from tests.good_calls import (
+    augmenting,
+    detecting,
+    explaining,
+    layers,
+    measuring,
+    networks,
+    segmenting,
+    two_stage,
+)
 
+PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, two_stage, measuring)
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
-    for part in (layers, networks, explaining, augmenting, measuring, segmenting)
+    for part in PARTS
     for module, calls in part.GOOD.items()
     for name, arguments in calls.items()
 }

@@ -65,7 +65,7 @@ def outline_panels(
         Whose outlines are drawn.
     title : str
     """
-    fig = Figure(figsize=(0.1 + 2.0 * len(guesses), 2.6))
+    fig = Figure(figsize=(max(0.1 + 2.0 * len(guesses), 5.4), 2.6))
     for ax, (name, guess) in zip(
         fig.subplots(1, len(guesses), squeeze=False)[0], guesses.items(), strict=True
     ):
@@ -140,7 +140,7 @@ def arm_dots(
             ax.plot([k] * len(values), values, "o", color=PALETTE[k % len(PALETTE)], alpha=0.55, ms=5)
             ax.plot([k - 0.28, k + 0.28], [mean, mean], color=PALETTE[k % len(PALETTE)], lw=2.2)
             ax.text(k + 0.33, mean, f"{mean:.2f}", va="center", fontsize=9, color=INK)
-        ax.set_xticks(range(len(arms)), list(arms))
+        ax.set_xticks(range(len(arms)), [arm.replace(" from ", "\nfrom ") for arm in arms])
         ax.set_xlim(-0.6, len(arms) - 0.2)
         ax.set_title(name, fontsize=10, fontweight="normal")
         ax.grid(False, axis="x")

@@ -315,13 +315,13 @@ STEP_3 = Exercise(
     mistakes=(
         Mistake(
             ("A", "1"),
-            "Outlines do cost something, but look at the bars: which error, put right, brings more, and by "
-            "how much?",
+            "Missed objects and blurred outlines do cost something, but look at the bars: which error, put "
+            "right, brings more, and by how much?",
         ),
         Mistake(
             ("A", "2"),
-            "Your reason is what the bars show, but it does not speak of outlines: which kind of confusion "
-            "does the longest bar put right?",
+            "Your reason is what the bars show, but it speaks of names, not of the ground: which kind of "
+            "confusion does the longest bar put right?",
         ),
         Mistake(
             ("A", "3"),
@@ -338,9 +338,13 @@ STEP_3 = Exercise(
             "How many pixels the ground has says nothing about the names of objects: which bar does?",
         ),
         Mistake(
+            ("C", "1"),
+            "Outlines are not kinds of ground, and what would the net gain if it never mistook one ground "
+            "for another? Look at the bars.",
+        ),
+        Mistake(
             ("C", "2"),
-            "Your reason is what the bars show, but it speaks of objects: which bar says what the mix-ups of "
-            "grounds cost?",
+            "Your reason speaks of names, your answer of ground: which bar is the longest?",
         ),
         Mistake(
             ("C", "3"),

@@ -13,6 +13,7 @@ from lecture_utils.exercises.examine import examine
 from lecture_utils.exercises.hints import known_mistake
 from lecture_utils.metrics.segmentation import confusion, iou_by_class
 from lecture_utils.ops.upsampling import bilinear_upsample
+from lecture_utils.recipes.shapes_fcn import pixel_cross_entropy
 from lecture_utils.training.loop import minibatches, predictions
 from lecture_utils.training.one_cycle import one_cycle
 
@@ -82,10 +83,6 @@ def test_what_a_kind_of_error_costs_is_counted_on_the_table() -> None:
     assert all(float(iou_by_class(table).nanmean()) < value for value in found[1:])
 
 
-def pixel_loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return F.cross_entropy(model(x), y)
-
-
 def trained(steps: int, scenes: int) -> Tensor:
     """Run the notebook's lab with the course's versions; the table on a quarter as many held-out scenes."""
     torch.manual_seed(0)
@@ -94,7 +91,7 @@ def trained(steps: int, scenes: int) -> Tensor:
     rates = [{"params": model.layers.parameters(), "lr": 1e-2}]
     rates += [{"params": part.parameters(), "lr": 2e-3} for part in (model.stem, model.stages)]
     one_cycle(
-        model, minibatches(images, labels, batch_size=4, seed=0), loss=pixel_loss,
+        model, minibatches(images, labels, batch_size=4, seed=0), loss=pixel_cross_entropy,
         optimizer=torch.optim.AdamW(rates), steps=steps, warm_up=0.15, label="lab",
     )  # fmt: skip
     images, labels = lab.shrink(*toyworld.segmentation(scenes // 4, size=72, split="val"), 48)

@@ -1,0 +1,81 @@
+"""Figures of chapter 07: what is drawn is what was given."""
+
+import numpy as np
+import torch
+from matplotlib.colors import to_hex
+
+from lecture_utils.chapters.ch07 import figures
+from lecture_utils.detection.structures import Detections
+from lecture_utils.plotting.style import BLUE, VERMILION
+
+TRUTH = torch.tensor([[2.0, 2, 12, 12], [16, 4, 28, 20]]), torch.tensor([1, 0])
+FOUND = Detections(
+    torch.tensor([[2.0, 2, 12, 12], [3, 2, 12, 12], [16, 4, 28, 20], [0, 20, 6, 30]]),
+    torch.tensor([1, 1, 2, 0]),
+    torch.tensor([0.6, 0.9, 0.8, 0.3]),
+)
+
+
+def test_an_object_is_found_once_by_the_surest_box_of_its_class():
+    right = figures.right_detections(TRUTH, FOUND)
+    assert right.tolist() == [False, True, False, False]  # a double, found, another class, nothing there
+
+
+def test_right_is_blue_false_is_vermilion_and_truth_is_dashed():
+    figure = figures.detection_rows(torch.rand(1, 3, 32, 32), [TRUTH], [FOUND], ["a", "b", "c"], "t")
+    coloured = [p for p in figure.axes[0].patches if to_hex(p.get_edgecolor()).upper() in (BLUE, VERMILION)]
+    assert [to_hex(p.get_edgecolor()).upper() for p in coloured] == [VERMILION, BLUE, VERMILION, VERMILION]
+    dashed = [p for p in figure.axes[0].patches if p.get_linestyle() == "--"]
+    assert {(p.get_x() + 0.5, p.get_width()) for p in dashed} == {(2, 10), (16, 12)}
+    assert [t.get_text() for t in figure.axes[0].texts] == ["b 60%", "b 90%", "c 80%", "a 30%"]
+
+
+def test_pictures_without_objects_or_detections_are_drawn():
+    none = Detections(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(0))
+    truth = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)
+    figure = figures.detection_rows(torch.rand(1, 3, 32, 32), [truth], [none], ["a"], "t")
+    assert not figure.axes[0].patches and len(figure.axes[0].images) == 1
+
+
+def test_recall_is_told_at_the_marked_number():
+    numbers = [1, 10, 100]
+    figure = figures.curves_recall(
+        {"a": (numbers, [0.1, 0.5, 0.9]), "b": (numbers, [0, 0.2, 0.6])}, "t", mark=10
+    )
+    ax = figure.axes[0]
+    assert {t.get_text() for t in ax.texts} >= {"0.50", "0.20"}
+    assert np.allclose(ax.lines[1].get_ydata(), [0, 0.2, 0.6]) and ax.get_xscale() == "log"
+
+
+def test_stages_stand_end_to_end_and_keep_their_colours():
+    table = {"slow": {"propose": 0.5, "look": 2.0}, "quick": {"look": 0.25}}
+    figure = figures.stage_times(table, "t", ap={"slow": 0.6, "quick": 0.7})
+    bars = figure.axes[0].patches
+    assert [(b.get_x(), b.get_width()) for b in bars] == [(0, 0.5), (0.5, 2.0), (0, 0.25)]
+    assert bars[1].get_facecolor() == bars[2].get_facecolor() != bars[0].get_facecolor()
+    words = [t.get_text() for t in figure.axes[0].texts]
+    assert "2.5 s, AP 0.60" in words and "250 ms, AP 0.70" in words
+
+
+def test_times_can_be_read():
+    assert [figures.in_time(t) for t in (12.34, 1.0, 0.0452, 0.0056)] == [
+        "12.3 s",
+        "1.0 s",
+        "45 ms",
+        "5.6 ms",
+    ]
+
+
+def test_the_anchors_of_the_middle_and_those_that_answer():
+    place = torch.tensor([[0.0, 0, 8, 8], [-4, -4, 12, 12]])
+    shift = torch.tensor([[x, y, x, y] for y in (0, 8, 16) for x in (0, 8, 16)], dtype=torch.float32)
+    anchors = (place + shift[:, None]).flatten(0, 1)
+    match = torch.full((18,), -1)
+    match[3] = 0
+    figure = figures.anchors_figure(
+        torch.rand(3, 24, 24), anchors, torch.tensor([[5.0, 0, 19, 14]]), match, "t", per_place=2
+    )
+    left, right = ({(p.get_x() + 0.5, p.get_width()) for p in ax.patches} for ax in figure.axes)
+    assert left == {(8, 8), (4, 16)}
+    assert right == {(4, 16), (5, 14)}
+    assert "1 of 18" in figure.axes[1].get_title() + figure.axes[1].get_title(loc="left")
