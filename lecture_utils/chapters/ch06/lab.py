@@ -284,7 +284,7 @@ STEP_1 = Exercise(
 )
 STEP_2 = Exercise(
     "06.L2",
-    "A rim of water around every ball",
+    "A rim around every object",
     shrink,
     _scenes,
     difficulty=2,

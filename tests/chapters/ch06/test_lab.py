@@ -75,18 +75,18 @@ def test_what_a_kind_of_error_costs_is_counted_on_the_table() -> None:
     table = torch.zeros(12, 12, dtype=torch.long)
     table[0, 0], table[1, 1], table[4, 4], table[5, 5] = 40, 30, 10, 20
     table[0, 1], table[4, 5], table[5, 0] = 6, 5, 2
-    gains = lab.mean_iou_without(table)
-    assert next(iter(gains.values())) == pytest.approx(float(iou_by_class(table).nanmean()))
+    found = list(lab.mean_iou_without(table).values())
+    assert found[0] == pytest.approx(float(iou_by_class(table).nanmean()))
     named = table.clone()
     named[4, 4], named[4, 5] = 15, 0
-    assert list(gains.values())[3] == pytest.approx(float(iou_by_class(named).nanmean()))
-    assert all(float(iou_by_class(table).nanmean()) < value for value in list(gains.values())[1:])
+    assert found[3] == pytest.approx(float(iou_by_class(named).nanmean()))
+    assert all(float(iou_by_class(table).nanmean()) < value for value in found[1:])
 
 
-def trained(steps: int) -> tuple[nn.Module, Tensor]:
-    """Run the notebook's lab with the course's versions; the model, and its table on held-out scenes."""
+def trained(steps: int, scenes: int) -> Tensor:
+    """Run the notebook's lab with the course's versions; the table on a quarter as many held-out scenes."""
     torch.manual_seed(0)
-    images, labels = lab.shrink(*toyworld.segmentation(400, size=72), 48)
+    images, labels = lab.shrink(*toyworld.segmentation(scenes, size=72), 48)
     model = lab.Segmenter(zoo.load("shapes_resnet"), lab.fuse_scores).train()  # type: ignore[arg-type]
     rates = [{"params": model.layers.parameters(), "lr": 1e-2}]
     rates += [{"params": part.parameters(), "lr": 2e-3} for part in (model.stem, model.stages)]
@@ -94,26 +94,28 @@ def trained(steps: int) -> tuple[nn.Module, Tensor]:
         model, minibatches(images, labels, batch_size=4, seed=0), loss=pixel_cross_entropy,
         optimizer=torch.optim.AdamW(rates), steps=steps, warm_up=0.15, label="lab",
     )  # fmt: skip
-    images, labels = lab.shrink(*toyworld.segmentation(100, size=72, split="val"), 48)
-    return model, confusion(predictions(model, images).argmax(1), labels, 12)
+    images, labels = lab.shrink(*toyworld.segmentation(scenes // 4, size=72, split="val"), 48)
+    return confusion(predictions(model, images).argmax(1), labels, 12)
 
 
-def reading_holds(table: Tensor) -> None:
-    """Names cost by far the most: that is the key of step 3, reading B and reason 2."""
+def gains(table: Tensor) -> tuple[float, float, float]:
+    """How much mIoU each kind of error costs: among kinds of ground, at outlines, in the names of objects."""
     now, ground, outlines, names = lab.mean_iou_without(table).values()
-    assert names - now > 2 * (outlines - now) and names - now > 2 * (ground - now)
-    assert outlines - now > 0  # reason 1 is true, and speaks for another reading
+    return ground - now, outlines - now, names - now
 
 
-def test_the_reading_holds_after_a_short_run() -> None:
-    reading_holds(trained(80)[1])
+def test_names_cost_most_after_a_short_run() -> None:
+    """The key of step 3, reading B and reason 2; reason 1 is true as well, and speaks for another reading."""
+    ground, outlines, names = gains(trained(40, 160))
+    assert names > ground and names > outlines > 0
 
 
 @pytest.mark.nightly
-def test_the_lab_reaches_its_bar() -> None:
-    _, table = trained(160)
-    assert float(iou_by_class(table).nanmean()) >= 0.5
-    reading_holds(table)
+def test_the_lab_reaches_its_bar_and_the_names_cost_twice_as_much_as_all_else() -> None:
+    table = trained(160, 400)
+    assert float(iou_by_class(table).nanmean()) >= 0.55
+    ground, outlines, names = gains(table)
+    assert names > 2 * ground and names > 2 * outlines and outlines > 0
 
 
 def test_each_wrong_reading_gets_a_hint_and_no_hint_names_the_key() -> None:
