@@ -88,10 +88,10 @@ def names_given_to(function: str, obj: Any) -> list[str]:
     """
     found = set()
     for (module, qualname), part in _Reach((obj,)).parts.items():
-        node = part.tree
+        node, home = part.tree, Module.load(module)
         calls = {id(part.func): part for part in ast.walk(node) if isinstance(part, ast.Call)}
         for spot in ast.walk(node):
-            origin = Module.load(module).origin(name) if (name := dotted(spot)) else None
+            origin = home.origin(name) if (name := dotted(spot)) else None
             if origin is None or ".".join(origin) != function:
                 continue
             call = calls.get(id(spot))

@@ -137,7 +137,8 @@ for name, answer in answers.items():
     rows.append((name, f"{right:.1%}", f"{iou.nanmean():.1%}", *(f"{v:.0%}" for v in iou)))
 show_table(rows, ["answers", "pixels right", "mIoU", *NAMES])
 dice = dice_by_class(table)
-print(f"Dice of the FCN's classes: {dice.min():.0%} to {dice.max():.0%}, IoU {iou.min():.0%} to {iou.max():.0%}")
+print(f"Dice of the FCN's classes: {dice.min():.0%} to {dice.max():.0%}, "
+      f"IoU {iou.min():.0%} to {iou.max():.0%}")
 
 # %% [markdown]
 # **How to read it.** The second network falls from four in five to one in three, because every class weighs the same: four kinds of stuff at 100 %, a ball at an eighth, seven zeros, over twelve. Medicine prefers the **Dice coefficient**, $2|A \cap B| / (|A| + |B|)$. It is $2\,\mathrm{IoU} / (1 + \mathrm{IoU})$: another scale, and for a single class the same order.
@@ -369,7 +370,7 @@ with torch.inference_mode():
     by_two = F.conv_transpose2d(coarse.score(coarse.dense(stages(one))), finer.doublings[0].weight,
                                 stride=2, padding=1)
 print(f"new score layer: weights from {finer.skips[0].weight.min():.0f} to {finer.skips[0].weight.max():.0f}")
-print(f"16s against 32s brought up in two steps: {(finer.last(by_two)[:, :, :96, :96] - s16).abs().max():.0e}")
+print(f"16s against 32s, up in two steps: {(finer.last(by_two)[:, :, :96, :96] - s16).abs().max():.0e}")
 print(f"the two answers differ at {(s32.argmax(1) != s16.argmax(1)).float().mean():.1%} of the pixels")
 
 # %% [markdown]
@@ -393,7 +394,7 @@ from lecture_utils.plotting.diagram import architecture
 figure = architecture(finished, scenes[:1], title=None)
 plotting.show(figure, "The parts of an FCN-8s, with the shapes of their outputs.")
 rows = [(name, f"{sum(p.numel() for p in part.parameters()):,}") for name, part in finished.named_children()]
-show_table(rows, ["part", "weights"], caption="Five in six weights are the classifier's; those of `last` are fixed")
+show_table(rows, ["part", "weights"], caption="Five in six are the classifier's; those of `last` are fixed")
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Train
@@ -543,7 +544,7 @@ show_table(rows, ["network", "weights", "mIoU", "mean boundary IoU"])
 close = 3
 seen = {name: answer[close] for name, answer in found_by.items()}
 figure = outline_panels(many[close], found[close], seen, [4], "Objects found by the FCN-8s and by the U-Net")
-plotting.show(figure, "One scene with the true outlines of its objects, and those of the FCN-8s and the U-Net.")
+plotting.show(figure, "One scene: true outlines of its objects, those of the FCN-8s and the U-Net.")
 
 # %% [markdown] tags=["slide"]
 # ## 10 · Claims, measured
@@ -631,8 +632,8 @@ large_x, large_y = toyworld.segmentation(600, size=72, split="train", seed=1)
 bad_x, bad_y = shrink_faulty(large_x[:8], large_y[:8], 48)  # (8, 3, 48, 48), (8, 48, 48)
 figure = label_rows(bad_x[:4], {"labels": bad_y[:4]}, NAMES, "Where do these rims come from?")
 plotting.show(figure, "Four shrunk scenes whose label maps have rims of other classes around the objects.")
-extra = [len(set(b.unique().tolist()) - set(y.unique().tolist())) for b, y in zip(bad_y, large_y, strict=False)]
-print("classes in the small label map that the large one does not have:", extra)
+extra = [set(b.unique().tolist()) - set(y.unique().tolist()) for b, y in zip(bad_y, large_y[:8], strict=True)]
+print("classes in the small label map that the large one does not have:", [len(new) for new in extra])
 
 # %% tags=["exercise:06.L2"]
 def shrink(images: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -742,8 +743,9 @@ before = scores[0].argmax(1).repeat_interleave(8, 1).repeat_interleave(8, 2)[:, 
 for name, guess in (("enlarge, then choose", after), ("choose, then enlarge", before)):
     area, edge = class_iou(confusion(guess, few_y, 12)).nanmean(), mean_boundary_iou(guess, few_y, 12)
     print(f"{name}: mIoU {area:.1%}, boundary IoU {edge:.1%}")
-figure = outline_panels(few_x[3], few_y[3], {"enlarge, then choose": after[3], "choose, then enlarge": before[3]},
-                        things, "Scores can be interpolated, classes cannot")
+seen = {"enlarge, then choose": after[3], "choose, then enlarge": before[3]}
+title = "Scores can be interpolated, classes cannot"
+figure = outline_panels(few_x[3], few_y[3], seen, things, title)
 plotting.show(figure, "Smooth outlines where scores are enlarged, stairs where classes are.")
 
 # %% [markdown]
