@@ -54,6 +54,7 @@ WITHOUT: dict[str, str] = {
     "detection.structures.picture_index": INSIDE,
     "detection.selective_search.[!s]*": INSIDE,
     "detection.selective_search.s[!e]*": INSIDE,
+    "metrics.average_precision_plain.*": SHOWN,
     "metrics.average_precision.as_array": ANY,
     "metrics.average_precision.interpolate": INSIDE,
     "metrics.localisation.spread_zeros": INSIDE,

@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from torch import Tensor
 
 from lecture_utils.metrics import average_precision as ap
-from lecture_utils.metrics import coco
+from lecture_utils.metrics import average_precision_plain, coco
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S07.3")
@@ -223,6 +223,16 @@ def test_the_matching_is_the_loop():
             assert got.shape == (4, detections)
             everyone = torch.ones(objects) if given is None else given
             assert got.tolist() == [match_loop(ious, t, everyone) for t in thresholds.tolist()]
+
+
+def test_the_plain_twin_matches_the_same():
+    made = torch.Generator().manual_seed(4)
+    for _ in range(100):
+        detections, objects = torch.randint(0, 8, (2,), generator=made).tolist()
+        ious = torch.rand(detections, objects, generator=made)
+        for threshold in (0.1, 0.5, 0.75):
+            got = average_precision_plain.match_detections(ious, threshold)
+            assert torch.equal(got, ap.match_detections(ious, torch.tensor([threshold]))[0])
 
 
 def test_by_hand():
