@@ -36,6 +36,7 @@ IGNORED = (
 NO_NAMES = ("isinstance", "issubclass", "fields", "cast")  # a class handed to these is not filled by them
 
 
+@Module.reading()
 def closure_hash(*objects: Any) -> str:
     """Return a fingerprint of the logic of objects and of all package code that they reach.
 
@@ -62,6 +63,7 @@ def closure_hash(*objects: Any) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+@Module.reading()
 def names_given_to(function: str, obj: Any) -> list[str]:
     """Return the texts with which an object's code, and all package code it reaches, calls a function.
 

@@ -4,6 +4,8 @@ import ast
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -49,6 +51,7 @@ class Module:
     """A module's syntax tree with the names that it defines and imports."""
 
     _loaded: ClassVar[dict[str, tuple[str, "Module"]]] = {}
+    _seen: ClassVar[dict[str, "Module"] | None] = None  # in a `reading`: what was read in it
 
     def __init__(self, name: str, text: str, is_package: bool) -> None:
         self.name, self.text = name, text
@@ -76,7 +79,25 @@ class Module:
 
     @classmethod
     def load(cls, name: str) -> "Module":
-        """Parse a module, or take it from the cache while its file is unchanged."""
+        """Parse a module, or take it from the cache while its file is unchanged; see `reading`."""
+        if cls._seen is None:
+            return cls._load(name)
+        if name not in cls._seen:
+            cls._seen[name] = cls._load(name)
+        return cls._seen[name]
+
+    @classmethod
+    @contextmanager
+    def reading(cls) -> Iterator[None]:
+        """Read no file twice until the end of a ``with`` or a decorated function: none may change in it."""
+        outer, cls._seen = cls._seen, {} if cls._seen is None else cls._seen
+        try:
+            yield
+        finally:
+            cls._seen = outer
+
+    @classmethod
+    def _load(cls, name: str) -> "Module":
         module = sys.modules.get(name) or importlib.import_module(name)
         file = getattr(module, "__file__", None)
         if not file or not file.endswith(".py"):

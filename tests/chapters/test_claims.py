@@ -1,6 +1,5 @@
 """Every claim in the code has a record that follows from its own figures; a stale one is said to be so."""
 
-import functools
 import os
 import warnings
 
@@ -52,9 +51,8 @@ class StaleClaimWarning(UserWarning):
 
 
 def stale_claims() -> list[str]:
-    """Return what is wrong with each record that no longer belongs to the code; no module is read twice."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Module, "load", staticmethod(functools.cache(Module.load)))
+    """Return what is wrong with each record that no longer belongs to the code."""
+    with Module.reading():
         return [problem for record in ledger.records() if (problem := ledger.stale(record))]
 
 
