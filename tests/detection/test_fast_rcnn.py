@@ -9,11 +9,11 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from lecture_utils.detection import fast_rcnn, roi_heads, roi_pooling
 from lecture_utils.ops.boxes import box_iou
+from tests.detection.cases import IMAGE, PICTURES, as_dicts, draw_weights, maps, renamed, truth
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S07.6")
-CLASSES, CHANNELS, IMAGE = 4, 5, (64, 96)
-PICTURES = [(64, 96), (50, 71)]
+CLASSES, CHANNELS = 4, 5
 LEVELS = {"finest": 2, "coarsest": 4}
 
 
@@ -29,32 +29,12 @@ def pair(module: object, **settings: object) -> tuple[nn.Module, nn.Module]:
         positive_fraction=ours.positive_share, bbox_reg_weights=None, score_thresh=ours.score_threshold,
         nms_thresh=ours.nms_threshold, detections_per_img=ours.most,
     )  # fmt: skip
-    made = torch.Generator().manual_seed(0)
     ours, theirs = ours.double(), theirs.double()
-    with torch.no_grad():
-        for parameter in ours.parameters():
-            parameter.copy_(0.4 * torch.randn(parameter.shape, generator=made, dtype=torch.float64))
+    draw_weights(ours, 0.4)
     names = {"fc6": "box_head.fc6", "fc7": "box_head.fc7"}
     names |= {"scores": "box_predictor.cls_score", "deltas": "box_predictor.bbox_pred"}
-    state = {}
-    for name, value in ours.head.state_dict().items():
-        layer, kind = name.split(".")
-        state[f"{names[layer]}.{kind}"] = value
-    theirs.load_state_dict(state)
+    theirs.load_state_dict(renamed(ours.head, names))
     return ours, theirs
-
-
-def maps() -> list[Tensor]:
-    made = torch.Generator().manual_seed(1)
-    return [
-        torch.randn(2, CHANNELS, IMAGE[0] // s, IMAGE[1] // s, generator=made, dtype=torch.float64)
-        for s in (4, 8, 16)
-    ]
-
-
-def truth() -> list[tuple[Tensor, Tensor]]:
-    boxes = torch.tensor([[5.0, 6, 22, 20], [30, 10, 60, 44], [0, 0, 9, 8]], dtype=torch.float64)
-    return [(boxes, torch.tensor([0, 3, 2])), (boxes[1:2] - 4, torch.tensor([1]))]
 
 
 def proposals(count: int = 60) -> list[Tensor]:
@@ -71,18 +51,14 @@ def proposals(count: int = 60) -> list[Tensor]:
     return found
 
 
-def as_dicts(targets: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
-    return [{"boxes": boxes, "labels": labels + 1} for boxes, labels in targets]
-
-
 def named(features: list[Tensor]) -> dict[str, Tensor]:
     return {str(k): x for k, x in enumerate(features)}
 
 
 def compare_detections(module: object, most: int = 500) -> None:
     ours, theirs = pair(module, most=most)
-    want, _ = theirs.eval()(named(maps()), proposals(), PICTURES)
-    got = ours(maps(), proposals(), PICTURES)
+    want, _ = theirs.eval()(named(maps(CHANNELS)), proposals(), PICTURES)
+    got = ours(maps(CHANNELS), proposals(), PICTURES)
     assert sum(len(one["boxes"]) for one in want) > 30
     for one, other in zip(got, want, strict=True):
         assert torch.equal(one.labels + 1, other["labels"])
@@ -94,9 +70,9 @@ def compare_losses(module: object, targets: list[tuple[Tensor, Tensor]], **setti
     """Values and gradients; both draw from the global generator, in the same order."""
     ours, theirs = pair(module, **settings)
     torch.manual_seed(3)
-    _, want = theirs.train()(named(maps()), proposals(), PICTURES, as_dicts(targets))
+    _, want = theirs.train()(named(maps(CHANNELS)), proposals(), PICTURES, as_dicts(targets))
     torch.manual_seed(3)
-    got = ours.losses(maps(), proposals(), targets)
+    got = ours.losses(maps(CHANNELS), proposals(), targets)
     torch.testing.assert_close(got["class"], want["loss_classifier"], check_dtype=False)
     torch.testing.assert_close(got["box"], want["loss_box_reg"], check_dtype=False)
     sum(got.values()).backward(), sum(want.values()).backward()
@@ -157,9 +133,9 @@ def test_the_comparison_of_losses_sees(fault):
 def test_pyramid_pooling_reads_each_region_from_the_level_that_fits_and_in_their_order():
     pooling = roi_pooling.PyramidPooling((2, 2), aligned=False, canonical_size=40.0, **LEVELS)
     theirs = MultiScaleRoIAlign(["0", "1", "2"], 2, 2, canonical_scale=40, canonical_level=4)
-    want = theirs(named(maps()), proposals(), [IMAGE] * 2)
-    torch.testing.assert_close(pooling(maps(), proposals()), want)
-    flat = [torch.full_like(x, k) for k, x in enumerate(maps())]
+    want = theirs(named(maps(CHANNELS)), proposals(), [IMAGE] * 2)
+    torch.testing.assert_close(pooling(maps(CHANNELS), proposals()), want)
+    flat = [torch.full_like(x, k) for k, x in enumerate(maps(CHANNELS))]
     assert set(pooling(flat, proposals())[:, 0, 0, 0].round().tolist()) == {0, 1, 2}
 
 

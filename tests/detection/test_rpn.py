@@ -9,11 +9,11 @@ from torchvision.models.detection.image_list import ImageList
 
 from lecture_utils.detection import rpn
 from lecture_utils.detection.anchors import Anchors
+from tests.detection.cases import IMAGE, PICTURES, as_dicts, draw_weights, maps, renamed, truth
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S07.7")
-SIZES, CHANNELS, IMAGE = ((12,), (24,), (48,)), 6, (64, 96)
-PICTURES = [(64, 96), (50, 71)]  # what of the batch each picture fills
+SIZES, CHANNELS = ((12,), (24,), (48,)), 6
 
 
 def pair(module: object, **settings: object) -> tuple[nn.Module, nn.Module]:
@@ -31,34 +31,10 @@ def pair(module: object, **settings: object) -> tuple[nn.Module, nn.Module]:
         post_nms_top_n={"training": ours.keep_training[1], "testing": ours.keep[1]},
         nms_thresh=ours.nms_threshold,
     ).double()
-    made = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in ours.parameters():
-            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=made, dtype=torch.float64))
+    draw_weights(ours, 0.3)
     names = {"conv": "conv.0.0", "objectness": "cls_logits", "deltas": "bbox_pred"}
-    state = {}
-    for name, value in ours.head.state_dict().items():
-        layer, kind = name.split(".")
-        state[f"{names[layer]}.{kind}"] = value
-    theirs.head.load_state_dict(state)
+    theirs.head.load_state_dict(renamed(ours.head, names))
     return ours, theirs
-
-
-def maps() -> list[Tensor]:
-    made = torch.Generator().manual_seed(1)
-    return [
-        torch.randn(2, CHANNELS, IMAGE[0] // s, IMAGE[1] // s, generator=made, dtype=torch.float64)
-        for s in (4, 8, 16)
-    ]
-
-
-def truth() -> list[tuple[Tensor, Tensor]]:
-    boxes = torch.tensor([[5.0, 6, 22, 20], [30, 10, 60, 44], [0, 0, 9, 8]], dtype=torch.float64)
-    return [(boxes, torch.tensor([0, 1, 2])), (boxes[1:2] - 4, torch.tensor([1]))]
-
-
-def as_dicts(targets: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
-    return [{"boxes": boxes, "labels": labels + 1} for boxes, labels in targets]
 
 
 def pictures() -> ImageList:
@@ -67,7 +43,7 @@ def pictures() -> ImageList:
 
 def compare_proposals(module: object) -> None:
     ours, theirs = pair(module, nms_threshold=0.3)
-    features = maps()
+    features = maps(CHANNELS)
     filtered, seen = theirs.filter_proposals, []
     theirs.filter_proposals = lambda *inputs: seen.append(filtered(*inputs)) or seen[0]
     theirs.eval()(pictures(), {str(k): x for k, x in enumerate(features)})
@@ -83,9 +59,11 @@ def compare_losses(module: object, targets: list[tuple[Tensor, Tensor]], **setti
     """Values and gradients; both draw from the global generator, in the same order."""
     ours, theirs = pair(module, **settings)
     torch.manual_seed(3)
-    boxes, want = theirs.train()(pictures(), {str(k): x for k, x in enumerate(maps())}, as_dicts(targets))
+    boxes, want = theirs.train()(
+        pictures(), {str(k): x for k, x in enumerate(maps(CHANNELS))}, as_dicts(targets)
+    )
     torch.manual_seed(3)
-    proposals, got = ours.losses(maps(), IMAGE, targets, PICTURES)
+    proposals, got = ours.losses(maps(CHANNELS), IMAGE, targets, PICTURES)
     for box, want_box in zip(proposals, boxes, strict=True):
         torch.testing.assert_close(box, want_box)
     torch.testing.assert_close(got["objectness"], want["loss_objectness"], check_dtype=False)
@@ -98,8 +76,8 @@ def compare_losses(module: object, targets: list[tuple[Tensor, Tensor]], **setti
 
 def test_head_gives_a_logit_and_four_offsets_for_every_anchor_in_its_order():
     ours, theirs = pair(rpn)
-    logits, offsets = ours.head(maps())
-    want = tv.concat_box_prediction_layers(*theirs.head(maps()))
+    logits, offsets = ours.head(maps(CHANNELS))
+    want = tv.concat_box_prediction_layers(*theirs.head(maps(CHANNELS)))
     torch.testing.assert_close(torch.cat(logits, 1).flatten()[:, None], want[0])
     torch.testing.assert_close(torch.cat(offsets, 1).flatten(0, 1), want[1])
 
@@ -154,7 +132,9 @@ def test_the_comparison_of_losses_sees(fault):
 
 def test_no_gradient_flows_into_proposals():
     ours, _ = pair(rpn)
-    assert not any(boxes.requires_grad or scores.requires_grad for boxes, scores in ours(maps(), IMAGE))
+    assert not any(
+        boxes.requires_grad or scores.requires_grad for boxes, scores in ours(maps(CHANNELS), IMAGE)
+    )
 
 
 def test_one_batch_is_learned():
@@ -187,11 +167,11 @@ def test_odd_maps_a_batch_of_one_and_few_anchors():
         (lambda: rpn.RPN(4, Anchors(SIZES), high=0.2), "high"),
         (lambda: rpn.RPN(4, Anchors(SIZES), keep=(10, 0)), "keep"),
         (lambda: rpn.RPN(CHANNELS, Anchors(SIZES))([torch.rand(1, CHANNELS, 4, 4)], IMAGE), "want 3"),
-        (lambda: pair(rpn)[0](maps(), IMAGE, [(64, 96)]), "sizes"),
-        (lambda: pair(rpn)[0].losses(maps(), IMAGE, truth()[:1]), "got 1, want 2 pairs"),
+        (lambda: pair(rpn)[0](maps(CHANNELS), IMAGE, [(64, 96)]), "sizes"),
+        (lambda: pair(rpn)[0].losses(maps(CHANNELS), IMAGE, truth()[:1]), "got 1, want 2 pairs"),
         (
             lambda: pair(rpn)[0].losses(
-                maps(), IMAGE, [truth()[0], (torch.ones(1, 4), torch.zeros(1).long())]
+                maps(CHANNELS), IMAGE, [truth()[0], (torch.ones(1, 4), torch.zeros(1).long())]
             ),
             "width or height 0",
         ),
