@@ -77,6 +77,11 @@ def box_area(boxes: Tensor) -> Tensor:
     Raises ValueError for what is no set of boxes (N, 4).
     """
     check_box_set(boxes)
+    return _area(boxes)
+
+
+def _area(boxes: Tensor) -> Tensor:
+    """`box_area` of boxes that were checked."""
     sides = at_least_single(boxes[:, 2:] - boxes[:, :2])  # (N, 2) width, height
     return sides[:, 0] * sides[:, 1]
 
@@ -113,7 +118,7 @@ def _intersection_and_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     bottom_right = torch.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = at_least_single(bottom_right - top_left).clamp(min=0)  # below 0 where the two lie apart
     intersection = sides[..., 0] * sides[..., 1]  # (N, M)
-    return intersection, box_area(a)[:, None] + box_area(b)[None, :] - intersection
+    return intersection, _area(a)[:, None] + _area(b)[None, :] - intersection
 
 
 def generalized_box_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -267,7 +267,5 @@ def roi_levels(
     check_number(canonical_size, "canonical_size", 0, above=True)
     width, height = (boxes[:, 2:] - boxes[:, :2]).unbind(1)
     size = (width * height).sqrt() if boxes.is_floating_point() else (width * height).float().sqrt()
-    level = (
-        canonical_level + torch.log2(size / canonical_size) + 1e-6
-    )  # so that 224 itself is not rounded down
+    level = canonical_level + torch.log2(size / canonical_size) + 1e-6  # 224 itself is not rounded down
     return level.floor().clamp(finest, coarsest).long()
