@@ -51,7 +51,7 @@ def figures_of(book: NotebookNode, chapter: Chapter) -> dict[str, float]:
         "figures": len(pictured),
         "first figure, part of the way": (pictured[0] if pictured else len(book.cells))
         / max(len(book.cells), 1),
-        "exercises": sum(".L" not in name for _, _, name in tagged(book, "exercise:")),
+        "exercises": sum(not is_lab_step(name) for _, _, name in tagged(book, "exercise:")),
         "widgets": sum("data-course-widget" in page_of(output) for _, output in outputs_of(book)),
         "cells without others' weights": sum(WITHOUT_WEIGHTS in said_by(cell) for cell in code_cells(book)),
         "kB without widgets' frames": chapter.kilobytes - frames_kilobytes(book),
@@ -65,6 +65,11 @@ def paragraphs(book: NotebookNode) -> list[list[str]]:
         for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*+|>]|\d+\.) )", FENCED.sub("\n\n", cell.source)):
             found.append(WORD.findall(prose_of(NotebookNode(source=block))))
     return found
+
+
+def is_lab_step(exercise: str) -> bool:
+    """Whether an exercise's id is that of a step of a lab: ``06.L1``."""
+    return ".L" in exercise
 
 
 def packed(source: str) -> int:

@@ -14,6 +14,7 @@ from anatomy import (
     code_cells,
     figures_of,
     has_stub,
+    is_lab_step,
     label,
     lines_ending_in_semicolon,
     markdown_cells,
@@ -74,7 +75,7 @@ def defects(book: NotebookNode, chapter: Chapter) -> list[str]:
 def bounds_of(name: str, chapter: Chapter) -> tuple[float | None, float | None]:
     """Return the least and the most that a figure may be in a chapter with so many systems, and a lab."""
     low, high, more = BOUNDS[name]
-    parts = len(chapter.systems) + any(".L" in exercise for exercise in chapter.hints)
+    parts = len(chapter.systems) + any(map(is_lab_step, chapter.hints))
     return low, None if high is None else high + more * parts
 
 
@@ -170,7 +171,8 @@ def exercises(book: NotebookNode, chapter: Chapter) -> list[str]:
             continue
         if not re.search(rf"\bcheck\(\s*['\"]{re.escape(name)}['\"]", cell.source):
             found.append(f'exercise {name}: its cell does not call check("{name}", …)')
-        if not has_stub(cell.source) and not (".L" in name and re.search(r"^\w+ = None$", cell.source, re.M)):
+        choice = is_lab_step(name) and re.search(r"^\w+ = None$", cell.source, re.M)
+        if not has_stub(cell.source) and not choice:
             found.append(f"exercise {name}: its cell has no function to fill in (body '...')")
         if chapter.hints.get(name, 0) < 2:
             found.append(
