@@ -350,7 +350,9 @@ present(upsampling_stamps())
 #
 # The paper trains in stages: 32s first; then 16s, from its weights; then 8s. Each new score layer starts at *zero*.
 #
-# Below is the whole of it; read it slowly. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s. A doubling starts as a tent of 4 at stride 2 and is trained; its `padding=1` cuts a pixel off each side, so that $n$ places become $2n$. The last up-sampling stays a tent. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
+# Below is the whole of it; read it slowly. `self.skips` and `self.doublings` are empty in a 32s, have one entry each in a 16s, two in an 8s.
+#
+# A doubling starts as a tent of 4 at stride 2 and is trained; its `padding=1` cuts a pixel off each side, so that $n$ places become $2n$. The last up-sampling stays a tent. `pools[-2::-1]` walks back from `pool4`. And what the picture lacks to a multiple of 32 is filled by repeating its border, and cut off in the last line. (The paper pads by 100 pixels instead.)
 
 # %% tags=["show"]
 # show: lecture_utils.segmentation.fcn.FCN.forward

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from lecture_utils.data import toyworld
 from lecture_utils.plotting.annotations import draw_semantic, outline
 from lecture_utils.plotting.blocks import page
 from lecture_utils.plotting.images import bare, to_array, to_image
 from lecture_utils.plotting.style import BLUE, INK, PALETTE, QUIET, VERMILION
 
-STUFF = 4  # how many of the toy world's classes are stuff
+STUFF = len(toyworld.STUFF)  # how many of the toy world's classes are stuff
 
 
 def label_rows(

@@ -18,11 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.backbones.resnet import CifarNet
+from lecture_utils.data import toyworld
 from lecture_utils.exercises.exercise import Exercise, Lab, Mistake, mistake
 from lecture_utils.metrics.segmentation import iou_by_class
 
 Layers = Sequence[Callable[[Tensor], Tensor]]
-STUFF = 4  # the first four classes are kinds of ground and the sky, the others objects
+STUFF = len(toyworld.STUFF)  # the first four classes are kinds of ground and the sky, the others objects
 
 
 # --- what the notebook shows -----------------------------------------------------------------------

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from lecture_utils.chapters.ch07.lab import LAB
 from lecture_utils.chapters.ch07.solutions import (
-    BACKGROUND,
-    BETWEEN,
     average_precision,
     box_iou,
     encode,
@@ -24,6 +22,7 @@ from lecture_utils.chapters.ch07.solutions import (
     match_anchors,
     roi_pool,
 )
+from lecture_utils.detection.anchors import BACKGROUND, BETWEEN
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISES", "LAB"]

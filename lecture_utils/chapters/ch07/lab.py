@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch07.solutions import BACKGROUND, BETWEEN, box_iou, encode, match_anchors
+from lecture_utils.chapters.ch07.solutions import box_iou, encode, match_anchors
+from lecture_utils.detection.anchors import BACKGROUND, BETWEEN
 from lecture_utils.exercises.exercise import Exercise, Lab, mistake
 
 

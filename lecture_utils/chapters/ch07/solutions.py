@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-BACKGROUND, BETWEEN = -1, -2  # an anchor without an object, and one that is left out of the training
+from lecture_utils.detection.anchors import BACKGROUND, BETWEEN
 
 
 def box_iou(a: Tensor, b: Tensor) -> Tensor:

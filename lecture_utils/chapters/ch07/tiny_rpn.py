@@ -18,6 +18,7 @@ from lecture_utils.detection.rpn import RPNHead
 from lecture_utils.metrics.average_precision import match_detections
 from lecture_utils.ops.boxes import box_iou, clip_boxes, decode_boxes, encode_boxes
 from lecture_utils.ops.nms import nms
+from lecture_utils.training.kit import train_cycle
 
 SIDE, STRIDE = 64, 8
 SIZES = (14.0, 28.0)  # of the two anchors at each place, in pixels
@@ -85,16 +86,12 @@ def train(images: Tensor, labels: Tensor, wanted: Tensor, *, steps: int = 160, s
     """Train a network on pictures and what each anchor is taught; the rate falls to 0 at the end."""
     torch.manual_seed(seed)
     net = TinyRPN()
-    optimizer = torch.optim.Adam(net.parameters(), lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    for _ in range(steps):
-        chosen = torch.randint(len(images), (BATCH,))
-        objectness, offsets = net(images[chosen])
-        loss = rpn_loss(objectness, offsets, labels[chosen], wanted[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+    draws = (torch.randint(len(images), (BATCH,)) for _ in range(steps))
+    train_cycle(
+        net, ((images[chosen], (labels[chosen], wanted[chosen])) for chosen in draws),
+        loss=lambda model, x, taught: rpn_loss(*model(x), *taught),
+        optimizer=torch.optim.Adam(net.parameters(), lr=RATE), steps=steps,
+    )  # fmt: skip
     return net.eval()
 
 

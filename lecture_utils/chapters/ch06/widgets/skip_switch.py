@@ -12,13 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from lecture_utils.chapters.ch06.figures import STUFF
 from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
 
 SCENES, SIZE = 8, 96
 KEPT = {"32s": 0, "16s": 1, "8s": 2}  # how many skips are left on: that of pool4, and that of pool3
 SKIPS = {"32s": "both skips off", "16s": "pool4 on", "8s": "pool4 and pool3 on"}
-STUFF, LEAST = 4, 0.015  # objects that cover at least this share of the picture are named
+LEAST = 0.015  # objects that cover at least this share of the picture are named
 _FIRST = 2
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
