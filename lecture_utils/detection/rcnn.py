@@ -4,8 +4,8 @@ R. Girshick, J. Donahue, T. Darrell, J. Malik, "Rich Feature Hierarchies for Acc
 Semantic Segmentation", CVPR 2014: section 2, appendices A (warp), B (labels), C (boxes). `rcnn_fit.py` has
 what needs no network.
 
-Simplified: the CNN is given, and not fine-tuned here; SVMs and box regression read the same features. (In the
-paper: layer fc7, and pool5.)
+The CNN is given: `rcnn_fit.region_examples` draws what it is fine-tuned on beforehand. Simplified: SVMs and
+box regression read the same features. (In the paper: layer fc7, and pool5.)
 
 Shapes: N proposals of a picture, S × S warped region, D features, K classes.
 """

@@ -15,10 +15,13 @@ import torch
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
+from lecture_utils.detection.anchors import match_anchors, sample_balanced
+from lecture_utils.detection.structures import check_targets
 from lecture_utils.ops.boxes import box_iou, encode_boxes
 from lecture_utils.ops.checks import check_number, check_tensor, check_whole
 from lecture_utils.ops.precision import precise
 
+LOOSE = 0.5  # an IoU from which on a region shows its object well enough to fine-tune the network on it
 NEGATIVE, CLOSE = 0.3, 0.6  # an IoU below the first is background; from the second on a box can be corrected
 HARD, EASY = -1.0, -1.2  # a negative above the first costs something; one below the second is let go
 
@@ -31,6 +34,51 @@ class Linear(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         return x @ self.weight + self.bias
+
+
+def region_examples(
+    proposals: Tensor,
+    objects: Tensor,
+    labels: Tensor,
+    *,
+    number: int = 128,
+    positive_share: float = 0.25,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Draw what the network is fine-tuned on: proposals and the objects themselves, of a class or background.
+
+    An IoU of 0.5 or more with an object gives a region the object's class, all else is background (section
+    2.3). This is looser than what the SVMs learn from, and brings some thirty times as many positives
+    (appendix B).
+
+    Parameters
+    ----------
+    proposals, objects : Tensor
+        (N, 4) and (G, 4) x1, y1, x2, y2 of one picture; there may be no objects.
+    labels : Tensor
+        (G,) classes from 0.
+    number, positive_share
+        Regions to draw, and the share that may show objects: 32 of 128 in the paper.
+    generator : torch.Generator, optional
+        The global one if not given.
+
+    Returns
+    -------
+    regions, wanted : Tensor
+        (R, 4), and (R,) int64: 0 for background, k + 1 for class k.
+
+    Raises
+    ------
+    ValueError
+        For what is no set of boxes, or labels that do not fit.
+    """
+    check_targets([(objects, labels)], 1)
+    regions = torch.cat([proposals, objects.to(proposals)])
+    match = match_anchors(box_iou(objects, regions), high=LOOSE, low=LOOSE)  # (N + G,)
+    wanted = torch.zeros_like(match)
+    wanted[match >= 0] = labels[match[match >= 0]].long() + 1
+    chosen = torch.cat(sample_balanced(wanted, number, positive_share, generator))
+    return regions[chosen], wanted[chosen]
 
 
 def background(proposals: Tensor, objects: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from lecture_utils.backbones.resnet import BasicBlock, init_residual_, make_stag
 from lecture_utils.data import toyworld
 from lecture_utils.detection.roi_heads import BoxHead, RoIHeads
 from lecture_utils.detection.roi_pooling import MapPooling
+from lecture_utils.detection.selective_search import selective_search
 from lecture_utils.metrics.coco import coco_summary
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.checks import check_images, check_sizes
@@ -28,6 +29,7 @@ PORTION = 1600  # scenes rendered at a time
 BINS, HIDDEN = 5, 128  # of the heads
 
 Target = tuple[Tensor, Tensor]  # boxes (G, 4) in pixels and classes (G,)
+Proposed = tuple[Tensor, Tensor, Tensor]  # of a picture: proposals (R, 4), boxes (G, 4), classes (G,)
 
 
 class SmallBackbone(nn.Module):
@@ -93,6 +95,26 @@ def fresh_batches(seed: int, batch: int) -> Iterator[tuple[Tensor, list[Target]]
         for x, y in ((images, targets), (images.flip(-1), turned)):
             for start in range(0, PORTION, batch):
                 yield x[start : start + batch], y[start : start + batch]
+
+
+def known_batches(
+    images: Tensor, targets: Sequence[Target], proposals: Sequence[Tensor], *, batch: int, seed: int
+) -> Iterator[tuple[Tensor, list[Proposed]]]:
+    """Shuffled batches of the same pictures, again and again; about half of the batches are mirrored."""
+    known = [(found, *target) for found, target in zip(proposals, targets, strict=True)]
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(len(images), generator=generator)
+        for chosen in order.split(batch)[: len(images) // batch]:
+            x, y = images[chosen], [known[i] for i in chosen.tolist()]
+            if torch.rand((), generator=generator) < 0.5:
+                x, y = x.flip(-1), [(mirrored(found), mirrored(boxes), own) for found, boxes, own in y]
+            yield x, y
+
+
+def search(images: Tensor) -> list[Tensor]:
+    """What selective search proposes in each picture: (R, 4), the best first."""
+    return [selective_search(image) for image in images]
 
 
 def score(

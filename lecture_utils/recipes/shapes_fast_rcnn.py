@@ -6,29 +6,26 @@ learns from 2,400 scenes, mirrored at random as in the paper (section 2.3), inst
 """
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lecture_utils.detection.fast_rcnn import FastRCNN
-from lecture_utils.detection.selective_search import selective_search
 from lecture_utils.detection.structures import Detections
 from lecture_utils.recipes._detection import (
+    Proposed,
     SmallBackbone,
-    Target,
     heads,
+    known_batches,
     labelled,
-    mirrored,
     score,
+    search,
     start_from_classifier,
 )
 from lecture_utils.training.one_cycle import one_cycle
 
-PICTURES, STEPS, BATCH, PEAK_RATE = 2400, 2000, 16, 3e-3
-
-Proposed = list[tuple[Tensor, Tensor, Tensor]]  # a picture: proposals (R, 4), boxes (G, 4), classes (G,)
+PICTURES, STEPS, BATCH, PEAK_RATE = 2400, 2400, 16, 3e-3
 
 
 def build() -> FastRCNN:
@@ -37,41 +34,29 @@ def build() -> FastRCNN:
     return FastRCNN(backbone, heads(backbone, background=0.1))
 
 
-def batches(seed: int) -> Iterator[tuple[Tensor, Proposed]]:
-    """Shuffled batches of the scenes, searched when first asked for; half of the batches are mirrored."""
-    images, targets = labelled(PICTURES, seed=seed)
-    known = [(selective_search(x), *target) for x, target in zip(images, targets, strict=True)]
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(len(images), generator=generator)
-        for chosen in order.split(BATCH)[: len(images) // BATCH]:
-            x, y = images[chosen], [known[i] for i in chosen.tolist()]
-            if torch.rand((), generator=generator) < 0.5:
-                x, y = x.flip(-1), [(mirrored(found), mirrored(boxes), own) for found, boxes, own in y]
-            yield x, y
-
-
-def losses(model: Any, x: Tensor, y: Proposed) -> Tensor:
+def losses(model: Any, x: Tensor, y: list[Proposed]) -> Tensor:
     """The loss of both tasks, added."""
-    targets: list[Target] = [(boxes, labels) for _, boxes, labels in y]
+    targets = [(boxes, labels) for _, boxes, labels in y]
     return torch.stack(list(model.losses(x, [found for found, _, _ in y], targets).values())).sum()
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train on 2,400 scenes, 16 a step; return the model and steps, seconds, last loss."""
+    images, targets = labelled(PICTURES, seed=seed)
+    batches = known_batches(images, targets, search(images), batch=BATCH, seed=seed)
     torch.manual_seed(seed)
     model = build()
     start_from_classifier(model.backbone)
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=1e-2)
     return one_cycle(
-        model, batches(seed), loss=losses, optimizer=optimizer, steps=steps,
+        model, batches, loss=losses, optimizer=optimizer, steps=steps,
         warm_up=0.15, label="Fast R-CNN", clock=time.thread_time,
     )  # fmt: skip
 
 
 def detect(model: FastRCNN, images: Tensor) -> list[Detections]:
     """Search pictures (B, 3, H, W) for proposals, and name and move these."""
-    return model(images, [selective_search(image) for image in images])
+    return model(images, search(images))
 
 
 def evaluate(model: FastRCNN) -> dict[str, float]:

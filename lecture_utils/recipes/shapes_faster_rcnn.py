@@ -24,7 +24,7 @@ from lecture_utils.recipes._detection import (
 )
 from lecture_utils.training.one_cycle import one_cycle
 
-STEPS, BATCH, PEAK_RATE = 3000, 16, 3e-3
+STEPS, BATCH, PEAK_RATE = 3800, 16, 3e-3
 
 
 def build() -> FasterRCNN:
