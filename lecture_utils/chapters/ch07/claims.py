@@ -43,8 +43,8 @@ RATE, BATCH = 3e-3, 16
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200)  # proposals of a picture
 TOGETHER = (
     "The three start from the shipped classifier shapes_backbone, and have the same scenes and steps. A step "
-    "of R-CNN is 128 warped regions of 8 pictures, one of the other two 16 pictures; they cost about the same. "
-    "The rates are the recipes' and were not tuned. The interval covers scenes and order, not other "
+    "of R-CNN is 128 warped regions of 8 pictures, one of the other two 16 pictures; they cost about the "
+    "same. The rates are the recipes' and were not tuned. The interval covers scenes and order, not other "
     "classifiers."
 )
 
