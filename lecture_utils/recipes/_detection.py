@@ -1,7 +1,6 @@
 """What the recipes of detectors share: scenes with their boxes, a small backbone, batches, the score.
 
-Boxes are those of what can be *seen* of an object: hidden and cut-off parts do not count. Objects of which
-less than a quarter shows are no truth: neither learned nor asked for.
+Objects of which less than a quarter shows are no truth: neither learned nor asked for.
 
 Shapes: B pictures of 64 × 64, G objects of a picture.
 """
@@ -24,7 +23,6 @@ from lecture_utils.ops.checks import check_images, check_sizes
 from lecture_utils.training.loop import in_evaluation
 
 SIZE, CLASSES = 64, len(toyworld.CLASSES)
-SEEN = 0.25  # least share of an object that must show
 PORTION = 1600  # scenes rendered at a time
 BINS, HIDDEN = 5, 128  # of the heads
 
@@ -67,20 +65,6 @@ def start_from_classifier(backbone: nn.Module) -> None:
     backbone.load_state_dict(zoo.load("shapes_backbone").get_submodule("backbone").state_dict())
 
 
-def scenes(n: int, *, seed: int, split: str = "train") -> toyworld.Scenes:
-    """Scenes of one to four objects, as the toy world draws them."""
-    return toyworld.sample_scenes(n, seed=seed, split=split, objects=toyworld.Objects(count=(1, 4)))
-
-
-def labelled(n: int, *, seed: int, split: str = "train") -> tuple[Tensor, list[Target]]:
-    """Pictures (n, 3, 64, 64), and for each its boxes (G, 4) in pixels and classes (G,)."""
-    fields = ("image", "class_id", "boxes", "visibility")
-    sample = toyworld.render(scenes(n, seed=seed, split=split), SIZE, None, only=fields)
-    seen = sample.visibility >= SEEN  # (n, places)
-    pairs = zip(sample.boxes, sample.class_id, seen, strict=True)
-    return sample.image, [(boxes[own], classes[own]) for boxes, classes, own in pairs]
-
-
 def mirrored(boxes: Tensor, width: int = SIZE) -> Tensor:
     """Boxes (N, 4) of a picture as they lie in its mirror image."""
     x1, y1, x2, y2 = boxes.unbind(1)
@@ -90,7 +74,7 @@ def mirrored(boxes: Tensor, width: int = SIZE) -> Tensor:
 def fresh_batches(seed: int, batch: int) -> Iterator[tuple[Tensor, list[Target]]]:
     """Batches of pictures and targets; each picture comes twice, the second time mirrored."""
     for portion in itertools.count(1000 * seed):
-        images, targets = labelled(PORTION, seed=portion)
+        images, targets = toyworld.detection(PORTION, size=SIZE, seed=portion)
         turned = [(mirrored(boxes), labels) for boxes, labels in targets]
         for x, y in ((images, targets), (images.flip(-1), turned)):
             for start in range(0, PORTION, batch):
@@ -133,7 +117,7 @@ def score(
     detect : callable
         Pictures (B, 3, 64, 64) and the number of the first of them → for each (boxes, labels, scores).
     """
-    images, targets = labelled(n, seed=0, split="test")
+    images, targets = toyworld.detection(n, size=SIZE, seed=0, split="test")
     found = in_evaluation(
         model, lambda _: [one for i in range(0, n, batch) for one in detect(images[i : i + batch], i)]
     )

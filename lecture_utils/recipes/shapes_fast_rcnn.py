@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.data import toyworld
 from lecture_utils.detection.fast_rcnn import FastRCNN
 from lecture_utils.detection.structures import Detections
 from lecture_utils.recipes._detection import (
+    SIZE,
     Proposed,
     SmallBackbone,
     heads,
     known_batches,
-    labelled,
     score,
     search,
     start_from_classifier,
@@ -42,7 +43,7 @@ def losses(model: Any, x: Tensor, y: list[Proposed]) -> Tensor:
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Train on 2,400 scenes, 16 a step; return the model and steps, seconds, last loss."""
-    images, targets = labelled(PICTURES, seed=seed)
+    images, targets = toyworld.detection(PICTURES, size=SIZE, seed=seed)
     batches = known_batches(images, targets, search(images), batch=BATCH, seed=seed)
     torch.manual_seed(seed)
     model = build()

@@ -13,16 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lecture_utils.data import toyworld
 from lecture_utils.detection.rcnn import RCNN, warp_regions
 from lecture_utils.detection.rcnn_fit import region_examples
 from lecture_utils.detection.structures import Detections
 from lecture_utils.recipes._detection import (
     CLASSES,
+    SIZE,
     Proposed,
     SmallBackbone,
     Target,
     known_batches,
-    labelled,
     score,
     search,
     start_from_classifier,
@@ -80,7 +81,7 @@ def fitted(
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
     """Fine-tune on 1,600 scenes, 8 a step, and fit; return the model and steps, seconds, last loss."""
-    images, targets = labelled(PICTURES, seed=seed)
+    images, targets = toyworld.detection(PICTURES, size=SIZE, seed=seed)
     return fitted(images, targets, search(images), seed=seed, steps=steps)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch07.timing import stage_seconds
+from lecture_utils.data import toyworld
 from lecture_utils.detection.fast_rcnn import FastRCNN
 from lecture_utils.detection.faster_rcnn import FasterRCNN
 from lecture_utils.detection.rcnn import RCNN
@@ -33,7 +34,6 @@ from lecture_utils.recipes._detection import (
     Proposed,
     Target,
     known_batches,
-    labelled,
     search,
     start_from_classifier,
 )
@@ -51,7 +51,7 @@ TOGETHER = (
 
 def sizes(budget: str) -> tuple[int, int, int]:
     """Training scenes, steps of each detector, and scenes to measure on."""
-    return size(budget, quick=(48, 6, 12), full=(600, 800, 200), gpu=(4000, 4000, 1000))
+    return size(budget, quick=(24, 2, 6), full=(600, 800, 200), gpu=(4000, 4000, 1000))
 
 
 class Trio(NamedTuple):
@@ -66,7 +66,7 @@ class Trio(NamedTuple):
 def trained(seed: int, budget: str) -> Trio:
     """Train all three on the scenes of a seed."""
     scenes, steps, _ = sizes(budget)
-    images, targets = labelled(scenes, seed=seed)
+    images, targets = toyworld.detection(scenes, size=SIZE, seed=seed)
     proposals = search(images)
     rcnn, _ = shapes_rcnn.fitted(images, targets, proposals, seed=seed, steps=steps)
 
@@ -86,7 +86,7 @@ def trained(seed: int, budget: str) -> Trio:
 @functools.lru_cache
 def held(seed: int, n: int) -> tuple[Tensor, list[Target], list[Tensor]]:
     """Test scenes (n, 3, 64, 64), what is in them, and what selective search proposes."""
-    images, targets = labelled(n, seed=seed, split="test")
+    images, targets = toyworld.detection(n, size=SIZE, seed=seed, split="test")
     return images, targets, search(images)
 
 

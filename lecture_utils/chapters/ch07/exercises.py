@@ -113,88 +113,7 @@ def _zero_over_zero(a: Tensor, b: Tensor) -> Tensor:
     return shared / (area_a + area_b - shared)
 
 
-# --- 07.2 a box as offsets from an anchor ----------------------------------------------------------
-def _boxes_with_anchors(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    anchor = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
-    yield anchor + 1, anchor  # shifted by a quarter
-    yield anchor, anchor
-    yield torch.tensor([[2.0, 3.0, 10.0, 5.0]]), torch.tensor([[4.0, 2.0, 8.0, 6.0]])  # same centre
-    yield (
-        torch.tensor([[10.0, 0.0, 20.0, 10.0]]),
-        torch.tensor([[0.0, 0.0, 20.0, 10.0]]),
-    )  # an anchor not square
-    yield (
-        torch.tensor([[0.0, 0.0, 4.0, 4.0], [5.0, 5.0, 9.0, 7.0]]),
-        torch.tensor([[0.0, 0, 8, 8]]).repeat(2, 1),
-    )
-    for number in (2, 3, 5):
-        yield random_boxes(rng, number), random_boxes(rng, number)
-
-
-def _sides(boxes: Tensor) -> Tensor:
-    return boxes[:, 2:] - boxes[:, :2]
-
-
-@mistake(
-    "Your shifts go from corner to corner. They have to go from the anchor's centre to the box's centre: a "
-    "box that grows evenly does not shift."
-)
-def _corner_to_corner(boxes: Tensor, anchors: Tensor) -> Tensor:
-    shift = (boxes[:, :2] - anchors[:, :2]) / _sides(anchors)
-    return torch.cat([shift, encode(boxes, anchors)[:, 2:]], 1)
-
-
-@mistake(
-    "Your shifts are in pixels. Measured in widths and heights of the anchor, the same offset means the same "
-    "to a small anchor as to a large one."
-)
-def _shift_in_pixels(boxes: Tensor, anchors: Tensor) -> Tensor:
-    offsets = encode(boxes, anchors)
-    return torch.cat([offsets[:, :2] * _sides(anchors), offsets[:, 2:]], 1)
-
-
-@mistake(
-    "You divide the shifts by the sides of the box. When the offsets are read back only the anchor is known, "
-    "so it has to be the anchor's sides."
-)
-def _over_the_box(boxes: Tensor, anchors: Tensor) -> Tensor:
-    offsets = encode(boxes, anchors)
-    return torch.cat([offsets[:, :2] * _sides(anchors) / _sides(boxes), offsets[:, 2:]], 1)
-
-
-@mistake(
-    "The last two are bare ratios. With the logarithm twice as wide and half as wide are equally far from no "
-    "change, which is 0."
-)
-def _no_logarithm(boxes: Tensor, anchors: Tensor) -> Tensor:
-    offsets = encode(boxes, anchors)
-    return torch.cat([offsets[:, :2], offsets[:, 2:].exp()], 1)
-
-
-@mistake("Your growth has the wrong sign: a box larger than its anchor must get a number above 0.")
-def _upside_down(boxes: Tensor, anchors: Tensor) -> Tensor:
-    offsets = encode(boxes, anchors)
-    return torch.cat([offsets[:, :2], -offsets[:, 2:]], 1)
-
-
-@mistake(
-    "You start from the box and end at the anchor. The offsets say how the anchor must move to become the "
-    "box."
-)
-def _from_box_to_anchor(boxes: Tensor, anchors: Tensor) -> Tensor:
-    return encode(anchors, boxes)
-
-
-@mistake(
-    "You read the last two numbers of a box as its width and height. They are its second corner; make centre "
-    "and sides from the corners first."
-)
-def _sides_misread(boxes: Tensor, anchors: Tensor) -> Tensor:
-    shift = (boxes[:, :2] - anchors[:, :2]) / anchors[:, 2:]
-    return torch.cat([shift, torch.log(boxes[:, 2:] / anchors[:, 2:])], 1)
-
-
-# --- 07.3 non-maximum suppression ------------------------------------------------------------------
+# --- 07.2 non-maximum suppression ------------------------------------------------------------------
 def _scored(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[0.0, 0, 4, 4], [0, 0, 4, 3]]), torch.tensor([0.6, 0.9]), 0.5  # one object, twice
     yield torch.tensor([[0.0, 0, 4, 4], [8, 0, 12, 4]]), torch.tensor([0.6, 0.9]), 0.5  # two objects
@@ -277,7 +196,7 @@ def _the_wrong_ones_stay(boxes: Tensor, scores: Tensor, threshold: float) -> Ten
     return _by_rounds(boxes, scores, goes)
 
 
-# --- 07.4 average precision ------------------------------------------------------------------------
+# --- 07.3 average precision ------------------------------------------------------------------------
 def _detections(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([True]), torch.tensor([0.9]), 1
     yield torch.tensor([False, True]), torch.tensor([0.9, 0.8]), 1
@@ -371,6 +290,87 @@ def _one_end_missing(hits: Tensor, scores: Tensor, positives: int) -> float:
 )
 def _eleven_recalls(hits: Tensor, scores: Tensor, positives: int) -> float:
     return _over_levels(*_precision_recall(hits, scores, positives), _LEVELS[::10], torch.max)
+
+
+# --- 07.4 a box as offsets from an anchor ----------------------------------------------------------
+def _boxes_with_anchors(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    anchor = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
+    yield anchor + 1, anchor  # shifted by a quarter
+    yield anchor, anchor
+    yield torch.tensor([[2.0, 3.0, 10.0, 5.0]]), torch.tensor([[4.0, 2.0, 8.0, 6.0]])  # same centre
+    yield (
+        torch.tensor([[10.0, 0.0, 20.0, 10.0]]),
+        torch.tensor([[0.0, 0.0, 20.0, 10.0]]),
+    )  # an anchor not square
+    yield (
+        torch.tensor([[0.0, 0.0, 4.0, 4.0], [5.0, 5.0, 9.0, 7.0]]),
+        torch.tensor([[0.0, 0, 8, 8]]).repeat(2, 1),
+    )
+    for number in (2, 3, 5):
+        yield random_boxes(rng, number), random_boxes(rng, number)
+
+
+def _sides(boxes: Tensor) -> Tensor:
+    return boxes[:, 2:] - boxes[:, :2]
+
+
+@mistake(
+    "Your shifts go from corner to corner. They have to go from the anchor's centre to the box's centre: a "
+    "box that grows evenly does not shift."
+)
+def _corner_to_corner(boxes: Tensor, anchors: Tensor) -> Tensor:
+    shift = (boxes[:, :2] - anchors[:, :2]) / _sides(anchors)
+    return torch.cat([shift, encode(boxes, anchors)[:, 2:]], 1)
+
+
+@mistake(
+    "Your shifts are in pixels. Measured in widths and heights of the anchor, the same offset means the same "
+    "to a small anchor as to a large one."
+)
+def _shift_in_pixels(boxes: Tensor, anchors: Tensor) -> Tensor:
+    offsets = encode(boxes, anchors)
+    return torch.cat([offsets[:, :2] * _sides(anchors), offsets[:, 2:]], 1)
+
+
+@mistake(
+    "You divide the shifts by the sides of the box. When the offsets are read back only the anchor is known, "
+    "so it has to be the anchor's sides."
+)
+def _over_the_box(boxes: Tensor, anchors: Tensor) -> Tensor:
+    offsets = encode(boxes, anchors)
+    return torch.cat([offsets[:, :2] * _sides(anchors) / _sides(boxes), offsets[:, 2:]], 1)
+
+
+@mistake(
+    "The last two are bare ratios. With the logarithm twice as wide and half as wide are equally far from no "
+    "change, which is 0."
+)
+def _no_logarithm(boxes: Tensor, anchors: Tensor) -> Tensor:
+    offsets = encode(boxes, anchors)
+    return torch.cat([offsets[:, :2], offsets[:, 2:].exp()], 1)
+
+
+@mistake("Your growth has the wrong sign: a box larger than its anchor must get a number above 0.")
+def _upside_down(boxes: Tensor, anchors: Tensor) -> Tensor:
+    offsets = encode(boxes, anchors)
+    return torch.cat([offsets[:, :2], -offsets[:, 2:]], 1)
+
+
+@mistake(
+    "You start from the box and end at the anchor. The offsets say how the anchor must move to become the "
+    "box."
+)
+def _from_box_to_anchor(boxes: Tensor, anchors: Tensor) -> Tensor:
+    return encode(anchors, boxes)
+
+
+@mistake(
+    "You read the last two numbers of a box as its width and height. They are its second corner; make centre "
+    "and sides from the corners first."
+)
+def _sides_misread(boxes: Tensor, anchors: Tensor) -> Tensor:
+    shift = (boxes[:, :2] - anchors[:, :2]) / anchors[:, 2:]
+    return torch.cat([shift, torch.log(boxes[:, 2:] / anchors[:, 2:])], 1)
 
 
 # --- 07.5 RoIPool of one region --------------------------------------------------------------------
@@ -611,29 +611,6 @@ EXERCISES = [
     ),
     Exercise(
         "07.2",
-        "A box, told from its anchor",
-        encode,
-        _boxes_with_anchors,
-        difficulty=1,
-        minutes=8,
-        hints=(
-            "From corners to centre and sides first: the centre is the mean of the two corners, the sides "
-            "are their difference.",
-            "The four columns are (x - x_a) / w_a, (y - y_a) / h_a, log(w / w_a) and log(h / h_a): x, y "
-            "centres, index a the anchor.",
-        ),
-        mistakes=(
-            _corner_to_corner,
-            _shift_in_pixels,
-            _over_the_box,
-            _no_logarithm,
-            _upside_down,
-            _from_box_to_anchor,
-            _sides_misread,
-        ),
-    ),
-    Exercise(
-        "07.3",
         "One box an object",
         greedy_nms,
         _scored,
@@ -657,7 +634,7 @@ EXERCISES = [
         ),
     ),
     Exercise(
-        "07.4",
+        "07.3",
         "Average precision",
         average_precision,
         _detections,
@@ -680,6 +657,29 @@ EXERCISES = [
             _at_the_objects,
             _one_end_missing,
             _eleven_recalls,
+        ),
+    ),
+    Exercise(
+        "07.4",
+        "A box, told from its anchor",
+        encode,
+        _boxes_with_anchors,
+        difficulty=1,
+        minutes=8,
+        hints=(
+            "From corners to centre and sides first: the centre is the mean of the two corners, the sides "
+            "are their difference.",
+            "The four columns are (x - x_a) / w_a, (y - y_a) / h_a, log(w / w_a) and log(h / h_a): x, y "
+            "centres, index a the anchor.",
+        ),
+        mistakes=(
+            _corner_to_corner,
+            _shift_in_pixels,
+            _over_the_box,
+            _no_logarithm,
+            _upside_down,
+            _from_box_to_anchor,
+            _sides_misread,
         ),
     ),
     Exercise(

@@ -25,14 +25,6 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     return shared / torch.where(union > 0, union, 1)
 
 
-def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """Offsets (N, 4) from anchors (N, 4) to boxes (N, 4): shift of the centre, growth of the sides."""
-    sides, anchor_sides = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]  # (N, 2)
-    centres, anchor_centres = (boxes[:, :2] + boxes[:, 2:]) / 2, (anchors[:, :2] + anchors[:, 2:]) / 2
-    shift = (centres - anchor_centres) / anchor_sides
-    return torch.cat([shift, torch.log(sides / anchor_sides)], dim=1)
-
-
 def greedy_nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     """Indices (K,) of the boxes (N, 4) that are kept, by falling score (N,): none overlaps a better kept one.
 
@@ -63,6 +55,14 @@ def average_precision(hits: Tensor, scores: Tensor, positives: int) -> float:
     reached = recall >= levels[:, None]  # (101, N)
     best = (precision * reached).amax(dim=1)  # (101,), 0 where a level is never reached
     return float(best.mean())
+
+
+def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Offsets (N, 4) from anchors (N, 4) to boxes (N, 4): shift of the centre, growth of the sides."""
+    sides, anchor_sides = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]  # (N, 2)
+    centres, anchor_centres = (boxes[:, :2] + boxes[:, 2:]) / 2, (anchors[:, :2] + anchors[:, 2:]) / 2
+    shift = (centres - anchor_centres) / anchor_sides
+    return torch.cat([shift, torch.log(sides / anchor_sides)], dim=1)
 
 
 def roi_pool(feature: Tensor, box: Tensor, bins: int, scale: float) -> Tensor:

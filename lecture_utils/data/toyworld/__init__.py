@@ -20,6 +20,7 @@ from lecture_utils.data.toyworld.names import (
 from lecture_utils.data.toyworld.render import FIELDS, Sample, render
 from lecture_utils.data.toyworld.sampling import Ground, Light, Objects, sample_scenes
 from lecture_utils.data.toyworld.scene import Scenes
+from lecture_utils.ops.checks import check_number
 
 __all__ = [
     "CLASSES",
@@ -40,6 +41,7 @@ __all__ = [
     "Sample",
     "Scenes",
     "classification",
+    "detection",
     "render",
     "sample_scenes",
     "segmentation",
@@ -113,3 +115,48 @@ def segmentation(
     scenes = sample_scenes(n, seed=seed, split=split, objects=replace(ONE_OBJECT, count=(1, 4)))
     sample = render(scenes, size, device, only=("image", "semantic"))
     return sample.image, sample.semantic
+
+
+def detection(
+    n: int,
+    *,
+    size: int = 64,
+    split: str = "train",
+    seed: int = 0,
+    least_seen: float = 0.25,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Pictures of one to four objects, with the boxes and classes of those that can be seen.
+
+    Boxes are those of what shows of an object: hidden and cut-off parts do not count.
+
+    Parameters
+    ----------
+    n, split, seed
+        As in `sample_scenes`.
+    size : int
+        Pixels a side, 8 to 4096.
+    least_seen : float
+        Share of an object that must show, in [0, 1], or it is left out.
+    device : torch.device or str, optional
+        Where the pictures are made and stay; the CPU where not given.
+
+    Returns
+    -------
+    images : Tensor (n, 3, size, size)
+        float32 in [0, 1].
+    targets : list of (Tensor, Tensor)
+        A picture: boxes (G, 4) x1, y1, x2, y2 in pixels, float32, and classes (G,) int64, index into CLASSES.
+        G may be 0.
+
+    Raises
+    ------
+    ValueError
+        As `sample_scenes`, and for a share outside [0, 1].
+    """
+    check_number(least_seen, "least_seen", 0, 1)
+    scenes = sample_scenes(n, seed=seed, split=split, objects=Objects(count=(1, 4)))
+    sample = render(scenes, size, device, only=("image", "class_id", "boxes", "visibility"))
+    places = zip(sample.boxes, sample.class_id, sample.visibility, strict=True)
+    seen = [(boxes, classes, (shares >= least_seen) & (shares > 0)) for boxes, classes, shares in places]
+    return sample.image, [(boxes[own], classes[own]) for boxes, classes, own in seen]
