@@ -11,6 +11,7 @@ colour spaces, two sizes of first regions, two sums of similarities.
 Shapes: H × W picture, C channels of a colour space, R regions, N boxes.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ SIMILARITIES: dict[str, Callable[[Region, Region, int], float]] = {
 }
 
 
+def similarity(a: Region, b: Region, *, pixels: int, names: Sequence[str] = tuple(SIMILARITIES)) -> float:
+    """Add up how alike two regions of a picture are, in each of the named ways."""
+    return sum(SIMILARITIES[name](a, b, pixels) for name in names)
+
+
 class Strategy(NamedTuple):
     """One way to group: colour space, size of the first regions, and which similarities are added up."""
 
@@ -136,11 +142,8 @@ def group(
         The first ones, then each merged one as it came about: the last is the whole picture.
     """
     regions = list(regions)
-
-    def similarity(i: int, j: int) -> float:
-        return sum(SIMILARITIES[name](regions[i], regions[j], pixels) for name in similarities)
-
-    similar = {(i, j): similarity(i, j) for i, j in neighbours}
+    alike = functools.partial(similarity, pixels=pixels, names=similarities)
+    similar = {(i, j): alike(regions[i], regions[j]) for i, j in neighbours}
     while similar:
         i, j = max(similar, key=similar.__getitem__)
         new = len(regions)
@@ -149,7 +152,7 @@ def group(
         touching = {n: None for pair in gone for n in pair if n not in (i, j)}  # in a fixed order
         for pair in gone:
             del similar[pair]
-        similar |= {(n, new): similarity(n, new) for n in touching}
+        similar |= {(n, new): alike(regions[n], regions[new]) for n in touching}
     return regions
 
 

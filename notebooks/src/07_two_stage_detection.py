@@ -271,7 +271,7 @@ from lecture_utils.chapters.ch07.figures import curves_recall
 from lecture_utils.detection.sliding_windows import sliding_windows
 from lecture_utils.metrics.proposals import recall_at
 
-few, there = scenes[:60], [true_boxes for true_boxes, _ in truths[:60]]
+few, there = scenes[:40], [true_boxes for true_boxes, _ in truths[:40]]
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200)
 searched = [selective_search(scene) for scene in few]
 windows = [sliding_windows(64, 64)] * len(few)  # the same in each picture, in random order
@@ -313,7 +313,7 @@ plotting.show(figure, "Eight proposals of a scene as R-CNN's network sees them, 
 # %% [markdown]
 # The last part is the box. A proposal follows some edge, not quite the object's. From the same features a linear regression, held back by a penalty on its weights (**ridge regression**), predicts how the box must move.
 #
-# But in which numbers? A shift of 5 pixels is much for a small box and nothing for a large one. So a box is told *relative to another*, the proposal or, later, the anchor: the shift of its centre in units of the anchor's sides, and the growth of its sides on a logarithmic scale,
+# But in which numbers? A shift of 5 pixels is much for a small box and nothing for a large one. So a box is told *relative to the one that you start from*, its **anchor**. Here that is the proposal; in section 7 it will be a box of fixed size. What is told is the shift of the centre in units of the anchor's sides, and the growth of the sides on a logarithmic scale,
 #
 # $$t_x = \frac{x - x_a}{w_a}, \quad t_y = \frac{y - y_a}{h_a}, \quad t_w = \log\frac{w}{w_a}, \quad t_h = \log\frac{h}{h_a},$$
 #
@@ -335,7 +335,7 @@ encode = check("07.4", encode)
 # %%
 predict("07.4")
 
-# %% tags=["nbval-ignore-output", "why:times"]
+# %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
 from lecture_utils.chapters.ch07.timing import stage_seconds
 
 rcnn, fast = zoo.load("shapes_rcnn"), zoo.load("shapes_fast_rcnn")
@@ -352,9 +352,9 @@ predict("07.5")
 rows = []
 for regress in (False, True):
     answer = [rcnn(scene, boxes_of, regress=regress) for scene, boxes_of in zip(few, searched, strict=True)]
-    figures = coco_summary(answer, truths[:60], classes=8)
+    figures = coco_summary(answer, truths[:40], classes=8)
     rows.append(("moved" if regress else "as proposed", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
-show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 60 test scenes")
+show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 40 test scenes")
 
 # %% [markdown]
 # **How to read it.** The network runs once for each region, some two hundred times a picture, and neighbouring regions share most of their pixels. With the paper's VGG-16 and 2,000 regions a photograph took 47 seconds (Girshick 2015).
@@ -439,7 +439,7 @@ plotting.show(figure, "A scene with two regions, one channel of its feature map,
 # %% tags=["show"]
 # show: lecture_utils.detection.fast_rcnn.FastRCNN.forward
 
-# %% tags=["nbval-ignore-output", "why:times"]
+# %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
 runs = [stage_seconds(scene, rcnn, fast, finished) for scene in few[:8]]
 for name in ("R-CNN", "Fast R-CNN"):
     mean = {stage: 1000 * sum(run[name][stage] for run in runs) / len(runs) for stage in runs[0][name]}
@@ -590,8 +590,9 @@ def rpn_loss(rpn: nn.Module, x: Tensor, y: list) -> Tensor:
     return sum(rpn.loss(objectness[0], deltas[0], laid, y).values())
 
 
-history = fit(rpn := your_rpn(), [(train_maps[:8], train_y[:8])] * 40, loss=rpn_loss, steps=40,
-              optimizer=torch.optim.Adam(rpn.parameters(), lr=3e-3), label="one batch")
+probe = your_rpn()
+history = fit(probe, [(train_maps[:8], train_y[:8])] * 40, loss=rpn_loss, steps=40,
+              optimizer=torch.optim.Adam(probe.parameters(), lr=3e-3), label="one batch")
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
@@ -608,9 +609,9 @@ yours_faster = FasterRCNN(fast.backbone, rpn, fast.heads).eval()  # nothing else
 # %% [markdown] tags=["slide"]
 # ## 10 · Evaluate: successes and failures
 #
-# All on the same 60 test scenes, one picture at a time: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together.
+# All on the same 40 test scenes, one picture at a time: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together.
 
-# %% tags=["nbval-ignore-output", "why:times"]
+# %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
 import time
 
 answers = {
@@ -625,7 +626,7 @@ for name, detect in answers.items():
     with torch.inference_mode():
         seen[name] = [detect(scene) for scene in few]
     took = (time.perf_counter() - began) / len(few)
-    figures = coco_summary(seen[name], truths[:60], classes=8)
+    figures = coco_summary(seen[name], truths[:40], classes=8)
     rows.append((name, f"{1000 * took:.0f} ms", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
 show_table(rows, ["detector", "a picture", "AP50", "AP75"])
 
