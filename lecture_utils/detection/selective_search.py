@@ -50,6 +50,10 @@ class Region:
     texture: np.ndarray
 
 
+Regions = Sequence[Region]
+Pairs = Iterable[tuple[int, int]]  # numbers of two regions each
+
+
 def merge(a: Region, b: Region) -> Region:
     """The union of two regions; its histograms are means, weighted by size: no pixel is read."""
     size = a.size + b.size
@@ -118,10 +122,7 @@ FAST = tuple(
 
 
 def group(
-    regions: Sequence[Region],
-    neighbours: Iterable[tuple[int, int]],
-    pixels: int,
-    similarities: Sequence[str] = tuple(SIMILARITIES),
+    regions: Regions, neighbours: Pairs, pixels: int, similarities: Sequence[str] = tuple(SIMILARITIES)
 ) -> list[Region]:
     """Merge the two most similar neighbours until one region is left (algorithm 1).
 

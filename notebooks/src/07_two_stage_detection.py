@@ -37,6 +37,9 @@
 # **A GPU** is not needed: everything here runs on two processor cores.
 
 # %% tags=["skip"]
+import functools
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,7 +63,7 @@ from lecture_utils.chapters.ch07.figures import detection_rows
 
 NAMES = toyworld.CLASSES  # eight kinds of objects
 finished = zoo.load("shapes_faster_rcnn")  # a Faster R-CNN, whose parts you will build
-scenes, truths = toyworld.detection(100, split="test", seed=3)  # (100, 3, 64, 64); for each boxes (G, 4), classes (G,)
+scenes, truths = toyworld.detection(100, split="test", seed=3)  # (100, 3, 64, 64); boxes and classes
 with torch.inference_mode():
     found = finished(scenes)  # for each picture boxes (D, 4), labels (D,), scores (D,)
 sure = [type(d)(*(part[d.scores > 0.5] for part in d)) for d in found]  # what it is sure of
@@ -95,20 +98,10 @@ box_iou = check("07.1", box_iou)
 # %%
 predict("07.1")
 
-# %%
+# %% tags=["system:S07.1"]
 from lecture_utils.chapters.ch07.widgets.iou_giou import iou_giou
 
 present(iou_giou())
-
-# %% tags=["system:S07.1"]
-from lecture_utils.ops.boxes import generalized_box_iou
-
-still = torch.tensor([[20.0, 20.0, 50.0, 50.0]])
-rows = []
-for right in (0, 10, 20, 30, 60, 120):
-    moved = still + torch.tensor([right, 0.0, right, 0.0])
-    rows.append((right, f"{box_iou(still, moved).item():.2f}", f"{generalized_box_iou(still, moved).item():.2f}"))
-show_table(rows, ["moved to the right by", "IoU", "GIoU"], caption="A box of 30 × 30, and itself moved")
 
 # %% [markdown] tags=["slide"]
 # ## 2 · One box an object
@@ -241,27 +234,28 @@ show_table([[f"{v:.2f}" for v in yours[0.5]]], list(NAMES), caption="AP50 by cla
 #
 # **Selective search** (Uijlings et al. 2013) proposes far fewer. What belongs to one object mostly hangs together in *some* way: by colour, or texture, or because one part fills a hole in another. It starts from small regions of even colour, and merges the two most similar neighbours, again and again until one region is left. Each region that existed on the way gives a box, a **proposal**. Nothing is learned.
 
-# %% tags=["show"]
-# show: lecture_utils.detection.selective_search.group
-
-# %% [markdown]
-# The similarity of two regions is a sum of four numbers from 0 to 1: the overlap of their colour histograms, and of their texture histograms; one that is large if both are *small*, so that no region swallows all others; and one for how well they *fill* the box around both. `merge` needs no pixel: histograms of a union are weighted means.
-
 # %% tags=["system:S07.4"]
+from lecture_utils.detection.selective_search import SIMILARITIES, Pairs, Region, Regions, merge, similarity
 from lecture_utils.detection.selective_search import selective_search
 from skimage.segmentation import felzenszwalb, mark_boundaries
 
-photo = photographs.load("coffee", 200)  # (3, 200, 200)
-first = felzenszwalb(plotting.to_image(photo), scale=100, min_size=20)  # (200, 200) numbers of regions
+photo = photographs.load("coffee", 128)  # (3, 128, 128)
+first = felzenszwalb(plotting.to_image(photo), scale=100, min_size=20)  # (128, 128) numbers of regions
 proposed = selective_search(photo)  # (N, 4), the most promising first
 figure, axes = plotting.panels(3, 3, 2.5, titled=True, suptitle="Regions merge, and each leaves a box behind")
 axes[0].imshow(mark_boundaries(plotting.to_image(photo), first, color=(1, 0.8, 0)))
 axes[0].set_title(f"{first.max() + 1} first regions")
-for ax, some, title in ((axes[1], proposed[:15], "the first 15 boxes"), (axes[2], proposed[15:60], "45 more")):
+for ax, some, title in ((axes[1], proposed[:15], "first 15 boxes"), (axes[2], proposed[15:60], "45 more")):
     plotting.draw(ax, photo, boxes=some)
     ax.set_title(title)
 plotting.show(figure, "A cup of coffee: first regions, and boxes that selective search proposes.")
 print(f"{len(proposed)} proposals in all")
+
+# %% tags=["show"]
+# show: lecture_utils.detection.selective_search.group
+
+# %% [markdown]
+# All of the grouping is this. `alike` gives the similarity of two regions, `similar` has it for all pairs that touch. It is a sum of four numbers from 0 to 1: the overlap of their colour histograms, and of their texture histograms; one that is large if both are *small*, so that no region swallows all others; and one for how well they *fill* the box around both. `merge` needs no pixel: histograms of a union are weighted means.
 
 # %% [markdown]
 # How good are proposals? Nobody expects them to be right, only to leave nothing out. So they are judged by **recall**: the share of the objects that one of the first $n$ proposals covers with an IoU of 0.5.
@@ -292,6 +286,7 @@ print(f"{len(windows[0]):,} windows of four sizes and three shapes in a picture 
 
 # %%
 from lecture_utils.detection.rcnn import warp_regions
+from lecture_utils.detection.structures import Detections, Sizes
 
 near = box_iou(searched[which], there[which]).amax(1)  # (N,) best IoU with an object
 order = near.argsort(descending=True)[[0, 2, 5, 10, 20, 40, 60, 80]]
@@ -308,6 +303,9 @@ plotting.show(figure, "Eight proposals of a scene as R-CNN's network sees them, 
 # Then comes one **support vector machine** (SVM) a class, a linear classifier that asks for a margin: scores above 1 for objects, below −1 for all else. It needs examples of "all else", of which there are millions, nearly all of them easy. So it is trained on **hard negatives** only: train, look for background that scores above −1, add it, train again.
 
 # %% tags=["show", "system:S07.5"]
+from lecture_utils.detection.rcnn_fit import Linear
+from sklearn.svm import LinearSVC
+
 # show: lecture_utils.detection.rcnn_fit.fit_svm
 
 # %% [markdown]
@@ -349,10 +347,10 @@ print(f"regions a picture: {sum(map(len, searched)) / len(searched):.0f}")
 predict("07.5")
 
 # %%
-rows = []
+rows, by_rcnn = [], {}
 for regress in (False, True):
-    answer = [rcnn(scene, boxes_of, regress=regress) for scene, boxes_of in zip(few, searched, strict=True)]
-    figures = coco_summary(answer, truths[:40], classes=8)
+    by_rcnn[regress] = [rcnn(x, boxes_of, regress=regress) for x, boxes_of in zip(few, searched, strict=True)]
+    figures = coco_summary(by_rcnn[regress], truths[:40], classes=8)
     rows.append(("moved" if regress else "as proposed", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
 show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 40 test scenes")
 
@@ -414,7 +412,8 @@ some = truths[0][0][:2]
 pooled = [roi_pool(maps[0, busiest], box, 5, 0.25) for box in some]  # yours
 same = roi.roi_pool(maps, some, torch.zeros(len(some), dtype=torch.long), (5, 5), 0.25)[:, busiest]
 print("yours equals the package's:", torch.equal(torch.stack(pooled), same))
-figure, axes = plotting.panels(2 + len(some), 4, 1.9, titled=True, suptitle="One map, and what two regions get of it")
+title = "One map, and what two regions get of it"
+figure, axes = plotting.panels(2 + len(some), 4, 1.9, titled=True, suptitle=title)
 plotting.draw(axes[0], scenes[0], boxes=some)
 axes[1].imshow(maps[0, busiest], cmap="viridis")
 axes[1].set_title("channel of the map")
@@ -522,7 +521,8 @@ class YourRPN(RPN):
             chosen = torch.cat([positive, negative])
             there.append(F.binary_cross_entropy_with_logits(logit[chosen], label[chosen].float()))
             wanted = encode(boxes[match[positive]], anchors[positive])  # t*
-            moved.append(F.smooth_l1_loss(offset[positive], wanted, beta=1 / 9, reduction="sum") / len(chosen))
+            off = F.smooth_l1_loss(offset[positive], wanted, beta=1 / 9, reduction="sum")
+            moved.append(off / len(chosen))
         return {"objectness": torch.stack(there).mean(), "rpn_box": torch.stack(moved).mean()}
 
 
@@ -550,16 +550,24 @@ plotting.show(figure, "Recall against the number of proposals: network, selectiv
 # show: lecture_utils.detection.faster_rcnn.FasterRCNN.forward
 
 # %%
-parts = [("backbone", finished.backbone), ("RPN", finished.rpn), ("heads", finished.heads)]
 with torch.inference_mode():
-    (maps,) = finished.backbone(scenes[:1])
-    first_boxes = [boxes_of for boxes_of, _ in finished.rpn([maps], (64, 64))]
-    regions = finished.heads.pooling([maps], first_boxes)
-shapes = (f"{tuple(scenes[:1].shape)} → {tuple(maps.shape)}", f"{len(laid):,} anchors → {len(first_boxes[0])} boxes",
-          f"{tuple(regions.shape)} → {len(found[0].boxes)} detections")
-rows = [(name, shape, f"{sum(p.numel() for p in part.parameters()):,}")
-        for (name, part), shape in zip(parts, shapes, strict=True)]
-show_table(rows, ["part", "from → to", "weights"], caption="One picture through the finished network")
+    (maps,) = finished.backbone(scenes[:1])  # (1, 48, 16, 16)
+    objectness = finished.rpn.head([maps])[0][0].view(16, 16, 9)  # of the nine anchors of each cell
+    first_boxes = finished.rpn([maps], (64, 64))[0][0]  # (50, 4)
+    regions = finished.heads.pooling([maps], [first_boxes])  # (50, 48, 5, 5)
+heat = plotting.heat_overlay(scenes[0], objectness.amax(2).sigmoid())
+figure, axes = plotting.panels(4, 4, 1.9, titled=True, suptitle="Where, then what")
+plotting.draw(axes[0], scenes[0])
+plotting.draw(axes[1], heat)
+plotting.draw(axes[2], scenes[0], boxes=first_boxes[:8])
+plotting.draw(axes[3], scenes[0], boxes=sure[0].boxes, labels=[NAMES[k] for k in sure[0].labels])
+for ax, title in zip(axes, ("picture", "objectness", "best 8 proposals", "detections"), strict=True):
+    ax.set_title(title)
+plotting.show(figure, "A scene; where the RPN sees objects; its best proposals; what the heads make of them.")
+shapes = {"backbone": maps, "rpn": first_boxes, "heads": regions}
+rows = [(name, f"{tuple(shapes[name].shape)}", f"{sum(p.numel() for p in part.parameters()):,}")
+        for name, part in finished.named_children()]
+show_table(rows, ["part", "what it makes (the heads: reads)", "weights"])
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Train
@@ -609,26 +617,26 @@ yours_faster = FasterRCNN(fast.backbone, rpn, fast.heads).eval()  # nothing else
 # %% [markdown] tags=["slide"]
 # ## 10 · Evaluate: successes and failures
 #
-# All on the same 40 test scenes, one picture at a time: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together.
+# All on the same 40 test scenes: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together. Times are for one picture at a time.
 
 # %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
-import time
+from lecture_utils.chapters.ch07.figures import stage_times
 
-answers = {
-    "R-CNN": lambda scene: rcnn(scene, selective_search(scene)),
-    "Fast R-CNN": lambda scene: fast(scene[None], [selective_search(scene)])[0],
-    "yours": lambda scene: yours_faster(scene[None])[0],
-    "Faster R-CNN": lambda scene: finished(scene[None])[0],
-}
-rows, seen = [], {}
-for name, detect in answers.items():
-    began = time.perf_counter()
-    with torch.inference_mode():
-        seen[name] = [detect(scene) for scene in few]
-    took = (time.perf_counter() - began) / len(few)
-    figures = coco_summary(seen[name], truths[:40], classes=8)
-    rows.append((name, f"{1000 * took:.0f} ms", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
-show_table(rows, ["detector", "a picture", "AP50", "AP75"])
+with torch.inference_mode():
+    seen = {"R-CNN": by_rcnn[True], "Fast R-CNN": fast(few, searched), "yours": yours_faster(few),
+            "Faster R-CNN": finished(few)}
+times = {}
+for name, net in (("yours", yours_faster), ("Faster R-CNN", finished)):
+    runs = [stage_seconds(scene, rcnn, fast, net) for scene in few[:6]]
+    for detector in runs[0]:
+        key = name if detector == "Faster R-CNN" else detector
+        times[key] = {stage: sum(run[detector][stage] for run in runs) / 6 for stage in runs[0][detector]}
+scores_of = {name: coco_summary(answer, truths[:40], classes=8) for name, answer in seen.items()}
+ap50 = {name: v["AP50"] for name, v in scores_of.items()}
+figure = stage_times(times, "Who proposes makes the difference", ap=ap50)
+plotting.show(figure, "Milliseconds a picture by stage for four detectors, with their AP50.")
+show_table([(name, f"{v['AP50']:.2f}", f"{v['AP75']:.2f}") for name, v in scores_of.items()],
+           ["detector", "AP50", "AP75"])
 
 # %%
 from lecture_utils.chapters.ch07.figures import right_detections
@@ -639,8 +647,9 @@ for truth, detections in zip(truths, sure, strict=True):
     faults.append(len(truth[0]) - right + len(detections.boxes) - right)
 order = torch.tensor(faults).argsort(stable=True, descending=True)
 best = [i for i in order.tolist() if len(truths[i][0]) == 4][-4:]  # four objects each, and fewest faults
-for title, chosen in (("Successes: four objects, and all found", best), ("The four worst of 100 scenes", order[:4])):
-    figure = detection_rows(scenes[chosen], [truths[i] for i in chosen], [sure[i] for i in chosen], NAMES, title)
+for title, chosen in (("Four objects, and all found", best), ("The four worst of 100 scenes", order[:4])):
+    true, answer = [truths[i] for i in chosen], [sure[i] for i in chosen]
+    figure = detection_rows(scenes[chosen], true, answer, NAMES, title)
     plotting.show(figure, f"{title}: true boxes dashed, right detections blue, false ones red.")
 
 # %% [markdown]
@@ -654,7 +663,6 @@ for title, chosen in (("Successes: four objects, and all found", best), ("The fo
 # ### C07.1 · Faster, and no less precise
 
 # %% tags=["claim:C07.1"]
-from lecture_utils.chapters.ch07.figures import stage_times
 from lecture_utils.experiments import ledger
 from lecture_utils.experiments.card import show_claim
 
@@ -732,7 +740,8 @@ show_table([[f"{share:.0%}" for share in yours_by_size.values()]], list(yours_by
 # show: lecture_utils.chapters.ch07.lab.match_batch_faulty
 
 
-colleague = tiny_rpn.train(lab_x, *tiny_rpn.targets_of(match_batch_faulty(tiny_anchors, lab_boxes), lab_boxes))
+theirs = match_batch_faulty(tiny_anchors, lab_boxes)  # (512, 128)
+colleague = tiny_rpn.train(lab_x, *tiny_rpn.targets_of(theirs, lab_boxes))
 theirs_by_size = tiny_rpn.recall_by_size(tiny_rpn.propose(colleague, exam_x), exam_boxes)
 show_table([[f"{share:.0%}" for share in shares.values()] for shares in (yours_by_size, theirs_by_size)],
            list(yours_by_size), caption="Recall by size: yours above, the colleague's below")
@@ -742,7 +751,7 @@ show_table([[f"{share:.0%}" for share in shares.values()] for shares in (yours_b
 
 # %% tags=["exercise:07.L2"]
 def match_batch(anchors: Tensor, boxes: Tensor) -> Tensor:
-    """Anchors (N, 4), boxes (B, M, 4), zeros for no object -> (B, N), each row as `match_anchors` gives it."""
+    """Anchors (N, 4), boxes (B, M, 4), zeros for no object -> (B, N), rows as `match_anchors` gives them."""
     ...
 
 
