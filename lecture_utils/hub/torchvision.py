@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils import runtime
+from lecture_utils.detection.structures import Detections
 from lecture_utils.hub import cache
 from lecture_utils.hub.classifier import Classifier, checked
+from lecture_utils.ops.checks import check_number
 
 
 def classifier(name: str = "resnet50") -> Classifier | None:
@@ -89,6 +91,76 @@ def segmenter(name: str = "lraspp_mobilenet_v3_large") -> Segmenter | None:
     return None if found is None else Segmenter(found[0], found[1].transforms(), _names(found[1]))
 
 
+@dataclass(frozen=True)
+class Detector:
+    """A trained network: `model`, `transform` for its inputs, `names` of its classes.
+
+    Classes are counted from 0, without torchvision's background: the number of a class is torchvision's less
+    one. The numbers that COCO left unused are named "N/A".
+    """
+
+    model: nn.Module
+    transform: Callable[[Tensor], Tensor]
+    names: Sequence[str]
+
+    def detect(self, image: Tensor, *, least: float = 0.5) -> Detections:
+        """Find the objects of one picture.
+
+        Parameters
+        ----------
+        image : Tensor
+            (3, H, W) in [0, 1].
+        least : float
+            Least score, 0 to 1. What is below a threshold of its own, 0.05 in a Faster R-CNN, the model has
+            dropped already.
+
+        Returns
+        -------
+        Detections
+            By falling score: boxes in pixels of the picture, and labels that are places in `names`.
+
+        Raises
+        ------
+        TypeError
+            On a path, a Pillow image or an array in place of a tensor.
+        ValueError
+            On another shape or range, or a least score that is none.
+        """
+        (picture,) = checked(image[None] if isinstance(image, Tensor) else image)
+        check_number(least, "least", 0, 1)
+        with torch.inference_mode():
+            (found,) = self.model([self.transform(picture)])
+        sure = found["scores"] >= least
+        return Detections(found["boxes"][sure], found["labels"][sure] - 1, found["scores"][sure])
+
+
+def detector(name: str = "fasterrcnn_mobilenet_v3_large_320_fpn") -> Detector | None:
+    """Load a torchvision detector with its best weights (COCO), in evaluation mode.
+
+    Parameters
+    ----------
+    name : str
+        As in `torchvision.models.detection`, for example ``"fasterrcnn_resnet50_fpn"``, which
+        `detector_weights.from_torchvision` turns into ours.
+
+    Returns
+    -------
+    Detector or None
+        None when the weights are not to be had; one line says why and what to do.
+
+    Raises
+    ------
+    ValueError
+        If torchvision has no detector of that name.
+    """
+    from torchvision.models import detection
+
+    what = "a detector of torchvision.models.detection, such as 'fasterrcnn_resnet50_fpn'"
+    # Told of its weights, torchvision builds what it trained: batch norm is frozen, in some with an eps of 0.
+    found = _loaded(name, "COCO", detection, what, weights="DEFAULT")
+    return None if found is None else Detector(found[0], found[1].transforms(), _names(found[1])[1:])
+
+
 def _names(weights: Any) -> list[str]:
     names: list[str] = weights.meta["categories"]
     return names
@@ -106,8 +178,8 @@ def _loaded(
     state = _state(name, trained_on, weights)
     if state is None:
         return None
-    model = models.get_model(name, **settings)
     try:
+        model = models.get_model(name, **settings)
         model.load_state_dict(state)
     except RuntimeError:
         cache.tell(f"The cached weights of {name} do not fit it: delete {Path(weights.url).name}.")

@@ -128,12 +128,40 @@ def mining_finds_the_svm_of_all(_, fit) -> None:
     assert (once(x) - whole(x)).abs().max() < 0.3
 
 
+def regions_to_fine_tune_on_are_the_loop_s(_, fit) -> None:
+    """Each drawn region is there once, with the class of its best object from an IoU of 0.5 on."""
+    shown, full = 0, 0
+    for seed in range(30):
+        made = torch.Generator().manual_seed(seed)
+        objects, labels = some_boxes(seed % 4, seed + 100), torch.randint(0, 3, (seed % 4,), generator=made)
+        side = objects[:, 2:] - objects[:, :2]
+        shift = 0.25 * side.repeat(4, 1) * gaussian(seed, 4 * len(objects), 2)
+        near = objects.repeat(4, 1) + shift.repeat(1, 2)
+        known = torch.cat([some_boxes(30, seed), near, objects])
+        right = []
+        for row in box_iou(known, objects).tolist():
+            best = max(range(len(row)), key=row.__getitem__, default=-1)
+            right.append(int(labels[best]) + 1 if row and row[best] >= 0.5 else 0)
+        regions, wanted = fit.region_examples(
+            known[: len(known) - len(objects)], objects, labels, number=16, generator=made
+        )
+        same = (regions[:, None] == known).all(2)  # (R, N + G)
+        assert same.sum(1).eq(1).all() and same.sum(0).max() == 1
+        assert wanted.dtype == torch.int64 and wanted.tolist() == [right[i] for i in same.long().argmax(1)]
+        positives, background = sum(k > 0 for k in right), sum(k == 0 for k in right)
+        drawn = int((wanted > 0).sum())
+        assert drawn == min(positives, 4) and len(wanted) - drawn == min(background, 16 - drawn)
+        shown, full = shown + drawn, full + (positives > 4)
+    assert shown > 40 and full > 10
+
+
 CHECKS = [
     warps_as_the_loop,
     ridge_is_sklearn_s,
     examples_are_the_loop_s,
     svm_is_sklearn_s,
     mining_finds_the_svm_of_all,
+    regions_to_fine_tune_on_are_the_loop_s,
 ]
 
 
@@ -166,6 +194,11 @@ def test_each_part_is_the_loop_or_the_library(check):
         (4, "rcnn_fit", "HARD, EASY = -1.0, -1.2", "HARD, EASY = 0.5, 0.4"),
         (4, "rcnn_fit", "part[(svm(pool[part]) > HARD).cpu()]", "part"),
         (4, "rcnn_fit", "cached &= (svm(pool) > EASY).cpu()", "cached &= (svm(pool) < 0).cpu()"),
+        (5, "rcnn_fit", "LOOSE = 0.5", "LOOSE = 0.6"),
+        (5, "rcnn_fit", "labels[match[match >= 0]].long() + 1", "labels[match[match >= 0]].long()"),
+        (5, "rcnn_fit", "torch.cat([proposals, objects.to(proposals)])", "proposals"),
+        (5, "rcnn_fit", "regions[chosen], wanted[chosen]", "regions[chosen], wanted[: len(chosen)]"),
+        (5, "rcnn_fit", "number, positive_share, generator))", "number, 0.5, generator))"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_is_seen(check, name, right, wrong):
@@ -174,6 +207,38 @@ def test_a_planted_fault_is_seen(check, name, right, wrong):
     }
     with pytest.raises((AssertionError, RuntimeError)):
         CHECKS[check](*modules.values())
+
+
+def test_regions_to_fine_tune_on_repeat_with_their_generator():
+    """A quarter of 128 are objects where there are enough of them, as in the paper."""
+    objects = torch.tensor([[0.0, 0, 20, 20], [30, 30, 60, 50]])
+    proposals = torch.cat([objects.repeat(30, 1), some_boxes(300, 0, size=9).float() + 70])
+    labels = torch.tensor([2, 0])
+
+    def drawn(seed: int) -> tuple[Tensor, Tensor]:
+        made = torch.Generator().manual_seed(seed)
+        return rcnn_fit.region_examples(proposals, objects, labels, generator=made)
+
+    (regions, wanted), (same, _), (others, _) = drawn(0), drawn(0), drawn(1)
+    assert torch.equal(regions, same) and not torch.equal(regions, others)
+    assert wanted.unique().tolist() == [0, 1, 3] and (wanted > 0).sum() == 32 and len(wanted) == 128
+    half = rcnn_fit.region_examples(proposals, objects, labels, number=10, positive_share=0.5)[1]
+    assert (half > 0).sum() == 5 and len(half) == 10
+    torch.manual_seed(0)  # without a generator: the global one
+    first = rcnn_fit.region_examples(proposals, objects, labels)[0]
+    torch.manual_seed(0)
+    assert torch.equal(first, rcnn_fit.region_examples(proposals, objects, labels)[0])
+
+
+def test_a_picture_without_objects_or_proposals_still_has_its_examples():
+    nothing, no_labels = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)
+    proposals = some_boxes(9, 0).float()
+    regions, wanted = rcnn_fit.region_examples(proposals, nothing, no_labels, number=6)
+    assert regions.shape == (6, 4) and wanted.tolist() == [0] * 6
+    regions, wanted = rcnn_fit.region_examples(nothing, proposals[:1], torch.tensor([4]))
+    assert torch.equal(regions, proposals[:1]) and wanted.tolist() == [5]
+    regions, wanted = rcnn_fit.region_examples(nothing, nothing, no_labels)
+    assert regions.shape == (0, 4) and wanted.shape == (0,) and wanted.dtype == torch.int64
 
 
 def test_16_of_227_pixels_are_context_on_each_side():
@@ -333,6 +398,11 @@ small = partial(rcnn.RCNN, pooled, width=192, size=8)
         (lambda: rcnn_fit.mine_hard_negatives(torch.rand(3, 2), [torch.rand(3, 2)], passes=0), "passes"),
         (lambda: rcnn_fit.mine_hard_negatives(torch.rand(3, 2), [torch.rand(3)]), "negatives"),
         (lambda: rcnn_fit.background(BOX[0], BOX), "a: got"),
+        (lambda: rcnn_fit.region_examples(BOX, BOX, torch.tensor([0, 1])), "targets, labels: got"),
+        (lambda: rcnn_fit.region_examples(BOX, BOX, torch.tensor([-1])), "targets, labels: got"),
+        (lambda: rcnn_fit.region_examples(BOX, BOX * 0, torch.tensor([1])), "targets, boxes: got"),
+        (lambda: rcnn_fit.region_examples(BOX, BOX, torch.tensor([1]), number=0), "number: got"),
+        (lambda: rcnn_fit.region_examples(BOX, BOX, torch.tensor([1]), positive_share=2), "positive_share"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(call, message):

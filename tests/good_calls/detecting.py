@@ -19,7 +19,7 @@ from tests.bad_calls import (
     pixels,
     word,
 )  # fmt: skip
-from tests.good_calls.makers import Call
+from tests.good_calls.makers import Call, draw
 
 PAIR = boxes((0.0, 0.0, 8.0, 8.0), (1.0, 2.0, 6.0, 7.0))
 OTHER = boxes((0.0, 1.0, 7.0, 8.0), (20.0, 20.0, 28.0, 30.0))
@@ -98,6 +98,8 @@ GOOD: dict[str, dict[str, Call]] = {
     },
     "detection.rcnn_fit": {
         **{name: {"proposals": PAIR, "objects": OTHER} for name in ("background", "box_examples")},
+        "region_examples": {"proposals": OTHER, "objects": PAIR, "labels": labels(None, 2),
+            "number": count(3), "positive_share": number(0.25), "generator": draw},
         "fit_svm": {"positives": POSITIVES, "negatives": NEGATIVES, "c": number(0.01),
             "positive_weight": number(2.0)},
         "mine_hard_negatives": {"positives": POSITIVES, "negatives": grouped(NEGATIVES), "passes": count(2),
