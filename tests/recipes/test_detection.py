@@ -21,13 +21,13 @@ from lecture_utils.recipes._detection import SIZE, SmallBackbone
 
 
 def test_targets_are_the_visible_boxes_of_what_can_be_seen():
-    images, targets = _detection.labelled(40, seed=3)
-    sample = toyworld.render(_detection.scenes(40, seed=3), SIZE)
+    images, targets = toyworld.detection(40, size=SIZE, seed=3)
+    sample = toyworld.render(toyworld.sample_scenes(40, seed=3, objects=toyworld.Objects(count=(1, 4))), SIZE)
     assert torch.equal(images, sample.image) and images.shape == (40, 3, SIZE, SIZE)
     for (boxes, labels), instance, classes, visible in zip(
         targets, sample.instance, sample.class_id, sample.visibility, strict=True
     ):
-        seen = [k for k, share in enumerate(visible.tolist()) if share >= _detection.SEEN]
+        seen = [k for k, share in enumerate(visible.tolist()) if share >= 0.25]
         assert labels.tolist() == classes[seen].tolist()
         for box, k in zip(boxes, seen, strict=True):
             y, x = (instance == k + 1).nonzero().unbind(1)
@@ -36,7 +36,7 @@ def test_targets_are_the_visible_boxes_of_what_can_be_seen():
 
 
 def test_a_mirrored_picture_shows_its_objects_where_the_mirrored_boxes_are():
-    images, targets = _detection.labelled(6, seed=0)
+    images, targets = toyworld.detection(6, size=SIZE, seed=0)
     for image, (boxes, _) in zip(images, targets, strict=True):
         turned = _detection.mirrored(boxes).int().tolist()
         for (x1, y1, x2, y2), (u1, v1, u2, v2) in zip(boxes.int().tolist(), turned, strict=True):
@@ -91,7 +91,7 @@ def test_known_batches_repeat_with_their_seed():
 
 
 def test_a_search_is_that_of_each_picture():
-    images, _ = _detection.labelled(2, seed=1)
+    images, _ = toyworld.detection(2, size=SIZE, seed=1)
     found = _detection.search(images)
     assert len(found) == 2 and not torch.equal(found[0], found[1])
     for image, boxes in zip(images, found, strict=True):
@@ -145,7 +145,7 @@ def test_all_three_detectors_start_from_the_shipped_classifier():
 
 
 def test_r_cnn_is_fine_tuned_on_warped_regions_of_each_picture():
-    images, targets = _detection.labelled(2, seed=0)
+    images, targets = toyworld.detection(2, size=SIZE, seed=0)
     proposals = [torch.tensor([[0.0, 0, 9, 9], [50, 50, 64, 60]]).repeat(20, 1)] * 2
     seen = []
 
@@ -163,7 +163,7 @@ def test_r_cnn_is_fine_tuned_on_warped_regions_of_each_picture():
 @pytest.mark.parametrize("recipe", [shapes_rcnn, shapes_fast_rcnn])
 def test_what_is_detected_is_judged_from_the_picture_s_own_proposals(recipe, few):
     torch.manual_seed(0)
-    model, images = recipe.build().eval(), _detection.labelled(3, seed=0)[0]
+    model, images = recipe.build().eval(), toyworld.detection(3, size=SIZE, seed=0)[0]
     if recipe is shapes_rcnn:
         model.svm_bias.fill_(0.5)  # all are objects
     else:
@@ -177,7 +177,7 @@ def test_what_is_detected_is_judged_from_the_picture_s_own_proposals(recipe, few
 
 
 def test_the_svms_learn_from_the_first_pictures_only(few, monkeypatch):
-    images, targets = _detection.labelled(24, seed=0)
+    images, targets = toyworld.detection(24, size=SIZE, seed=0)
     given = []
     monkeypatch.setattr(shapes_rcnn, "FITTED", 20)
     monkeypatch.setattr(shapes_rcnn.RCNN, "fit", lambda self, *sets: given.extend(sets) or self)
@@ -187,7 +187,7 @@ def test_the_svms_learn_from_the_first_pictures_only(few, monkeypatch):
 
 def test_the_score_of_the_truth_is_perfect():
     model = SmallBackbone(width=8).train()
-    _, targets = _detection.labelled(12, seed=0, split="test")
+    _, targets = toyworld.detection(12, size=SIZE, seed=0, split="test")
 
     def detect(images: torch.Tensor, first: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         assert not model.training
