@@ -15,32 +15,18 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import bench_detection
 import numpy as np
 import psutil
 import torch
 import torch.nn.functional as F
+from bench_pairs import Rows, in_turn
 from torch import nn
 
 from lecture_utils.widgets.discover import discover
 from lecture_utils.widgets.widget import Widget
 
 ROOT = Path(__file__).resolve().parent.parent
-Rows = list[tuple[str, str, str]]  # what, measured, aim
-
-
-def in_turn(
-    first: Callable[[], object], second: Callable[[], object], pairs: int
-) -> tuple[float, float, float]:
-    """Time two functions in turn; return both medians in seconds and the median of the ratios."""
-    times: tuple[list[float], list[float]] = ([], [])
-    first(), second()  # warm up
-    for pair in range(pairs):
-        for side in (0, 1) if pair % 2 == 0 else (1, 0):
-            begin = time.perf_counter()
-            (first, second)[side]()
-            times[side].append(time.perf_counter() - begin)
-    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
-    return statistics.median(times[0]), statistics.median(times[1]), ratio
 
 
 def resnet() -> Rows:
@@ -301,6 +287,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "tokens": tokens,
     "convolution": convolution,
     "tsne": tsne,
+    **bench_detection.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,

@@ -1,0 +1,238 @@
+"""The bench's part on segmentation and detection (chapters 06 and 07): ours against the libraries'."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from bench_pairs import Rows, compared
+from torch import Tensor, nn
+
+Boxes = tuple[Tensor, Tensor]  # a picture: boxes (G, 4) and classes (G,)
+
+
+def boxes_in(n: int, width: int, height: int, low: float, high: float) -> Tensor:
+    """Boxes (n, 4) with sides from `low` to `high` pixels, wholly in a picture."""
+    side = low + (high - low) * torch.rand(n, 2)
+    corner = (torch.tensor([width, height]) - side) * torch.rand(n, 2)
+    return torch.cat([corner, corner + side], dim=1)
+
+
+def upsampling() -> Rows:
+    """Our transposed convolution as one matrix product against PyTorch's."""
+    from lecture_utils.ops.upsampling import conv_transpose2d
+
+    torch.manual_seed(0)
+    rows: Rows = []
+    for shape, channels, kernel, stride in (((8, 64, 32, 32), 32, 4, 2), ((1, 21, 12, 16), 21, 64, 32)):
+        x, weight = torch.randn(shape), torch.randn(shape[1], channels, kernel, kernel)
+        settings = {"stride": stride, "padding": (kernel - stride) // 2}
+
+        def ours(x: Tensor = x, weight: Tensor = weight, settings: dict[str, int] = settings) -> object:
+            return conv_transpose2d(x, weight, **settings)
+
+        def theirs(x: Tensor = x, weight: Tensor = weight, settings: dict[str, int] = settings) -> object:
+            return F.conv_transpose2d(x, weight, **settings)  # type: ignore[arg-type]
+
+        size = " × ".join(map(str, shape))
+        what = f"Transposed convolution {kernel}×{kernel}, stride {stride}, {size} to {channels}, ours : F's"
+        rows.append(compared(what, ours, theirs, pairs=15))
+    return rows
+
+
+def sliding() -> Rows:
+    """A classifier slid over a picture against the same one made convolutional: claim C06.3's."""
+    from lecture_utils.chapters.ch06.claims import WINDOW, c06_3_sliding
+
+    found = c06_3_sliding(0, "full")
+    what = f"FCN: {found['windows']} windows of {WINDOW}², one by one : one pass over the picture"
+    return [(what, f"{found['times_faster']:.1f}", "> 2")]
+
+
+def regions() -> Rows:
+    """RoIPool of 512 boxes out of a map of stride 16, without and with its gradient."""
+    import torchvision
+
+    from lecture_utils.ops.roi import roi_pool
+
+    torch.manual_seed(0)
+    features = torch.randn(2, 256, 50, 68, requires_grad=True)  # of two pictures, 800 × 1088
+    boxes, index = boxes_in(512, 1088, 800, 16, 512), torch.randint(2, (512,))
+    rois = torch.cat([index[:, None].float(), boxes], dim=1)
+    slope = torch.randn(512, 256, 7, 7)
+
+    def ours() -> Tensor:
+        return roi_pool(features, boxes, index, (7, 7), 1 / 16)
+
+    def theirs() -> Tensor:
+        return torchvision.ops.roi_pool(features, rois, (7, 7), 1 / 16)
+
+    def forward(pool: Callable[[], Tensor]) -> Callable[[], object]:
+        return torch.no_grad()(pool)
+
+    def backward(pool: Callable[[], Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(pool(), features, slope)
+
+    what = "of 512 boxes to 7×7, maps 2 × 256 × 50 × 68, ours : torchvision"
+    return [
+        compared(f"RoIPool {what}", forward(ours), forward(theirs), pairs=7),
+        compared(f"RoIPool forward + backward {what}", backward(ours), backward(theirs), pairs=7),
+    ]
+
+
+def suppression() -> Rows:
+    """Non-maximum suppression of a thousand and of ten thousand boxes."""
+    import torchvision
+
+    from lecture_utils.ops.nms import nms
+
+    torch.manual_seed(0)
+    rows: Rows = []
+    for n, pairs in ((1_000, 25), (10_000, 5)):
+        boxes, scores = boxes_in(n, 640, 480, 20, 200), torch.rand(n)
+
+        def ours(boxes: Tensor = boxes, scores: Tensor = scores) -> object:
+            return nms(boxes, scores, 0.5)
+
+        def theirs(boxes: Tensor = boxes, scores: Tensor = scores) -> object:
+            return torchvision.ops.nms(boxes, scores, 0.5)
+
+        rows.append(compared(f"NMS of {n:,} boxes, ours : torchvision", ours, theirs, pairs=pairs))
+    return rows
+
+
+def precision() -> Rows:
+    """The twelve numbers of COCO for 1,000 pictures, from boxes at hand to the summary."""
+    from pycocotools.cocoeval import COCOeval
+
+    from lecture_utils.metrics.coco import coco_summary
+
+    torch.manual_seed(0)
+    found, truth = [], []
+    for _ in range(1000):  # seven objects each, as COCO has; each found twice, with errors, and six wrong
+        there, labels = boxes_in(7, 640, 480, 10, 300), torch.randint(80, (7,))
+        side = (there[:, 2:] - there[:, :2]).repeat(1, 2)
+        near = there + 0.1 * side * torch.randn(7, 2).repeat(1, 2)
+        boxes = torch.cat([there, near, boxes_in(6, 640, 480, 10, 300)])
+        found.append((boxes, torch.cat([labels, labels, torch.randint(80, (6,))]), torch.rand(20)))
+        truth.append((there, labels))
+    known, given = as_coco(truth), as_coco(found)
+    answers: dict[str, float] = {}
+
+    def ours() -> None:
+        answers["ours"] = coco_summary(found, truth, classes=80)["AP"]
+
+    def theirs() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            judge = COCOeval(known, given, "bbox")
+            judge.evaluate(), judge.accumulate(), judge.summarize()
+        answers["theirs"] = float(judge.stats[0])
+
+    row = compared("COCO's AP of 1,000 pictures, 80 classes, ours : pycocotools", ours, theirs, pairs=3)
+    difference = f"{abs(answers['ours'] - answers['theirs']):.0e} (AP {answers['ours']:.3f})"
+    return [row, ("Its AP, ours less pycocotools'", difference, "≤ 1e-6")]
+
+
+def as_coco(pictures: list[Any]) -> Any:
+    """Hand pictures with boxes, classes and perhaps scores to pycocotools."""
+    from pycocotools.coco import COCO
+
+    numbers, made = count(1), COCO()
+    made.dataset = {
+        "images": [{"id": i} for i in range(len(pictures))],
+        "categories": [{"id": k} for k in range(80)],
+        "annotations": [
+            {
+                "id": next(numbers), "image_id": i, "category_id": int(label), "iscrowd": 0,
+                "bbox": (box := [x1, y1, x2 - x1, y2 - y1]), "area": box[2] * box[3],
+                **({"score": float(scores[0][j])} if scores else {}),
+            }
+            for i, (boxes, labels, *scores) in enumerate(pictures)
+            for j, ((x1, y1, x2, y2), label) in enumerate(zip(boxes.tolist(), labels, strict=True))
+        ],
+    }  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):
+        made.createIndex()
+    return made
+
+
+SIDE = 320
+
+
+def faster_rcnn() -> Rows:
+    """Faster R-CNN on ResNet-50 with a pyramid, one picture, with the same random weights."""
+    from lecture_utils.detection.resize import batch_images, detect
+    from lecture_utils.hub.detector_weights import from_torchvision
+
+    torch.manual_seed(0)
+    image = torch.rand(3, SIDE, SIDE)
+    theirs = their_faster_rcnn(image)
+    ours = from_torchvision(theirs)
+    boxes, labels = boxes_in(5, SIDE, SIDE, 20, 200), torch.randint(90, (5,))
+
+    def our_losses() -> None:
+        batch = batch_images([image], shortest=SIDE, longest=SIDE)
+        descend(ours, ours.losses(batch.images, [(boxes, labels)], batch.sizes))
+
+    def their_losses() -> None:
+        descend(theirs, theirs([image], [{"boxes": boxes, "labels": labels + 1}]))
+
+    what = f"Faster R-CNN, ResNet-50 with FPN, one picture of {SIDE}², "
+    with torch.inference_mode():
+        rows = [
+            compared(
+                what + "detections, ours : torchvision",
+                lambda: detect(ours, [image], shortest=SIDE, longest=SIDE),
+                lambda: theirs([image]),
+                pairs=9,
+                aim="≤ 1.10",
+            )
+        ]
+    ours.train(), theirs.train()
+    what += "losses and their gradients, ours : torchvision"
+    return [*rows, compared(what, our_losses, their_losses, pairs=9, aim="≤ 1.10")]
+
+
+def descend(model: nn.Module, losses: dict[str, Tensor]) -> None:
+    """Take the gradients of the sum of the losses."""
+    model.zero_grad(set_to_none=True)
+    torch.stack(list(losses.values())).sum().backward()
+
+
+@torch.no_grad()
+def their_faster_rcnn(image: Tensor) -> Any:
+    """torchvision's, with random weights under which all its parts have work: some 3,000 boxes to suppress.
+
+    The statistics of its frozen batch norm are those of the picture, and its scores are spread out.
+    """
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+    from torchvision.ops import FrozenBatchNorm2d
+
+    backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5)
+    model = FasterRCNN(backbone, 91, min_size=SIDE, max_size=SIDE).eval()
+
+    def measure(layer: Any, given: tuple[Tensor]) -> None:
+        layer.running_mean.copy_(given[0].mean((0, 2, 3)))
+        layer.running_var.copy_(given[0].var((0, 2, 3)))
+
+    norms = [layer for layer in model.modules() if isinstance(layer, FrozenBatchNorm2d)]
+    hooks = [layer.register_forward_pre_hook(measure) for layer in norms]
+    model([image])
+    for hook in hooks:
+        hook.remove()
+    model.roi_heads.box_predictor.cls_score.weight.mul_(20)
+    return model
+
+
+SECTIONS: dict[str, Callable[[], Rows]] = {
+    "upsampling": upsampling,
+    "sliding": sliding,
+    "regions": regions,
+    "suppression": suppression,
+    "precision": precision,
+    "faster_rcnn": faster_rcnn,
+}

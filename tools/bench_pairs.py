@@ -1,0 +1,31 @@
+"""What every ratio of the bench is made of: two sides that are timed in turn."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+Rows = list[tuple[str, str, str]]  # what, measured, aim
+
+
+def in_turn(
+    first: Callable[[], object], second: Callable[[], object], pairs: int
+) -> tuple[float, float, float]:
+    """Time two functions in turn; return both medians in seconds and the median of the ratios."""
+    times: tuple[list[float], list[float]] = ([], [])
+    first(), second()  # warm up
+    for pair in range(pairs):
+        for side in (0, 1) if pair % 2 == 0 else (1, 0):
+            begin = time.perf_counter()
+            (first, second)[side]()
+            times[side].append(time.perf_counter() - begin)
+    ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
+    return statistics.median(times[0]), statistics.median(times[1]), ratio
+
+
+def compared(
+    what: str, ours: Callable[[], object], theirs: Callable[[], object], *, pairs: int, aim: str = ""
+) -> tuple[str, str, str]:
+    """Return the row of two functions timed in turn, in seconds or milliseconds."""
+    a, b, ratio = in_turn(ours, theirs, pairs)
+    unit, many, digits = ("s", 1, 1) if min(a, b) >= 1 else ("ms", 1e3, 0 if min(a, b) >= 0.01 else 2)
+    return what, f"{ratio:.2f} ({a * many:.{digits}f} {unit} : {b * many:.{digits}f} {unit})", aim
