@@ -16,6 +16,7 @@ from lecture_utils.data.toyworld import Objects, render, sample_scenes
 from lecture_utils.detection.anchors import BETWEEN, cell_anchors, grid_anchors, sample_balanced
 from lecture_utils.detection.rpn import RPNHead
 from lecture_utils.metrics.average_precision import match_detections
+from lecture_utils.metrics.proposals import recall_at
 from lecture_utils.ops.boxes import box_iou, clip_boxes, decode_boxes, encode_boxes
 from lecture_utils.ops.nms import nms
 from lecture_utils.training.kit import train_cycle
@@ -135,6 +136,15 @@ def recall_by_size(proposals: Sequence[tuple[Tensor, Tensor]], boxes: Tensor) ->
         for own, (proposed, _) in zip(boxes, proposals, strict=True)
     ]
     return by_size(torch.stack(found), boxes)
+
+
+def recall_curve(
+    net: nn.Module, images: Tensor, boxes: Tensor, counts: Sequence[int] = (1, 2, 5, 10, 20, 50)
+) -> tuple[Sequence[int], list[float]]:
+    """Numbers of proposals, and the share of all objects (B, M, 4) that so many cover with an IoU of 0.5."""
+    there = [own[side_of(own) > 0] for own in boxes]
+    proposed = [found for found, _ in propose(net, images, max(counts))]
+    return counts, [recall_at(proposed, there, n) for n in counts]
 
 
 def answered_by_size(match: Tensor, boxes: Tensor) -> dict[str, float]:

@@ -59,3 +59,11 @@ def test_a_hit_is_the_first_to_find_its_object():
     assert hits.tolist() == [True, False, False] and len(scores) == 3
     found = tiny_rpn.recall_by_size(proposals, boxes)
     assert found["middle"] == 1.0 and found["small"] != found["small"]  # no small object: NaN
+
+
+def test_a_recall_curve_counts_the_objects_that_are_there(monkeypatch):
+    boxes = torch.tensor([[[0.0, 0, 10, 10], [20, 20, 40, 40]], [[5.0, 5, 15, 15], [0, 0, 0, 0]]])
+    found = [(boxes[0].flip(0), torch.ones(2)), (boxes[1, :1] + 30, torch.ones(1))]
+    monkeypatch.setattr(tiny_rpn, "propose", lambda net, images, count: found)
+    counts, recalls = tiny_rpn.recall_curve(torch.nn.Identity(), torch.zeros(2, 3, 64, 64), boxes, (1, 2))
+    assert (counts, recalls) == ((1, 2), [1 / 3, 2 / 3])  # three objects; the second scene's is not found
