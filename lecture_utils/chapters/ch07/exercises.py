@@ -279,6 +279,18 @@ def _at_the_objects(hits: Tensor, scores: Tensor, positives: int) -> float:
 
 
 @mistake(
+    "You have the exact area under the curve. Asked for is what COCO reads: the mean of the curve at 101 "
+    "recalls, from 0 to 1 in steps of a hundredth, both ends among them."
+)
+def _exact_area(hits: Tensor, scores: Tensor, positives: int) -> float:
+    if len(hits) == 0:
+        return 0.0
+    precision, recall = _precision_recall(hits, scores, positives)
+    best = precision.flip(0).cummax(0).values.flip(0)
+    return float((best * recall.diff(prepend=torch.zeros(1).double())).sum())
+
+
+@mistake(
     "You use a hundred recalls. From 0 to 1 in steps of a hundredth there are 101, both ends among them."
 )
 def _one_end_missing(hits: Tensor, scores: Tensor, positives: int) -> float:
@@ -457,6 +469,14 @@ def _transposed(feature: Tensor, box: Tensor, bins: int, scale: float) -> Tensor
 
 
 @mistake(
+    "The right values, with rows and columns of the answer exchanged: pooled[p, q] is bin p down and bin q "
+    "across."
+)
+def _answer_transposed(feature: Tensor, box: Tensor, bins: int, scale: float) -> Tensor:
+    return roi_pool(feature, box, bins, scale).T
+
+
+@mistake(
     "You begin each bin's largest value at 0, and a bin whose cells are all below 0 stays there. Take the "
     "largest of the cells alone."
 )
@@ -478,7 +498,7 @@ def _overlaps(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[0.5, 0.4, 0.1]]), 0.7, 0.3  # none reaches 0.7
     yield torch.tensor([[0.9, 0.8, 0.1]]), 0.7, 0.3  # two do
     yield torch.tensor([[0.2, 0.1, 0.0]]), 0.7, 0.3  # none reaches 0.3
-    yield torch.tensor([[0.7, 0.3, 0.29]]), 0.7, 0.3  # just at the bounds
+    yield torch.tensor([[0.8, 0.7, 0.3, 0.29]]), 0.7, 0.3  # just at the bounds
     yield torch.tensor([[0.0, 0.8, 0.4], [0.9, 0.0, 0.1]]), 0.7, 0.3
     yield torch.tensor([[0.2, 0.2, 0.1]]), 0.7, 0.3  # two anchors overlap it alike
     yield torch.tensor([[0.8, 0.1, 0.0], [0.0, 0.0, 0.0]]), 0.7, 0.3  # a box that no anchor touches
@@ -655,6 +675,7 @@ EXERCISES = [
             _share_of_the_found,
             _reached_only,
             _at_the_objects,
+            _exact_area,
             _one_end_missing,
             _eleven_recalls,
         ),
@@ -703,6 +724,7 @@ EXERCISES = [
             _cut_down,
             _last_cell_left_out,
             _transposed,
+            _answer_transposed,
             _largest_from_zero,
             _not_scaled,
         ),
@@ -718,7 +740,7 @@ EXERCISES = [
             "Column by column: iou.max(dim=0) gives each anchor's best IoU and the number of the box that "
             "it is with. Set -2 where that IoU is below `high`, then -1 where it is below `low`.",
             "Row by row: which anchors have the largest IoU of their row, if that is above 0? They get "
-            "their own box's number back, whatever the two bounds said.",
+            "the number of the box that they overlap most back, whatever the two bounds said.",
             "iou == iou.max(dim=1, keepdim=True).values marks them, (M, N); .any(dim=0) says it for each "
             "anchor. Do this last, and treat a picture without boxes by itself: all background.",
         ),

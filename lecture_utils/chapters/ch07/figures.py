@@ -116,7 +116,7 @@ def stage_times(
         A stage keeps its colour in all detectors; stages stand in the order in which they are first named.
     title : str
     ap : dict of detector to float, optional
-        Average precision, written behind the time.
+        AP50, written behind the time.
     """
     stages = list(dict.fromkeys(stage for row in table.values() for stage in row))
     whole = {name: sum(row.values()) for name, row in table.items()}
@@ -132,7 +132,7 @@ def stage_times(
                 ax.text(left + seconds / 2, y, in_time(seconds), ha="center", va="center", fontsize=9,
                         color=on_colour(colour))  # fmt: skip
             left += seconds
-        quality = f", AP {ap[name]:.2f}" if ap else ""
+        quality = f", AP50 {ap[name]:.2f}" if ap else ""
         ax.text(left + 0.01 * longest, y, in_time(whole[name]) + quality, va="center", fontsize=9.5,
                 fontweight="bold", color=INK)  # fmt: skip
     handles = [Rectangle((0, 0), 1, 1, color=PALETTE[k % len(PALETTE)]) for k in range(len(stages))]

@@ -108,6 +108,17 @@ def _all_to_the_first(anchors: Tensor, boxes: Tensor) -> Any:
     return _altered(anchors, boxes, change)
 
 
+@mistake(
+    "In `match` -1 is background and -2 not asked; in the labels background is 0 and not asked is -1. You "
+    "have the two the wrong way round."
+)
+def _codes_mixed_up(anchors: Tensor, boxes: Tensor) -> Any:
+    def change(labels: Tensor, offsets: Tensor, match: Tensor) -> None:
+        labels[match == BACKGROUND], labels[match == BETWEEN] = -1, 0
+
+    return _altered(anchors, boxes, change)
+
+
 @mistake("Your offsets lead from the box to the anchor. encode takes the boxes first, then their anchors.")
 def _led_the_other_way(anchors: Tensor, boxes: Tensor) -> Any:
     def change(labels: Tensor, offsets: Tensor, match: Tensor) -> None:
@@ -311,6 +322,22 @@ def _ties_are_split(scores: Tensor, hits: Tensor, pictures: int, rate: float) ->
 
 
 @mistake(
+    "Detections with equal scores are believed together or not at all. You count down the sorted list and "
+    "stop between two equal scores: what stands behind the last one that you count comes with it."
+)
+def _stops_inside_a_tie(scores: Tensor, hits: Tensor, pictures: int, rate: float) -> float:
+    ordered = scores.sort(descending=True, stable=True)
+    fine = ordered.values[(~hits[ordered.indices]).cumsum(0) <= rate * pictures]
+    return float(fine[-1]) if len(fine) else math.inf
+
+
+@mistake("Just `rate` false alarms a picture are still allowed: at most, not fewer than.")
+def _fewer_than_allowed(scores: Tensor, hits: Tensor, pictures: int, rate: float) -> float:
+    alarms = lambda score: int((~hits[scores >= score]).sum())  # noqa: E731
+    return _lowest(scores, lambda score: alarms(score) < rate * pictures)
+
+
+@mistake(
     "You go through the detections in the order in which they came. Scores are in no order: sort them, or "
     "look at each score by itself."
 )
@@ -353,6 +380,7 @@ STEP_1 = Exercise(
     ),
     mistakes=(
         _left_out_as_background,
+        _codes_mixed_up,
         _numbers_of_boxes,
         _offsets_for_all,
         _all_to_the_first,
@@ -362,7 +390,7 @@ STEP_1 = Exercise(
 )
 STEP_2 = Exercise(
     "07.L2",
-    "The fast version loses small objects",
+    "The fast version misses objects",
     match_batch,
     _batches,
     difficulty=2,
@@ -386,7 +414,7 @@ STEP_2 = Exercise(
 )
 STEP_3 = Exercise(
     "07.L3",
-    "As many finds as one false alarm allows",
+    "A threshold for a need",
     threshold_for,
     _needs,
     difficulty=2,
@@ -396,14 +424,16 @@ STEP_3 = Exercise(
         "false alarms allow.",
         "For one score: believed are hits[scores >= score], and those of them that are False are false "
         "alarms. At most rate * pictures may be.",
-        "Try each score of the list as a threshold, keep those that are allowed, return the lowest as a "
-        "float; math.inf if there is none.",
+        "Try each score of the list as a threshold (equal scores come together), keep those that are "
+        "allowed, return the lowest as a float; math.inf if there is none.",
     ),
     mistakes=(
         _share_of_the_detections,
         _no_alarm_at_all,
         _one_too_many,
         _ties_are_split,
+        _stops_inside_a_tie,
+        _fewer_than_allowed,
         _as_they_came,
         _something_must_do,
         _the_highest,

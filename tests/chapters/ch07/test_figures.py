@@ -54,7 +54,7 @@ def test_stages_stand_end_to_end_and_keep_their_colours():
     assert [(b.get_x(), b.get_width()) for b in bars] == [(0, 0.5), (0.5, 2.0), (0, 0.25)]
     assert bars[1].get_facecolor() == bars[2].get_facecolor() != bars[0].get_facecolor()
     words = [t.get_text() for t in figure.axes[0].texts]
-    assert "2.5 s, AP 0.60" in words and "250 ms, AP 0.70" in words
+    assert "2.5 s, AP50 0.60" in words and "250 ms, AP50 0.70" in words
 
 
 def test_times_can_be_read():
