@@ -407,7 +407,7 @@ plotting.show(figure, "8 by 8 small maps of similarity: round blobs at the start
 # %% [markdown]
 # **How to read it.** At the start each small map is a blob, as wide as it is high. After training it is a band: patches of one row have stayed alike, patches of one column have moved apart. The printed similarities say the same. In this world the height of a patch tells a good deal (sky above, ground below, and what is near is lower and larger), while left and right are alike.
 #
-# Now point at patches yourself. In the first layer many heads look at what has the asking patch's own colour, though not all (one of the sky's watches the ball), and the class token already tells object from water from horizon. What changes on the way up? Full light is a head's largest weight on any patch, its *peak*; what it gives the class token is not drawn.
+# Now point at patches yourself. In the first layer many heads look at what has the asking patch's own colour, though not all (one of the sky's watches the ball), and the class token already tells object from water from horizon. What changes on the way up? The hottest colour is a head's largest weight on any patch, its *peak*; what it gives the class token is not drawn.
 
 # %%
 present(attention_explorer.attention_explorer())

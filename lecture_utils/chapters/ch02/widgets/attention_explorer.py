@@ -2,13 +2,13 @@
 
 from functools import lru_cache
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from lecture_utils.plotting.images import bare, to_image
-from lecture_utils.plotting.style import VERMILION
+from lecture_utils.plotting.overlays import heat_overlay
+from lecture_utils.plotting.style import BLUE
 from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
 
@@ -41,7 +41,7 @@ def attention_maps(
     Returns
     -------
     Figure
-        Bright patches are looked at; each head's weights over patches and class token sum to 1.
+        Hot patches are looked at; each head's weights over patches and class token sum to 1.
     """
 
     images, maps = looked_at()
@@ -57,15 +57,14 @@ def attention_maps(
             ax.imshow(image, interpolation="nearest")
             ax.set_title(f"asking: {asker}", fontsize=8.5, fontweight="normal", loc="center")
         else:
-            weights = heads[k - 1, 1:].reshape(GRID, GRID).numpy()
-            light = np.kron(weights / weights.max(), np.ones((PATCH, PATCH)))[..., None]  # (32, 32, 1)
-            ax.imshow(image * (0.12 + 0.88 * light), interpolation="nearest")
+            weights = heads[k - 1, 1:].reshape(GRID, GRID)
+            ax.imshow(heat_overlay(image, weights), interpolation="nearest")
             ax.set_title(
                 f"head {k}, peak {weights.max():.0%}", fontsize=8.5, fontweight="normal", loc="center"
             )
         if asker != CLASS_TOKEN:
             corner = ((column - 1) * PATCH - 0.5, (row - 1) * PATCH - 0.5)
-            ax.add_patch(Rectangle(corner, PATCH, PATCH, fill=False, edgecolor=VERMILION, linewidth=2))
+            ax.add_patch(Rectangle(corner, PATCH, PATCH, fill=False, edgecolor=BLUE, linewidth=2))
     return fig
 
 
@@ -114,5 +113,5 @@ def attention_explorer() -> Widget:
             ("And another: the tips count.", {"picture": 5, "asker": CLASS_TOKEN}),
         ],
         trivial={"layer": 1, "row": 1, "column": 1},
-        alt="A small picture with the asking patch framed; beside it four copies, lit where a head looks.",
+        alt="A picture with the asking patch framed; beside it four grey copies, hot where a head looks.",
     )
