@@ -4,7 +4,7 @@ J. Redmon, S. Divvala, R. Girshick, A. Farhadi, "You Only Look Once: Unified, Re
 CVPR 2016: the grid (section 2, in `yolo_grid`), the network's last layers (section 2.1, in `yolo_heads`),
 responsible boxes and the loss (section 2.2, equation 3).
 
-Departures: the backbone is what one gives it. Where none of a cell's boxes overlaps the object, the nearest
+Departures: the backbone is what one gives it. Where no box of a cell overlaps the object, the nearest
 one is responsible, as in the authors' code; the paper does not say. In the layout with classes for each box,
 a cell has room for B objects, and each gets a box of its own.
 
@@ -84,7 +84,7 @@ def match_boxes(block: Tensor, targets: Targets, layout: Layout, size: tuple[int
     pairs = box_iou(boxes.flatten(0, 1), kept).view(len(kept), layout.boxes, len(kept))
     iou = pairs.diagonal(dim1=0, dim2=2).T.to(block)  # (M, B): of each object with the boxes of its cell
     distance = (says.boxes[cell] - wanted[:, None]).square().sum(-1)  # (M, B)
-    rank = torch.where(iou.amax(1, keepdim=True) > 0, iou, -distance)
+    rank = torch.where(iou > 0, iou, -distance)
     number, taken = choose_responsible(rank, cell, turn, says.confidence.shape)
     overlap = iou.gather(1, number[:, None])[:, 0]  # (M,)
     return Matched((*cell, number), taken, overlap, wanted, labels, sum(one.lost for one in placed))
