@@ -153,6 +153,9 @@ class RetinaNet(nn.Module):
             Height and width, at which boxes are cut off.
         """
         height, width = check_size(size)
+        if not len(logits) == len(deltas) == len(anchors):
+            got = (len(logits), len(deltas), len(anchors))
+            raise ValueError(f"logits, deltas, anchors: got {got} levels, want as many of each")
         boxes, labels, scores = [], [], []
         for logit, delta, laid in zip(logits, deltas, anchors, strict=True):
             check_tensor(laid, "anchors", "n", 4)

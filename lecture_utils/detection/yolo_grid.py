@@ -91,7 +91,7 @@ class Layout:
 
     def split(self, block: Tensor) -> Cells:
         """Take a block (…, S_y, S_x, channels) apart."""
-        check_tensor(block, "block", "…", "S_y", "S_x", self.channels)
+        check_tensor(block, "block", "…", "S_y", "S_x", self.channels, some=True)
         if self.classes_per == "cell":
             boxes = block[..., : 5 * self.boxes].unflatten(-1, (self.boxes, 5))
             classes = block[..., None, 5 * self.boxes :].expand(*boxes.shape[:-1], -1)
@@ -183,7 +183,7 @@ def to_boxes(cells: Tensor, size: tuple[int, int]) -> Tensor:
 
     Raises ValueError for another shape or type, or a size below 1.
     """
-    check_tensor(cells, "cells", "…", "S_y", "S_x", "B", 4)
+    check_tensor(cells, "cells", "…", "S_y", "S_x", "B", 4, some=True)
     height, width = check_size(size)
     rows, columns = cells.shape[-4:-2]
     row = torch.arange(rows, device=cells.device)[:, None, None]
@@ -263,7 +263,7 @@ def decode(
     ValueError
         For a block of another shape or type, NaN, or settings out of range.
     """
-    check_tensor(block, "block", "S_y", "S_x", layout.channels, finite=True)
+    check_tensor(block, "block", "S_y", "S_x", layout.channels, finite=True, some=True)
     height, width = check_size(border or size, "border")
     check_number(score_threshold, "score_threshold", 0, 1)
     check_whole(most, "most")
