@@ -113,6 +113,19 @@ def test_the_share_of_easy_negatives_equals_its_closed_form(gamma):
     assert gradient_share(logits, targets, targets == 1, alpha=None, gamma=gamma) == pytest.approx(1 - want)
 
 
+def test_shares_do_not_vanish_in_single_precision_and_the_paper_s_settings_are_the_defaults():
+    logits, targets = (
+        torch.full((4,), -60.0),
+        torch.zeros(4),
+    )  # (1 - p_t)² = e^-120, less than a float32 can be
+    assert gradient_share(logits, targets, torch.arange(4) < 1) == pytest.approx(0.25)
+    logits, targets = decisions()
+    paper, chosen = {"alpha": 0.25, "gamma": 2.0}, targets == 0
+    for function in (focal_loss, focal_gradient):
+        torch.testing.assert_close(function(logits, targets), function(logits, targets, **paper))
+    assert gradient_share(logits, targets, chosen) == gradient_share(logits, targets, chosen, **paper)
+
+
 def test_shares_where_there_is_no_gradient_and_half_precision():
     logits, targets = torch.full((3,), 2e4), torch.ones(3)
     assert gradient_share(logits, targets, torch.ones(3, dtype=torch.bool)) == 0.0
