@@ -13,11 +13,12 @@ from tests.good_calls import (
     layers,
     measuring,
     networks,
+    one_stage,
     segmenting,
     two_stage,
 )
 
-PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, two_stage, measuring)
+PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, two_stage, one_stage, measuring)
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
     for part in PARTS
