@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.heatmaps import heatmap_focal_loss, pick_peaks
 from lecture_utils.detection.key_point_heads import RARE, branch
-from lecture_utils.detection.key_points import check_stride, encode_key_points, gather_at, in_a_row
+from lecture_utils.detection.key_points import encode_key_points, gather_at, in_a_row, last_map
 from lecture_utils.detection.structures import (
     Detections,
     Sizes,
     Targets,
-    check_map_list,
     check_picture_sizes,
 )
 from lecture_utils.ops.boxes import clip_boxes
@@ -237,10 +236,7 @@ class CenterPoints(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Read the map (B, C, h, w) that the head looks at."""
         check_images(images)
-        maps = self.backbone(images)
-        check_map_list(maps)
-        check_stride(maps[-1], images, self.stride)
-        return maps[-1]
+        return last_map(self.backbone(images), images, self.stride)
 
     def forward(self, images: Tensor, sizes: Sizes | None = None) -> list[Detections]:
         """Detect in pictures (B, 3, H, W); `sizes` are their heights and widths where some are padded."""

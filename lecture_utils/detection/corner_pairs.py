@@ -59,8 +59,8 @@ def pull_push_loss(
             pull = pull + spread[picture == number].mean()
         if n > 1:
             apart = (own[:, None] - own[None, :]).abs()  # |e_k - e_j|
-            close = F.relu(margin - apart).fill_diagonal_(0)  # j ≠ k
-            push = push + close.sum() / (n * (n - 1))
+            close = F.relu(margin - apart).triu(1)  # each pair j ≠ k once
+            push = push + 2 * close.sum() / (n * (n - 1))
     return {"pull": pull / batch, "push": push / batch}
 
 

@@ -18,13 +18,13 @@ from lecture_utils.detection.key_point_heads import CornerPooling, KeyPointHead,
 from lecture_utils.detection.key_points import (
     KeyPoints,
     Objects,
-    check_stride,
     encode_key_points,
     gather_at,
     in_a_row,
+    last_map,
     offset_loss,
 )
-from lecture_utils.detection.structures import Detections, Sizes, Targets, check_map_list
+from lecture_utils.detection.structures import Detections, Sizes, Targets
 from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_whole
 
 
@@ -91,10 +91,7 @@ class CornerNet(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Read the map (B, C, h, w) that the heads look at."""
         check_images(images)
-        maps = self.backbone(images)
-        check_map_list(maps)
-        check_stride(maps[-1], images, self.stride)
-        return maps[-1]
+        return last_map(self.backbone(images), images, self.stride)
 
     def forward(self, images: Tensor, sizes: Sizes | None = None) -> list[Detections]:
         """Detect in pictures (B, 3, H, W); `sizes` are their heights and widths where some are padded."""

@@ -7,6 +7,7 @@ Shapes: B pictures, K classes, D numbers a cell, h × w map, N objects of all pi
 cell is (x, y).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -170,8 +171,16 @@ def offset_loss(offsets: Tensor, points: KeyPoints) -> Tensor:
     return F.smooth_l1_loss(own, points.offsets, reduction="sum") / max(1, len(own))
 
 
-def check_stride(maps: Tensor, images: Tensor, stride: int) -> None:
-    """Raise ValueError unless maps (B, D, h, w) cover pictures (B, 3, H, W) at this stride, to a cell."""
-    got, want = tuple(maps.shape[2:]), tuple(-(-side // stride) for side in images.shape[2:])
+def last_map(maps: Sequence[Tensor], images: Tensor, stride: int) -> Tensor:
+    """Take the last of a backbone's maps, (B, C, h, w).
+
+    Raises ValueError unless there is one, and it covers the pictures (B, 3, H, W) at this stride, to a cell.
+    """
+    if not isinstance(maps, Sequence) or not len(maps):
+        kind = "none" if isinstance(maps, Sequence) else type(maps).__name__
+        raise ValueError(f"features: got {kind}, want a list of one or more maps (B, C, h, w)")
+    check_tensor(maps[-1], "features", len(images), "C", "h", "w", some=True)
+    got, want = tuple(maps[-1].shape[2:]), tuple(-(-side // stride) for side in images.shape[2:])
     if any(abs(have - wanted) > 1 for have, wanted in zip(got, want, strict=True)):
         raise ValueError(f"features: got a map of {got}, want about {want}, a cell every {stride} pixels")
+    return maps[-1]
