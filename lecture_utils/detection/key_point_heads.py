@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_choice, check_images, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_choice, check_images, check_number, check_sizes, check_tensor
 from lecture_utils.ops.corner_pooling import (
     bottom_pool,
     bottom_right_pool,
@@ -183,6 +183,7 @@ def branch(channels: int, width: int, outputs: int, *, start: float | None = Non
     check_sizes("branch", channels=channels, width=width, outputs=outputs)
     last = nn.Conv2d(width, outputs, 1)
     if start is not None:
+        check_number(start, "start", 0, 1, above=True)
         nn.init.normal_(last.weight, std=0.01)
         nn.init.constant_(last.bias, math.log(start / (1 - start)))  # type: ignore[arg-type]
     return nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), last)

@@ -60,6 +60,7 @@ def in_a_row(targets: Targets, like: Tensor, classes: int) -> Objects:
 
     Raises ValueError for targets that are none, or labels out of range.
     """
+    check_whole(classes, "classes")
     check_targets(targets, len(like), classes)
     boxes = [boxes.to(like) for boxes, _ in targets]
     labels = torch.cat([labels.long().to(like.device) for _, labels in targets])
@@ -179,6 +180,7 @@ def last_map(maps: Sequence[Tensor], images: Tensor, stride: int) -> Tensor:
     if not isinstance(maps, Sequence) or not len(maps):
         kind = "none" if isinstance(maps, Sequence) else type(maps).__name__
         raise ValueError(f"features: got {kind}, want a list of one or more maps (B, C, h, w)")
+    check_whole(stride, "stride")
     check_tensor(maps[-1], "features", len(images), "C", "h", "w", some=True)
     got, want = tuple(maps[-1].shape[2:]), tuple(-(-side // stride) for side in images.shape[2:])
     if any(abs(have - wanted) > 1 for have, wanted in zip(got, want, strict=True)):

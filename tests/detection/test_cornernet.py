@@ -228,6 +228,11 @@ class Wrong(nn.Module):
         return [x.new_zeros(len(x), 16, x.shape[2] // 8, x.shape[3] // 8)]
 
 
+def said(**parts: Tensor | None) -> key_point_heads.KeyPointMaps:
+    maps = torch.rand(1, 3, 8, 8), torch.rand(1, 2, 8, 8), torch.rand(1, 1, 8, 8)
+    return key_point_heads.KeyPointMaps(*maps)._replace(**parts)
+
+
 def one_object(right: float, label: int) -> Targets:
     return [(torch.tensor([[0.0, 0, right, 9]]), torch.tensor([label]))]
 
@@ -245,6 +250,11 @@ def one_object(right: float, label: int) -> Targets:
         (lambda: small().losses(torch.rand(1, 3, 32, 48), one_object(9.0, 3)), "0 to 2"),
         (lambda: cornernet.corner_net(Wrong(), channels=16, classes=3)(torch.rand(1, 3, 64, 64)), "every 4"),
         (lambda: key_point_heads.CornerPooling(4, 4, "left"), "corner"),
+        (lambda: small().pairs(said(tags=None), said(), [(32, 32)]), "tags"),
+        (lambda: small().pairs(said(), said(heat=torch.full((1, 3, 8, 8), math.nan)), [(32, 32)]), "NaN"),
+        (lambda: small().pairs(said(), said(heat=torch.rand(1, 2, 8, 8)), [(32, 32)]), "heat"),
+        (lambda: small().pairs(said(), tuple(said()), [(32, 32)]), "KeyPointMaps"),
+        (lambda: small().pairs(said(), said(), []), "sizes"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(call, message):
