@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lecture_utils.detection import centernet_triplets, cornernet, key_point_heads
+from lecture_utils.detection import centernet_triplets, cornernet
 from lecture_utils.detection.structures import Detections
 from tests.detection.point_cases import Backbone, batch, group_norm, hold, objects, perfect, right_ones
 from tests.mutants import planted
@@ -143,39 +143,6 @@ def test_one_batch_is_learned():
         sum(model.losses(images, targets).values()).backward()
         optimizer.step()
     hold(model.eval()(images), targets, 0.8)
-
-
-def test_cascade_pooling_looks_into_the_box_and_corner_pooling_does_not():
-    """A top-left corner at (2, 3): from the edges below and beside it, the cascade reads what lies inside."""
-    seen = {}
-    for pooling in (key_point_heads.CornerPooling, key_point_heads.CascadeCornerPooling):
-        torch.manual_seed(0)
-        x = torch.rand(1, 4, 24, 24, requires_grad=True)
-        maps = pooling(4, 64, "top-left").eval()(x)
-        maps[0, :, 2, 3].sum().backward()
-        seen[pooling] = x.grad[0].abs().sum(0) > 0
-    corner, cascade = seen.values()
-    assert not corner[8:, 8:].any() and cascade[8:, 8:].any()
-
-
-def mirrored(module: object) -> None:
-    """With mirrored weights, the bottom-right module says of a turned picture what the top-left one says."""
-    torch.manual_seed(0)
-    one, other = (
-        module.CascadeCornerPooling(3, 5, "top-left"),
-        module.CascadeCornerPooling(3, 5, "bottom-right"),
-    )
-    state = {k: v.flip(2, 3) if v.ndim == 4 else v for k, v in one.state_dict().items()}
-    other.load_state_dict(state)
-    x = torch.rand(2, 3, 6, 7)
-    torch.testing.assert_close(other.eval()(x.flip(2, 3)).flip(2, 3), one.eval()(x))
-
-
-def test_the_two_cascades_mirror_each_other():
-    mirrored(key_point_heads)
-    with pytest.raises(AssertionError):
-        fault = ("else (bottom_pool, right_pool)", "else (bottom_pool, left_pool)")
-        mirrored(planted("lecture_utils.detection.key_point_heads", fault))
 
 
 def test_losses_are_cornernet_s_and_the_centres():
