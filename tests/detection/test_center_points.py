@@ -1,12 +1,14 @@
 """Objects as points: encoding and decoding undo each other, collisions are counted, one batch is learned."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from lecture_utils.detection import center_points
 from lecture_utils.detection.heatmaps import heatmap_focal_loss
-from lecture_utils.detection.structures import Targets
+from lecture_utils.detection.structures import Detections, Targets
 from tests.detection.point_cases import STRIDE, Backbone, batch, hold, objects, right_ones
 from tests.mutants import planted
 
@@ -163,6 +165,23 @@ def test_a_picture_s_answer_does_not_depend_on_its_batch(size):
         assert (found.boxes >= 0).all() and (found.boxes <= torch.tensor([*size[::-1]] * 2)).all()
 
 
+def decode(**wrong: Any) -> list[Detections]:
+    """Decode maps that are narrow enough to be taken for pictures with the channels last."""
+    heat, sizes, offsets = center_points.PointHead(4, CLASSES, width=4)(torch.rand(1, 4, 5, 3))
+    good = {
+        "heat": heat.sigmoid(),
+        "sizes": sizes,
+        "offsets": offsets,
+        "picture_sizes": [(20, 12)],
+        "stride": 4,
+    }
+    return center_points.decode_points(**good | wrong)
+
+
+def test_narrow_maps_will_do():
+    assert len(decode()) == 1
+
+
 def test_losses_where_no_picture_has_an_object():
     nothing = (torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
     losses = small().losses(torch.rand(2, 3, 32, 32), [nothing] * 2)
@@ -178,6 +197,10 @@ def test_losses_where_no_picture_has_an_object():
         (lambda: small()(torch.rand(3, 32, 32)), "images"),
         (lambda: small().losses(batch()[0], batch()[1][:1]), "targets"),
         (lambda: center_points.PointHead(4, 0), "classes"),
+        (lambda: decode(offsets=torch.full((1, 2, 5, 3), torch.nan)), "offsets"),
+        (lambda: decode(sizes=torch.ones(1, 2, 5, 4)), "sizes"),
+        (lambda: decode(picture_sizes=[]), "picture_sizes|sizes"),
+        (lambda: decode(stride=0), "stride"),
         (lambda: center_points.encode_points([(torch.tensor([[90.0, 0, 99, 9]]), torch.tensor([0]))],
             torch.zeros(1, 1, 8, 8), classes=1, stride=4), "outside the picture"),
     ],

@@ -121,6 +121,16 @@ def test_triplets_remove_most_wrong_pairs_and_keep_the_right_ones():
     assert left < wrong / 4
 
 
+def test_a_centre_on_the_border_of_the_region_counts_and_the_head_of_centres_has_no_tags():
+    pairs = Detections(torch.tensor([[0.0, 0, 30, 60]]), torch.tensor([1]), torch.tensor([0.5]))
+    for point in ([10.0, 20.0], [20.0, 40.0]):  # the corners of its middle third
+        kept = centernet_triplets.keep_triplets(
+            pairs, torch.tensor([point]), torch.tensor([1]), torch.tensor([0.8])
+        )
+        torch.testing.assert_close(kept.scores, torch.tensor([0.6]))
+    assert detector().centre.tags is None
+
+
 def test_without_centres_nothing_is_kept():
     targets = objects(2, 4, classes=3, size=128, least=16)
     maps = [perfect(targets, kind, classes=3, size=SIZE) for kind in ("top-left", "bottom-right", "centre")]

@@ -160,6 +160,8 @@ def pair(*maps: Any, sizes: Any = ((32, 32),)) -> None:
     ("call", "message"),
     [
         (lambda: pair(said(tags=None), said()), "tags"),
+        (lambda: pair(said(tags=torch.full((1, 1, 8, 8), math.nan)), said()), "tags"),
+        (lambda: pair(said(offsets=torch.full((1, 2, 8, 8), math.nan)), said()), "offsets"),
         (lambda: pair(said(), said(heat=torch.full((1, 3, 8, 8), math.nan))), "NaN"),
         (lambda: pair(said(), said(heat=torch.rand(1, 2, 8, 8))), "heat"),
         (lambda: pair(said(), tuple(said())), "KeyPointMaps"),

@@ -149,6 +149,7 @@ def one_object(right: float, label: int) -> Targets:
         (lambda: small(stride=0), "stride"),
         (lambda: small(soft_sigma=0.0), "soft_sigma"),
         (lambda: small(pull=-1.0), "pull"),
+        (lambda: small(tag_distance=-1.0), "tag_distance"),
         (lambda: small()(torch.rand(3, 32, 32)), "images"),
         (lambda: small().losses(batch()[0], batch()[1][:1]), "targets"),
         (lambda: small().losses(torch.rand(1, 3, 32, 48), one_object(90.0, 0)), "outside"),

@@ -84,6 +84,13 @@ def test_the_comparison_sees(name, fault):
         COMPARISONS[name](planted("lecture_utils.detection.key_points", fault))
 
 
+def test_the_last_map_is_taken_and_a_point_a_cell_beyond_it_belongs_to_its_last_cell():
+    maps = [torch.rand(1, 2, 12, 18), torch.rand(1, 5, *SIZE)]
+    assert key_points.last_map(maps, torch.rand(1, 3, 24, 36), 4) is maps[1]
+    cells, offsets = key_points.to_cells(torch.tensor([[40.0, 28]]), SIZE, 4)
+    assert cells.tolist() == [[8, 5]] and offsets.tolist() == [[2, 2]]
+
+
 def test_no_object_in_any_picture():
     none = (torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
     like = torch.rand(2, 1, *SIZE)
