@@ -253,8 +253,8 @@ from lecture_utils.detection.selective_search import SIMILARITIES, Pairs, Region
 from lecture_utils.detection.selective_search import selective_search
 from skimage.segmentation import felzenszwalb, mark_boundaries
 
-photo = photographs.load("coffee", 112)  # (3, 112, 112)
-first = felzenszwalb(plotting.to_image(photo), scale=100, min_size=20)  # (112, 112) numbers of regions
+photo = photographs.load("coffee", 96)  # (3, 96, 96)
+first = felzenszwalb(plotting.to_image(photo), scale=100, min_size=20)  # (96, 96) numbers of regions
 proposed = selective_search(photo)  # (N, 4), the most promising first
 figure, axes = plotting.panels(3, 3, 2.5, titled=True, suptitle="Regions merge, and each leaves a box behind")
 axes[0].imshow(mark_boundaries(plotting.to_image(photo), first, color=(1, 0.8, 0)))
@@ -280,7 +280,7 @@ from lecture_utils.chapters.ch07.figures import curves_recall
 from lecture_utils.detection.sliding_windows import sliding_windows
 from lecture_utils.metrics.proposals import recall_at
 
-few, there = scenes[:32], [true_boxes for true_boxes, _ in truths[:32]]
+few, there = scenes[:28], [true_boxes for true_boxes, _ in truths[:28]]
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200)
 searched = [selective_search(scene) for scene in few]
 windows = [sliding_windows(64, 64)] * len(few)  # the same in each picture, in random order
@@ -355,7 +355,7 @@ predict("07.4")
 from lecture_utils.chapters.ch07.timing import stage_seconds
 
 rcnn, fast = zoo.load("shapes_rcnn"), zoo.load("shapes_fast_rcnn")
-runs = [stage_seconds(scene, rcnn, fast, finished)["R-CNN"] for scene in few[:8]]
+runs = [stage_seconds(scene, rcnn, fast, finished)["R-CNN"] for scene in few[:6]]
 for stage, what in (("proposals", "selective search"), ("network", "the network, on every region"),
                     ("regions", "cutting out, SVMs, boxes, NMS")):
     print(f"{what}: {1000 * sum(run[stage] for run in runs) / len(runs):.0f} ms a picture")
@@ -368,9 +368,9 @@ predict("07.5")
 rows, by_rcnn = [], {}
 for regress in (False, True):
     by_rcnn[regress] = [rcnn(x, boxes_of, regress=regress) for x, boxes_of in zip(few, searched, strict=True)]
-    figures = coco_summary(by_rcnn[regress], truths[:32], classes=8)
+    figures = coco_summary(by_rcnn[regress], truths[:28], classes=8)
     rows.append(("moved" if regress else "as proposed", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
-show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 32 test scenes")
+show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 28 test scenes")
 
 # %% [markdown]
 # **How to read it.** The network runs once for each region, some two hundred times a picture, and neighbouring regions share most of their pixels. With 2,000 regions and AlexNet a photograph took 13 seconds on a GPU (Girshick et al. 2014), with the deeper VGG-16 it took 47 (Girshick 2015).
@@ -624,7 +624,7 @@ def rpn_loss(rpn: nn.Module, x: Tensor, y: list) -> Tensor:
 
 
 probe = your_rpn()
-history = fit(probe, [(train_maps[:8], train_y[:8])] * 30, loss=rpn_loss, steps=30,
+history = fit(probe, [(train_maps[:8], train_y[:8])] * 20, loss=rpn_loss, steps=20,
               optimizer=torch.optim.Adam(probe.parameters(), lr=3e-3), label="one batch")
 print(f"loss {history.losses[0]:.2f} -> {history.losses[-1]:.2f}")
 
@@ -636,14 +636,14 @@ draws = (torch.randint(600, (16,), generator=generator) for _ in range(10_000))
 batches = ((train_maps[chosen], [train_y[i] for i in chosen]) for chosen in draws)
 rpn = your_rpn()
 _, info = one_cycle(rpn, batches, loss=rpn_loss, optimizer=torch.optim.Adam(rpn.parameters(), lr=3e-3),
-                    steps=runtime.pick(quick=140, full=1500), warm_up=0.15, label="your RPN")
+                    steps=runtime.pick(quick=120, full=1500), warm_up=0.15, label="your RPN")
 print(f"{info['steps']} steps; loss of the last 50: {info['loss']:.2f}")
 yours_faster = FasterRCNN(fast.backbone, rpn, fast.heads).eval()  # nothing else is trained
 
 # %% [markdown] tags=["slide"]
 # ## 10 · Evaluate: successes and failures
 #
-# All on the same 32 test scenes: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together. Times are for one picture at a time.
+# All on the same 28 test scenes: R-CNN and Fast R-CNN with selective search; yours; and the shipped Faster R-CNN, whose parts were trained together. Times are for one picture at a time.
 
 # %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
 from lecture_utils.chapters.ch07.figures import stage_times
@@ -653,11 +653,11 @@ with torch.inference_mode():
             "Faster R-CNN": finished(few)}
 times = {}
 for name, net in (("yours", yours_faster), ("Faster R-CNN", finished)):
-    runs = [stage_seconds(scene, rcnn, fast, net) for scene in few[:6]]
+    runs = [stage_seconds(scene, rcnn, fast, net) for scene in few[:4]]
     for detector in runs[0]:
         key = name if detector == "Faster R-CNN" else detector
-        times[key] = {stage: sum(run[detector][stage] for run in runs) / 6 for stage in runs[0][detector]}
-scores_of = {name: coco_summary(answer, truths[:32], classes=8) for name, answer in seen.items()}
+        times[key] = {stage: sum(run[detector][stage] for run in runs) / 4 for stage in runs[0][detector]}
+scores_of = {name: coco_summary(answer, truths[:28], classes=8) for name, answer in seen.items()}
 ap50 = {name: v["AP50"] for name, v in scores_of.items()}
 title = "First the network's time goes, then that of the proposals"
 figure = stage_times(times, title, ap=ap50)
@@ -686,7 +686,7 @@ for title, chosen in (("Four objects, and all found", best), ("The three worst o
 #
 # In AP75 it is behind, probably because its heads were trained on selective search's regions, and never on an RPN's. The shipped Faster R-CNN, where both were trained together, makes up for much of it. R-CNN leads. It stretches each region to 32 × 32 before it looks, and rounds no corner, where RoIPool rounds to cells of 4 pixels. That is one likely reason; further exercise 2 tests it.
 #
-# (Section 3 had 100 scenes and an AP50 of 0.96; these are the first 32 of them. On so few a difference of 0.03 means little.)
+# (Section 3 had 100 scenes and an AP50 of 0.96; these are the first 28 of them. On so few a difference of 0.03 means little.)
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Claims, measured
@@ -725,7 +725,7 @@ show_claim("C07.2")
 show_claim("C07.3")
 runs = ledger.load("C07.2").figures
 mean = {name: (runs[0]["counts"], torch.tensor([run["recalls"][name]["0.5"] for run in runs]).mean(0))
-        for name in runs[0]["recalls"]}
+        for name in ("selective search", "windows", "network")}  # each in its colour of sections 4 and 7
 figure = curves_recall(mean, "The share of the objects covered, mean of five seeds", mark=10)
 plotting.show(figure, "Recall against proposals: network, selective search and windows, mean of five seeds.")
 runs, rows = ledger.load("C07.3").figures, []
@@ -791,7 +791,7 @@ show_table([[f"{share:.0%}" for share in shares.values()] for shares in (yours_b
            list(yours_by_size), caption="Recall by size: yours above, the colleague's below")
 nets = {"yours": tiny, "the colleague's": colleague}
 lines = {name: tiny_rpn.recall_curve(net, exam_x, exam_boxes) for name, net in nets.items()}
-figure = curves_recall(lines, "The same loss, and a third of the objects missing", mark=10)
+figure = curves_recall(lines, "With as many proposals, fewer objects", mark=10)
 plotting.show(figure, "Recall against the number of proposals: your network and the colleague's.")
 
 # %% [markdown]
@@ -908,7 +908,7 @@ class OnAll(YourRPN):
 torch.manual_seed(0)
 broken = OnAll(48, Anchors(sizes=((12, 20, 32),)), number=64, keep=(100, 50), keep_training=(100, 50))
 _, info = one_cycle(broken, batches, loss=rpn_loss, optimizer=torch.optim.Adam(broken.parameters(), lr=3e-3),
-                    steps=runtime.pick(quick=140, full=1500), warm_up=0.15, label="boxes of all anchors")
+                    steps=runtime.pick(quick=120, full=1500), warm_up=0.15, label="boxes of all anchors")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 rows = []

@@ -10,6 +10,7 @@ from tests.good_calls import (
     augmenting,
     detecting,
     explaining,
+    key_points,
     layers,
     measuring,
     networks,
@@ -18,7 +19,9 @@ from tests.good_calls import (
     two_stage,
 )
 
-PARTS = (layers, networks, explaining, augmenting, segmenting, detecting, two_stage, one_stage, measuring)
+PARTS = (
+    layers, networks, explaining, augmenting, segmenting, detecting, two_stage, one_stage, key_points, measuring,
+)  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
     for part in PARTS

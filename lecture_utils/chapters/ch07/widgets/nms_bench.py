@@ -44,7 +44,6 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
         {"threshold": 0.7, "classes": "each by itself"},
         "0.7: loose doubles stay. Every one of them is a false alarm.",
     ),
-    ({"threshold": 0.95}, "0.95: hardly anything is suppressed."),
     (
         {"threshold": 0.05, "classes": "all together"},
         "0.05: whatever touches a surer box goes.",
