@@ -375,7 +375,7 @@ show_table(rows, ["boxes", "AP50", "AP75"], caption="R-CNN on 28 test scenes")
 # %% [markdown]
 # **How to read it.** The network runs once for each region, some two hundred times a picture, and neighbouring regions share most of their pixels. With 2,000 regions and AlexNet a photograph took 13 seconds on a GPU (Girshick et al. 2014), with the deeper VGG-16 it took 47 (Girshick 2015).
 #
-# The regression moves boxes that were roughly right. At an IoU of 0.75 that decides; at 0.5 they counted before. (In the paper AP50 gained too, by 4 points: photographs have more boxes near that bound.) Claim C07.3 says how far this goes.
+# The regression moves boxes that were roughly right. At an IoU of 0.75 that can decide; at 0.5 they counted before. (In the paper AP50 gained too, by 4 points: photographs have more boxes near that bound.) On 28 scenes the gain is small and uncertain; claim C07.3 measures it on 1,000.
 
 # %% [markdown] tags=["slide"]
 # ## 6 · Fast R-CNN
