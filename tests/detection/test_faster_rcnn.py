@@ -174,7 +174,11 @@ FAULTS = [
         "merged = self.lateral[level](maps[level]) + coarser",
         "merged = self.lateral[level](maps[level])",
     ),
-    ("fpn", "maps.append(x)  #", "maps.append(F.relu(x - 0.1))  #"),
+    (
+        "fpn",
+        "maps.append(x)  # C2 to C5: strides 4, 8, 16, 32\n        return self.fpn(maps)",
+        "maps.append(F.relu(x - 0.1))\n        return self.fpn(maps)",
+    ),
     ("rpn", ".clamp(min=0).minimum(border[:, None])", ""),
     ("anchors", "stride = (height // x.shape[2], width // x.shape[3])", "stride = (4, 4)"),
     ("roi_pooling", "2.0**-k", "2.0**-(k + 1)"),

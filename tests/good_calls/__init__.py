@@ -20,7 +20,8 @@ from tests.good_calls import (
 )
 
 PARTS = (
-    layers, networks, explaining, augmenting, segmenting, detecting, two_stage, one_stage, key_points, measuring,
+    layers, networks, explaining, augmenting, segmenting,
+    detecting, two_stage, one_stage, key_points, measuring,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

@@ -311,17 +311,6 @@ def _one_too_many(scores: Tensor, hits: Tensor, pictures: int, rate: float) -> f
 
 
 @mistake(
-    "Detections with equal scores are believed together or not at all. Your threshold splits them: it counts "
-    "only some of those that it lets in."
-)
-def _ties_are_split(scores: Tensor, hits: Tensor, pictures: int, rate: float) -> float:
-    order = torch.argsort(scores + 1e-6 * hits, descending=True)
-    alarms = (~hits[order]).cumsum(0)
-    fine = scores[order][alarms <= rate * pictures]
-    return float(fine[-1]) if len(fine) else math.inf
-
-
-@mistake(
     "Detections with equal scores are believed together or not at all. You count down the sorted list and "
     "stop between two equal scores: what stands behind the last one that you count comes with it."
 )
@@ -431,7 +420,6 @@ STEP_3 = Exercise(
         _share_of_the_detections,
         _no_alarm_at_all,
         _one_too_many,
-        _ties_are_split,
         _stops_inside_a_tie,
         _fewer_than_allowed,
         _as_they_came,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.chapters.ch07 import claims as ch07
+from lecture_utils.data import toyworld
 from lecture_utils.experiments import ledger
 from lecture_utils.recipes._detection import SmallBackbone
 
@@ -87,7 +88,7 @@ def test_all_three_learn_from_the_same_scenes_and_leave_the_shipped_classifier_b
 
 def test_measured_scenes_are_not_those_of_the_training(small: None) -> None:
     images, targets, proposals = ch07.held(0, 4)
-    seen, _ = ch07.labelled(24, seed=0)
+    seen, _ = toyworld.detection(24, size=ch07.SIZE, seed=0)
     assert torch.cdist(seen.flatten(1), images.flatten(1)).min() > 1
     assert len(images) == len(targets) == len(proposals) == 4
 
