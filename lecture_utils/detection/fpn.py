@@ -8,7 +8,7 @@ Shapes: B batch, C_l channels and h_l × w_l cells of the backbone's map l, fine
 pyramid.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -88,12 +88,17 @@ class ResNetFPN(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:  # (B, 3, H, W)
         check_images(x, self.in_channels, like=self.fpn.lateral[0].weight)  # type: ignore[arg-type]
-        x = self.stem(x)  # (B, 64, H/4, W/4)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)  # C2 to C5: strides 4, 8, 16, 32
-        return self.fpn(maps)
+        return self.fpn(_stage_maps(self.stem, self.stages, x))
+
+
+def _stage_maps(stem: nn.Module, stages: Iterable[nn.Module], x: Tensor) -> list[Tensor]:
+    """Read pictures (B, 3, H, W) stage by stage."""
+    x = stem(x)  # (B, 64, H/4, W/4)
+    maps = []
+    for stage in stages:
+        x = stage(x)
+        maps.append(x)  # C2 to C5: strides 4, 8, 16, 32
+    return maps
 
 
 class CoarserLevels(nn.Module):
@@ -159,10 +164,6 @@ class ResNetPyramid(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:  # (B, 3, H, W)
         check_images(x, self.in_channels, like=self.fpn.lateral[0].weight)  # type: ignore[arg-type]
-        x = self.stem(x)  # (B, 64, H/4, W/4)
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)  # C2 to C5: strides 4, 8, 16, 32
+        maps = _stage_maps(self.stem, self.stages, x)
         pyramid = self.fpn(maps[1:])  # P3, P4, P5
         return pyramid + self.coarser(maps[-1] if self.from_c5 else pyramid[-1])

@@ -29,7 +29,6 @@ class Subnet(nn.Module):
         Numbers an anchor: K for classes, 4 for boxes.
     start : float
         The probability that each output, as a logit, starts at; 1/2 is the logit 0.
-
     std : float
         Of the first weights: 0.01 in the paper, for 256 channels. Narrower subnets lose the signal with that;
         He et al.'s √(2 / 9C) keeps it.

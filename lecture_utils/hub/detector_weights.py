@@ -4,13 +4,15 @@ Nothing is computed anew. torchvision's batch norm counts batches, which nothing
 background as class 0: our classes are its numbers less one.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lecture_utils.detection.anchors import Anchors
 from lecture_utils.detection.faster_rcnn import FasterRCNN, faster_rcnn_resnet50
 
+Model = TypeVar("Model", bound=nn.Module)
 HEADS = {
     "rpn.head.conv.0.0": "rpn.head.conv",
     "rpn.head.cls_logits": "rpn.head.objectness",
@@ -45,15 +47,20 @@ def from_torchvision(theirs: Any) -> FasterRCNN:
         most=heads.detections_per_img,
         keep=(rpn._pre_nms_top_n["testing"], rpn._post_nms_top_n["testing"]),
     )
-    state = renamed(theirs.state_dict())
+    return with_weights_of(theirs, ours, our_name)
+
+
+def with_weights_of(theirs: nn.Module, ours: Model, translate: Callable[[str], str]) -> Model:
+    """Give our network torchvision's weights, in their type, and put it into evaluation mode."""
+    state = renamed(theirs.state_dict(), translate)
     ours.to(next(iter(state.values())).dtype).load_state_dict(state)
     return ours.eval()
 
 
-def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give torchvision's tensors our names."""
+def renamed(state: dict[str, Tensor], translate: Callable[[str], str]) -> dict[str, Tensor]:
+    """Give torchvision's tensors our names, as `translate` says them."""
     return {
-        our_name(name): value for name, value in state.items() if not name.endswith("num_batches_tracked")
+        translate(name): value for name, value in state.items() if not name.endswith("num_batches_tracked")
     }
 
 

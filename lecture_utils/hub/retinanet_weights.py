@@ -6,8 +6,6 @@ it. Our classes are its numbers here, so that the two say the same; in `detector
 
 from typing import Any
 
-from torch import Tensor
-
 from lecture_utils.detection.anchors import Anchors
 from lecture_utils.detection.retinanet import RetinaNet, retinanet_resnet50
 from lecture_utils.hub import detector_weights
@@ -44,16 +42,7 @@ def from_torchvision(theirs: Any) -> RetinaNet:
         most_of_level=theirs.topk_candidates,
         most=theirs.detections_per_img,
     )
-    state = renamed(theirs.state_dict())
-    ours.to(next(iter(state.values())).dtype).load_state_dict(state)
-    return ours.eval()
-
-
-def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give torchvision's tensors our names."""
-    return {
-        our_name(name): value for name, value in state.items() if not name.endswith("num_batches_tracked")
-    }
+    return detector_weights.with_weights_of(theirs, ours, our_name)
 
 
 def our_name(name: str) -> str:

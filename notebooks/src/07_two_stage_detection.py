@@ -352,7 +352,7 @@ encode = check("07.4", encode)
 predict("07.4")
 
 # %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
-from lecture_utils.chapters.ch07.timing import stage_seconds
+from lecture_utils.chapters.ch07.timing import seconds_in, stage_seconds
 
 rcnn, fast = zoo.load("shapes_rcnn"), zoo.load("shapes_fast_rcnn")
 runs = [stage_seconds(scene, rcnn, fast, finished)["R-CNN"] for scene in few[:6]]
@@ -454,7 +454,15 @@ plotting.show(figure, "A scene with two regions, one channel of its feature map,
 # %% tags=["show"]
 # show: lecture_utils.detection.roi_heads.multi_task_loss
 
+
+scores, off_by = torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5, 0.0, 2.0, 0.0]])  # one region, one class
+for name, truth in (("an object", 1), ("background", 0)):
+    losses = multi_task_loss(scores, torch.zeros(1, 2, 4), torch.tensor([truth]), off_by)
+    print(f"{name}: class {losses['class']:.2f}, box {losses['box']:.3f}")
+
 # %% [markdown]
+# Offsets that are off by 0.5 and by 2 cost $0.5^2/2 + (2 - 0.5) = 1.625$ on an object, and nothing on background, where they have no meaning.
+#
 # Which regions are trained on matters as much. Fast R-CNN samples *by picture*: 2 pictures and 64 regions of each, a quarter of them objects, the rest background with an IoU of 0.1 to 0.5. The 64 share one pass of the convolutions. R-CNN drew 128 regions from 128 pictures, each with a pass of its own.
 
 # %% tags=["show"]
@@ -531,6 +539,9 @@ from lecture_utils.detection.rpn import RPN
 
 
 class YourRPN(RPN):
+    def with_a_box(self, positive, negative):
+        return positive
+
     def loss(self, objectness, deltas, anchors, targets, generator=None):
         """Equation 1 on sampled anchors: logits (B, N), offsets (B, N, 4), anchors (N, 4)."""
         there, moved = [], []
@@ -540,8 +551,9 @@ class YourRPN(RPN):
             positive, negative = sample_balanced(label, self.number, 0.5)
             chosen = torch.cat([positive, negative])
             there.append(F.binary_cross_entropy_with_logits(logit[chosen], label[chosen].float()))
-            wanted = encode(boxes[match[positive]], anchors[positive])  # t*
-            off = F.smooth_l1_loss(offset[positive], wanted, beta=1 / 9, reduction="sum")
+            own = self.with_a_box(positive, negative)  # p* = 1: objects alone
+            wanted = encode(boxes[match[own]], anchors[own])  # t*
+            off = F.smooth_l1_loss(offset[own], wanted, beta=1 / 9, reduction="sum")
             moved.append(off / len(chosen))
         return {"objectness": torch.stack(there).mean(), "rpn_box": torch.stack(moved).mean()}
 
@@ -613,9 +625,9 @@ with torch.inference_mode():
     train_maps = torch.cat([fast.backbone(x)[0] for x in train_x.split(50)]).clone()  # (600, 48, 16, 16)
 
 
-def your_rpn() -> YourRPN:
+def your_rpn(kind: type[YourRPN] = YourRPN) -> YourRPN:
     torch.manual_seed(0)
-    return YourRPN(48, Anchors(sizes=((12, 20, 32),)), number=64, keep=(100, 50), keep_training=(100, 50))
+    return kind(48, Anchors(sizes=((12, 20, 32),)), number=64, keep=(100, 50), keep_training=(100, 50))
 
 
 def rpn_loss(rpn: nn.Module, x: Tensor, y: list) -> Tensor:
@@ -648,15 +660,14 @@ yours_faster = FasterRCNN(fast.backbone, rpn, fast.heads).eval()  # nothing else
 # %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
 from lecture_utils.chapters.ch07.figures import stage_times
 
+your_parts, runs = {"proposals": yours_faster.rpn, "network": yours_faster.backbone}, []
 with torch.inference_mode():
     seen = {"R-CNN": by_rcnn[True], "Fast R-CNN": fast(few, searched), "yours": yours_faster(few),
             "Faster R-CNN": finished(few)}
-times = {}
-for name, net in (("yours", yours_faster), ("Faster R-CNN", finished)):
-    runs = [stage_seconds(scene, rcnn, fast, net) for scene in few[:4]]
-    for detector in runs[0]:
-        key = name if detector == "Faster R-CNN" else detector
-        times[key] = {stage: sum(run[detector][stage] for run in runs) / 4 for stage in runs[0][detector]}
+    for scene in few[:4]:
+        yours = seconds_in(functools.partial(yours_faster, scene[None]), your_parts)
+        runs.append(stage_seconds(scene, rcnn, fast, finished) | {"yours": yours})
+times = {name: {stage: sum(run[name][stage] for run in runs) / 4 for stage in runs[0][name]} for name in seen}
 scores_of = {name: coco_summary(answer, truths[:28], classes=8) for name, answer in seen.items()}
 ap50 = {name: v["AP50"] for name, v in scores_of.items()}
 title = "First the network's time goes, then that of the proposals"
@@ -892,21 +903,11 @@ except ValueError as problem:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 class OnAll(YourRPN):
-    def loss(self, objectness, deltas, anchors, targets, generator=None):
-        there, moved = [], []
-        for logit, offset, (boxes, _) in zip(objectness, deltas, targets, strict=True):
-            match = match_anchors(box_iou(boxes, anchors), 0.7, 0.3)
-            label = (match >= 0).long().masked_fill(match == BETWEEN, -1)
-            chosen = torch.cat(sample_balanced(label, self.number, 0.5))
-            there.append(F.binary_cross_entropy_with_logits(logit[chosen], label[chosen].float()))
-            if len(boxes):  # match is -1 for background: that is the last box
-                wanted = encode(boxes[match[chosen]], anchors[chosen])
-                moved.append(F.smooth_l1_loss(offset[chosen], wanted, beta=1 / 9, reduction="sum") / 64)
-        return {"objectness": torch.stack(there).mean(), "rpn_box": torch.stack(moved).mean()}
+    def with_a_box(self, positive, negative):
+        return torch.cat([positive, negative])  # background too, whose match is -1: the last box
 
 
-torch.manual_seed(0)
-broken = OnAll(48, Anchors(sizes=((12, 20, 32),)), number=64, keep=(100, 50), keep_training=(100, 50))
+broken = your_rpn(OnAll)
 _, info = one_cycle(broken, batches, loss=rpn_loss, optimizer=torch.optim.Adam(broken.parameters(), lr=3e-3),
                     steps=runtime.pick(quick=120, full=1500), warm_up=0.15, label="boxes of all anchors")
 

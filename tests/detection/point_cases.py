@@ -5,8 +5,7 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.key_point_heads import KeyPointMaps
 from lecture_utils.detection.key_points import encode_key_points, in_a_row
-from lecture_utils.detection.structures import Detections, Targets
-from lecture_utils.ops.boxes import box_iou
+from lecture_utils.detection.structures import Targets
 
 STRIDE = 4
 SURE = 1e-4  # how far a perfect map's scores stay from 0 and 1
@@ -31,14 +30,6 @@ class Backbone(nn.Module):
 def group_norm(channels: int) -> nn.Module:
     """A norm that does the same in training and in use, so that few steps show what was learned."""
     return nn.GroupNorm(2, channels)
-
-
-def batch() -> tuple[Tensor, Targets]:
-    """Two pictures of coloured boxes, three objects, three classes."""
-    boxes = torch.tensor([[3.0, 4, 17, 20], [24, 8, 44, 26]])
-    images = torch.zeros(2, 3, 32, 48)
-    images[0, 0, 4:20, 3:17] = images[0, 1, 8:26, 24:44] = images[1, 2, 4:20, 3:17] = 1
-    return images, [(boxes, torch.tensor([0, 1])), (boxes[:1], torch.tensor([2]))]
 
 
 def objects(pictures: int, count: int, *, classes: int, size: int, least: float, seed: int = 0) -> Targets:
@@ -80,12 +71,3 @@ def right_ones(boxes: Tensor, labels: Tensor, target: tuple[Tensor, Tensor]) -> 
     """(D, G) bool: which of the boxes found are which of the true ones, to a millionth of a pixel."""
     near = (boxes[:, None] - target[0][None]).abs().amax(-1) < 1e-6
     return near & (labels[:, None] == target[1][None])
-
-
-def hold(found: list[Detections], targets: Targets, least: float = 0.5) -> None:
-    """What the detector is surest of are the true objects."""
-    for own, (want, labels) in zip(found, targets, strict=True):
-        sure = own.scores > 0.5
-        iou, which = box_iou(own.boxes[sure], want).max(1)
-        assert set(which.tolist()) == set(range(len(want))) and iou.min() > least
-        assert torch.equal(labels[which], own.labels[sure])

@@ -9,7 +9,8 @@ from torch import Tensor
 from lecture_utils.detection import center_points
 from lecture_utils.detection.heatmaps import heatmap_focal_loss
 from lecture_utils.detection.structures import Detections, Targets
-from tests.detection.point_cases import STRIDE, Backbone, batch, hold, objects, right_ones
+from tests.detection.cases import assert_learned, batch_of_two
+from tests.detection.point_cases import STRIDE, Backbone, objects, right_ones
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S08.6")
@@ -102,7 +103,7 @@ def small(**settings: float) -> center_points.CenterPoints:
 
 def compare_losses(module: object) -> None:
     """Equations 1 to 4: L1 at the centres alone, weighted."""
-    images, targets = batch()
+    images, targets = batch_of_two()
     torch.manual_seed(0)
     model = module.CenterPoints(Backbone(), module.PointHead(16, CLASSES, width=16))
     with torch.no_grad():  # a fresh heat map is the same everywhere
@@ -142,13 +143,7 @@ def test_the_loop_over_losses_sees(fault):
 
 
 def test_one_batch_is_learned():
-    model, (images, targets) = small(), batch()
-    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
-    for _ in range(110):
-        optimizer.zero_grad()
-        sum(model.losses(images, targets).values()).backward()
-        optimizer.step()
-    hold(model.eval()(images), targets, 0.8)
+    assert_learned(small(), rate=5e-3, steps=110, least=0.8)
 
 
 @pytest.mark.parametrize("size", [(33, 46), (32, 32), (17, 65)])
@@ -195,7 +190,7 @@ def test_losses_where_no_picture_has_an_object():
         (lambda: small(iou=0.0), "iou"),
         (lambda: small(size=-1.0), "size"),
         (lambda: small()(torch.rand(3, 32, 32)), "images"),
-        (lambda: small().losses(batch()[0], batch()[1][:1]), "targets"),
+        (lambda: small().losses(batch_of_two()[0], batch_of_two()[1][:1]), "targets"),
         (lambda: center_points.PointHead(4, 0), "classes"),
         (lambda: decode(offsets=torch.full((1, 2, 5, 3), torch.nan)), "offsets"),
         (lambda: decode(sizes=torch.ones(1, 2, 5, 4)), "sizes"),

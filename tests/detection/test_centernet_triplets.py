@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lecture_utils.detection import centernet_triplets, cornernet
 from lecture_utils.detection.structures import Detections
-from tests.detection.point_cases import Backbone, batch, group_norm, hold, objects, perfect, right_ones
+from tests.detection.cases import assert_learned, batch_of_two
+from tests.detection.point_cases import Backbone, group_norm, objects, perfect, right_ones
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S08.5")
@@ -146,18 +147,12 @@ def test_without_centres_nothing_is_kept():
 
 def test_one_batch_is_learned():
     torch.manual_seed(0)
-    model, (images, targets) = detector(norm=group_norm), batch()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for _ in range(45):
-        optimizer.zero_grad()
-        sum(model.losses(images, targets).values()).backward()
-        optimizer.step()
-    hold(model.eval()(images), targets, 0.8)
+    assert_learned(detector(norm=group_norm), rate=1e-2, steps=45, least=0.8)
 
 
 def test_losses_are_cornernet_s_and_the_centres():
     torch.manual_seed(0)
-    images, targets = batch()
+    images, targets = batch_of_two()
     model = detector().eval()
     corners = cornernet.CornerNet(model.backbone, model.top_left, model.bottom_right).losses(images, targets)
     losses = model.losses(images, targets)

@@ -10,7 +10,8 @@ from lecture_utils.detection import cornernet
 from lecture_utils.detection.corner_pairs import pull_push_loss
 from lecture_utils.detection.heatmaps import heatmap_focal_loss
 from lecture_utils.detection.structures import Targets
-from tests.detection.point_cases import Backbone, batch, group_norm, hold, perfect
+from tests.detection.cases import assert_learned, batch_of_two
+from tests.detection.point_cases import Backbone, group_norm, perfect
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S08.4")
@@ -22,13 +23,7 @@ def small(**settings: Any) -> cornernet.CornerNet:
 
 
 def test_one_batch_is_learned():
-    model, (images, targets) = small(norm=group_norm), batch()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for _ in range(50):
-        optimizer.zero_grad()
-        sum(model.losses(images, targets).values()).backward()
-        optimizer.step()
-    hold(model.eval()(images), targets, 0.8)
+    assert_learned(small(norm=group_norm), rate=1e-2, steps=50, least=0.8)
 
 
 @pytest.mark.parametrize("size", [(33, 46), (32, 32), (17, 65)])
@@ -58,7 +53,7 @@ def test_losses_where_no_picture_has_an_object():
 
 
 def test_the_weights_of_the_losses_are_used():
-    images, targets = batch()
+    images, targets = batch_of_two()
     one = small().losses(images, targets)
     other = small(pull=0.2, push=0.3, offset=4.0).losses(images, targets)
     for name, factor in {"corners": 1, "pull": 2, "push": 3, "offset": 4}.items():
@@ -67,7 +62,7 @@ def test_the_weights_of_the_losses_are_used():
 
 def compare_losses(module: object) -> None:
     """Equation 6 from its parts, read off by hand at the corners."""
-    (images, targets), size = batch(), (8, 12)
+    (images, targets), size = batch_of_two(), (8, 12)
     torch.manual_seed(0)
     model = module.corner_net(Backbone(), channels=16, classes=3, width=12).eval()
     with torch.no_grad():  # fresh heat maps are the same everywhere
@@ -151,7 +146,7 @@ def one_object(right: float, label: int) -> Targets:
         (lambda: small(pull=-1.0), "pull"),
         (lambda: small(tag_distance=-1.0), "tag_distance"),
         (lambda: small()(torch.rand(3, 32, 32)), "images"),
-        (lambda: small().losses(batch()[0], batch()[1][:1]), "targets"),
+        (lambda: small().losses(batch_of_two()[0], batch_of_two()[1][:1]), "targets"),
         (lambda: small().losses(torch.rand(1, 3, 32, 48), one_object(90.0, 0)), "outside"),
         (lambda: small().losses(torch.rand(1, 3, 32, 48), one_object(9.0, 3)), "0 to 2"),
         (lambda: cornernet.corner_net(Wrong(), channels=16, classes=3)(torch.rand(1, 3, 64, 64)), "every 4"),

@@ -16,9 +16,15 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 from lecture_utils.backbones.resnet import BasicBlock, ResNet
 from lecture_utils.detection import anchors, fpn, resize, retinanet, subnet
 from lecture_utils.detection.structures import Detections
-from lecture_utils.hub import retinanet_weights
+from lecture_utils.hub import detector_weights, retinanet_weights
 from lecture_utils.nn.frozen_norm import FrozenBatchNorm2d
-from lecture_utils.ops.boxes import box_iou
+from tests.detection.cases import (
+    assert_equal_detections,
+    assert_learned,
+    assert_pictures_matter,
+    batch_of_two,
+    pictures,
+)
 from tests.mutants import planted
 from tests.parity import liven
 
@@ -39,12 +45,6 @@ class Probe(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         said = self.theirs.head(list(self.theirs.backbone(x).values()))
         return torch.cat([said["cls_logits"].flatten(), said["bbox_regression"].flatten()])
-
-
-def pictures() -> list[Tensor]:
-    """Pictures in [0, 1] of three shapes, in double precision."""
-    made = torch.Generator().manual_seed(1)
-    return [torch.rand(3, *size, generator=made).double() for size in ((70, 90), (100, 60), (64, 64))]
 
 
 def settle(theirs: nn.Module) -> nn.Module:
@@ -85,8 +85,7 @@ def build(modules: dict[str, Any] | None = None) -> nn.Module:
     )  # fmt: skip
     model.class_subnet = use["subnet"].Subnet(256, 9, CLASSES)
     model.box_subnet = use["subnet"].Subnet(256, 9, 4)
-    model.double().load_state_dict(retinanet_weights.renamed(small_one().state_dict()))
-    return model.eval()
+    return detector_weights.with_weights_of(small_one(), model, retinanet_weights.our_name)
 
 
 @functools.cache
@@ -100,25 +99,12 @@ def compare(ours: nn.Module, theirs: nn.Module) -> list[Detections]:
     """Hold detections against torchvision's, on pictures of several sizes in one batch."""
     want = wanted(theirs)
     got = detect(ours)
-    assert min(len(one["boxes"]) for one in want) > 10
-    for one, other in zip(got, want, strict=True):
-        assert torch.equal(one.labels, other["labels"])
-        assert (one.boxes - other["boxes"]).abs().max() < TOLERANCE
-        assert (one.scores - other["scores"]).abs().max() < TOLERANCE
+    assert_equal_detections(got, want, tolerance=TOLERANCE, first=0)
     return got
 
 
-def assert_pictures_matter(found: list[Detections]) -> None:
-    """Two pictures of one batch differ by 100 tolerances or more in scores and boxes."""
-    for one, other in ((found[0], found[1]), (found[1], found[2])):
-        n = min(len(one.scores), len(other.scores))
-        assert (one.scores[:n] - other.scores[:n]).abs().max() > 100 * TOLERANCE
-        assert (one.boxes[:n] - other.boxes[:n]).abs().max() > 1
-    assert len(torch.cat([one.labels for one in found]).unique()) > 1
-
-
 def test_detections_equal_torchvision():
-    assert_pictures_matter(compare(build(), small_one()))
+    assert_pictures_matter(compare(build(), small_one()), TOLERANCE)
 
 
 def test_the_best_of_a_picture_equal_torchvision():
@@ -231,14 +217,14 @@ def test_detections_of_resnet50_equal_torchvision():
             anchor_generator=AnchorGenerator(SIZES, ((0.5, 1.0, 2.0),) * 5), **SETTINGS,
         )
     )  # fmt: skip
-    assert_pictures_matter(compare(retinanet_weights.from_torchvision(theirs), theirs))
+    assert_pictures_matter(compare(retinanet_weights.from_torchvision(theirs), theirs), TOLERANCE)
 
 
 def test_the_renamed_weights_and_the_anchors_are_all_of_ours():
     with torch.device("meta"):
         theirs = torchvision.models.detection.retinanet_resnet50_fpn(weights=None, weights_backbone=None)
         ours = retinanet.retinanet_resnet50()
-    state = retinanet_weights.renamed(theirs.state_dict())
+    state = detector_weights.renamed(theirs.state_dict(), retinanet_weights.our_name)
     want = {name: value.shape for name, value in ours.state_dict().items()}
     assert {name: value.shape for name, value in state.items()} == want
     assert sum(value.numel() for value in ours.parameters()) == 34_014_999  # as torchvision counts its own
@@ -268,25 +254,8 @@ def toy(**settings: Any) -> retinanet.RetinaNet:
     return retinanet.RetinaNet(SmallBackbone(), 24, anchors.Anchors(((10,), (20,))), 3, **settings)
 
 
-def batch_of_two() -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    boxes = torch.tensor([[3.0, 4, 17, 20], [24, 8, 44, 26]])
-    images = torch.zeros(2, 3, 32, 48)
-    images[0, 0, 4:20, 3:17] = images[0, 1, 8:26, 24:44] = images[1, 2, 4:20, 3:17] = 1
-    return images, [(boxes, torch.tensor([0, 1])), (boxes[:1], torch.tensor([2]))]
-
-
 def test_one_batch_is_learned():
-    model, (images, targets) = toy(std=0.1), batch_of_two()
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    for _ in range(100):
-        optimizer.zero_grad()
-        sum(model.losses(images, targets).values()).backward()
-        optimizer.step()
-    for found, (want, labels) in zip(model.eval()(images), targets, strict=True):
-        sure = found.scores > 0.5
-        iou, own = box_iou(found.boxes[sure], want).max(1)
-        assert set(own.tolist()) == set(range(len(want))) and iou.min() > 0.5
-        assert torch.equal(labels[own], found.labels[sure])
+    assert_learned(toy(std=0.1), rate=3e-3, steps=100, least=0.5)
 
 
 def test_it_starts_at_the_prior():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lecture_utils.detection import yolo, yolo_heads
 from lecture_utils.detection.yolo_grid import Layout, encode
-from lecture_utils.ops.boxes import box_iou
+from tests.detection.cases import assert_learned, batch_of_two
 from tests.mutants import planted
 
 pytestmark = pytest.mark.system("S08.1")
@@ -178,27 +178,10 @@ def finder() -> yolo.YOLO:
     return model
 
 
-def batch_of_two() -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    boxes = torch.tensor([[3.0, 4, 17, 20], [24, 8, 44, 26]])
-    images = torch.zeros(2, 3, 32, 48)
-    images[0, 0, 4:20, 3:17] = images[0, 1, 8:26, 24:44] = images[1, 2, 4:20, 3:17] = 1
-    return images, [(boxes, torch.tensor([0, 1])), (boxes[:1], torch.tensor([2]))]
-
-
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("dense", [False, True], ids=["convolutions", "dense"])
 def test_one_batch_is_learned(layout, dense):
-    model, (images, targets) = toy(layout, dense=dense), batch_of_two()
-    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
-    for _ in range(150):
-        optimizer.zero_grad()
-        sum(model.losses(images, targets).values()).backward()
-        optimizer.step()
-    for found, (want, labels) in zip(model.eval()(images), targets, strict=True):
-        sure = found.scores > 0.5
-        iou, own = box_iou(found.boxes[sure], want).max(1)
-        assert set(own.tolist()) == set(range(len(want))) and iou.min() > 0.7
-        assert torch.equal(labels[own], found.labels[sure])
+    assert_learned(toy(layout, dense=dense), rate=5e-3, steps=150, least=0.7)
 
 
 def test_what_finds_no_room_is_counted():
