@@ -59,7 +59,7 @@ start("07")
 # Three scenes that the network has never seen. What is really there is dashed. What the network found is drawn in blue where it is right, in orange where it is not, with a name and a score.
 
 # %%
-from lecture_utils.chapters.ch07.figures import detection_rows
+from lecture_utils.plotting.detections import detection_rows
 from lecture_utils.detection.structures import Detections, Sizes
 
 NAMES = toyworld.CLASSES  # eight kinds of objects
@@ -677,7 +677,7 @@ show_table([(name, f"{v['AP50']:.2f}", f"{v['AP75']:.2f}") for name, v in scores
            ["detector", "AP50", "AP75"])
 
 # %%
-from lecture_utils.chapters.ch07.figures import right_detections
+from lecture_utils.plotting.detections import right_detections
 
 faults = []  # of each scene: objects that nobody found, and false alarms
 for truth, detections in zip(truths, sure, strict=True):
