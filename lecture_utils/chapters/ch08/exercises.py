@@ -7,6 +7,7 @@ K classes, h × w or H × W a map, P peaks.
 """
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -295,8 +296,7 @@ def _resized(x: Tensor, like: Tensor, mode: str = "nearest") -> Tensor:
     "through what does the coarsest level's news reach it?"
 )
 def _from_the_neighbour_only(maps: list[Tensor]) -> list[Tensor]:
-    pairs = zip(maps, maps[1:], strict=False)
-    return [fine + _resized(coarse, fine) for fine, coarse in pairs] + [maps[-1]]
+    return [fine + _resized(coarse, fine) for fine, coarse in pairwise(maps)] + [maps[-1]]
 
 
 @mistake(

@@ -74,7 +74,7 @@ def _boxed(
     cut: bool = True,
     empty: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes from maps with one part exchanged: `place` of cells and offsets, `corners` of centre and sides."""
+    """Boxes from maps with one part exchanged: `place` of cell and offset, `corners` of centre and sides."""
     scores, labels, cells = find_peaks(heat, most)
     x, y = cells.unbind(1)
     own, sides = offsets[:, y, x].T, sizes[:, y, x].T
@@ -92,12 +92,10 @@ def _boxed(
     "which index comes first?"
 )
 def _read_at_x_y(heat: Tensor, sizes: Tensor, offsets: Tensor, stride: int, most: int) -> Any:
-    scores, labels, cells = find_peaks(heat, most)
-    x, y = cells.unbind(1)
-    swapped = [torch.zeros_like(maps) for maps in (sizes, offsets)]
-    for maps, turned in zip((sizes, offsets), swapped, strict=True):
-        turned[:, y, x] = maps[:, x, y]
-    return boxes_from_maps(heat, *swapped, stride, most)
+    x, y = find_peaks(heat, most)[2].unbind(1)
+    wide, moved = torch.zeros_like(sizes), torch.zeros_like(offsets)
+    wide[:, y, x], moved[:, y, x] = sizes[:, x, y], offsets[:, x, y]
+    return boxes_from_maps(heat, wide, moved, stride, most)
 
 
 @mistake(
@@ -183,7 +181,8 @@ def point_targets_faulty(boxes: Tensor, size: tuple[int, int], stride: int) -> t
     """What is learned at the centres of boxes (G, 4): sizes, offsets (2, h, w), and centres (h, w) bool.
 
     `size` is h, w. Each object writes to the cell in which its centre lies: its width and height in pixels,
-    and where in the cell the centre is, x and y in cells. Of several in one cell the smallest stays.
+    and where in the cell the centre is, x and y in cells. Of several in one cell the smallest stays. A centre
+    on the last edge of the picture belongs to the last cell.
     """
     sizes, offsets = torch.zeros(2, 2, *size)
     centres = torch.zeros(size, dtype=torch.bool)
@@ -202,7 +201,8 @@ def point_targets(boxes: Tensor, size: tuple[int, int], stride: int) -> tuple[Te
     """What is learned at the centres of boxes (G, 4): sizes, offsets (2, h, w), and centres (h, w) bool.
 
     `size` is h, w. Each object writes to the cell in which its centre lies: its width and height in pixels,
-    and where in the cell the centre is, x and y in cells. Of several in one cell the smallest stays.
+    and where in the cell the centre is, x and y in cells. Of several in one cell the smallest stays. A centre
+    on the last edge of the picture belongs to the last cell.
     """
     sizes, offsets = torch.zeros(2, 2, *size)
     centres = torch.zeros(size, dtype=torch.bool)
@@ -344,8 +344,8 @@ def _beyond_the_map(boxes: Tensor, size: tuple[int, int], stride: int) -> Any:
 
 
 @mistake(
-    "The cell is right now. But a centre on the last edge of the picture is held in the last cell, and lies a "
-    "whole cell from its start: the remainder says 0 there. How far is the place from the cell's number?"
+    "The cell is right now. But a centre on the last edge of the picture is held in the last cell, and lies "
+    "a whole cell from its start: the remainder says 0 there. How far is the place from the cell's number?"
 )
 def _remainder_at_the_edge(boxes: Tensor, size: tuple[int, int], stride: int) -> Any:
     return _written(boxes, size, stride, offset=lambda place, cell: place % 1)

@@ -1,7 +1,8 @@
-"""The references of chapter 08's exercises and lab are what the package computes, and its questions are true."""
+"""Chapter 08: the references are what the package computes, the lab's fault shows, the questions are true."""
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from lecture_utils.chapters.ch08.solutions import find_peaks, focal_loss
 from lecture_utils.data import toyworld
 from lecture_utils.detection import center_points, centernet_triplets, fpn, heatmaps, yolo_grid
 from lecture_utils.detection.structures import Detections
+from lecture_utils.exercises.examine import examine
 from lecture_utils.ops import corner_pooling
 from lecture_utils.ops import focal_loss as package_focal
 from lecture_utils.ops.boxes import box_iou
@@ -112,25 +114,35 @@ def test_peaks_of_equal_score_may_stand_in_any_order_and_nothing_else_may() -> N
     assert not same_peaks((scores, 1 - labels, cells), want)
 
 
+def test_handing_down_in_place_is_told() -> None:
+    def in_place(maps: list[Tensor]) -> list[Tensor]:
+        for fine, coarse in reversed(list(pairwise(maps))):
+            fine += nn.functional.interpolate(coarse, size=fine.shape[2:])
+        return maps
+
+    found = examine(STEPS["08.3"], in_place)
+    assert (found.state, found.reason) == ("wrong", "altered")
+
+
 # --- the lab ---------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def scenes() -> list[tuple[Tensor, Tensor]]:
-    return toyworld.detection(60, size=64, split="val", seed=8)[1]
+    return toyworld.detection(300, size=64, split="val", seed=8)[1]
 
 
 def test_what_is_written_comes_back_but_for_shared_cells(scenes: list[tuple[Tensor, Tensor]]) -> None:
     fits = lab.iou_by_size(scenes, lab.point_targets)
     assert sum(fit.objects for fit in fits.values()) == sum(len(boxes) for boxes, _ in scenes)
     for fit in fits.values():
-        assert fit.objects > 20 and fit.iou > 0.99 and fit.at_three_quarters > 0.98
+        assert fit.objects > 150 and fit.iou > 0.99 and fit.at_three_quarters > 0.98
 
 
 def test_the_fault_hits_small_objects_hardest(scenes: list[tuple[Tensor, Tensor]]) -> None:
     fits = lab.iou_by_size(scenes, lab.point_targets_faulty)
     small, middle, large = (fits[name] for name in ("small", "middle", "large"))
-    assert small.iou < middle.iou < large.iou < 0.95
-    assert small.at_half < 0.75 and large.at_half > 0.98
-    assert large.at_three_quarters < 0.75
+    assert small.iou < middle.iou < large.iou < 0.85
+    assert small.at_half < 0.75 and middle.at_half < 0.9 and large.at_half > 0.98
+    assert large.at_three_quarters < 0.65 and small.at_three_quarters < 0.45
 
 
 def test_the_fault_moves_boxes_by_a_cell_to_the_right_or_down_or_not_at_all() -> None:
@@ -157,7 +169,7 @@ def least_side(iou: float, stride: float) -> float:
     return stride / (1 - math.sqrt(2 * iou / (1 + iou)))
 
 
-@pytest.mark.parametrize(("iou", "side"), [(0.5, 21.80), (0.75, 53.91)])
+@pytest.mark.parametrize(("iou", "side"), [(0.5, 21.80), (0.75, 53.92)])
 def test_sides_from_which_offsets_can_be_left_out(iou: float, side: float) -> None:
     assert least_side(iou, 4) == pytest.approx(side, abs=0.01)
     sides = torch.tensor([side - 0.1, side + 0.1])
