@@ -1,0 +1,1 @@
+"""Chapter 08: one-stage and keypoint-based detection."""
