@@ -182,6 +182,6 @@ def focal_gradient() -> Widget:
         },
         tour=[(caption, values) for values, caption in _TOUR],
         trivial={"gamma": 0.0},
-        alt="Cross-entropy and focal loss as curves, and bars of the gradient's shares from easy negatives, hard "
-        "negatives and positives.",
+        alt="Cross-entropy and focal loss as curves, and bars of the gradient's shares from easy "
+        "negatives, hard negatives and positives.",
     )  # fmt: skip

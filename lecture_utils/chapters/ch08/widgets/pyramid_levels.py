@@ -32,7 +32,7 @@ ASPECTS = {"1 : 3": 1 / 3, "1 : 2": 0.5, "1 : 1": 1.0, "2 : 1": 2.0, "3 : 1": 3.
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"side": 224},
-        "A box of 224 × 224 pixels belongs to P4, where it covers 14 × 14 cells. P2 would have 56 × 56 for it.",
+        "A box of 224 × 224 pixels belongs to P4, where it covers 14 × 14 cells. P2 would have 56 × 56.",
     ),
     (
         {"side": 112},
@@ -85,7 +85,7 @@ def box_of(side: float, aspect: str) -> tuple[float, float, float, float]:
 
 
 def fitting(k: int, box: torch.Tensor) -> tuple[int, float]:
-    """How many anchors of level k of RetinaNet have an IoU of LEAST_IOU or more with a box, and the best IoU."""
+    """How many of RetinaNet's anchors of level k have LEAST_IOU or more with a box, and the best IoU."""
     cells = math.ceil(SIZE / 2**k)
     own = cell_anchors(RETINA_ANCHORS.sizes[k - 3], RETINA_ANCHORS.ratios)
     laid = grid_anchors(own, (cells, cells), (2**k, 2**k), offset=RETINA_ANCHORS.offset)
@@ -163,7 +163,7 @@ def pyramid(side: int, aspect: str, rule: str) -> Figure:
 
 
 def _level(ax: Axes, place: int, level: Level, box: tuple[float, float, float, float]) -> None:
-    """Draw a level as a map seen from the side, `place` steps above the finest, with its cells and the box."""
+    """Draw a level as a map seen from the side, `place` steps above the finest, with cells and box."""
 
     def seen(points: Any) -> np.ndarray:
         """Pixels (…, 2) of the picture to a place on the panel."""
@@ -206,6 +206,6 @@ def pyramid_levels() -> Widget:
         },
         tour=[(caption, values) for values, caption in _TOUR],
         trivial={"side": 16},
-        alt="A picture with a box around an object, and the levels of a feature pyramid above one another, with "
-        "the box on each and the level that answers for it filled.",
+        alt="A picture with a box around an object, and the levels of a feature pyramid above one another, "
+        "with the box on each and the level that answers for it filled.",
     )

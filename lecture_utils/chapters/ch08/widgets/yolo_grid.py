@@ -27,7 +27,7 @@ NUMBERS = ("x (cell = 1)", "y (cell = 1)", "√w (picture = 1)", "√h (picture 
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
         {"S": 4, "object": 4},
-        "4 × 4: objects 2 and 4 are centred in one cell, which has one set of class probabilities. 4 is lost.",
+        "4 × 4: objects 2 and 4 are centred in one cell. It has one set of class probabilities: 4 is lost.",
     ),
     (
         {"S": 4, "object": 4, "layout": "by box"},
@@ -178,6 +178,6 @@ def yolo_grid() -> Widget:
         },
         tour=[(caption, values) for values, caption in _TOUR],
         trivial={"S": 12, "object": 1},
-        alt="A scene under a grid of cells, objects in the colours of the cells that answer for them, and the "
-        "numbers of one cell.",
+        alt="A scene under a grid of cells, objects in the colours of the cells that answer for them, and "
+        "the numbers of one cell.",
     )
