@@ -40,13 +40,13 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     ),
     (
         {"step": 12, "shape": "diamond"},
-        "A diamond: the corner is far from the object, and the peak is as clear.",
+        "A diamond: the corner is far from the object, and the sum peaks there still.",
     ),
 )
 SHAPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # inside, for u, v from -1 to 1 across the box
     "disc": lambda u, v: u**2 + v**2 < 1,
     "square": lambda u, v: (u.abs() < 1) & (v.abs() < 1),
-    "diamond": lambda u, v: u.abs() + v.abs() < 1,
+    "diamond": lambda u, v: u.abs() + v.abs() < 1.001,  # with the last point of each tip
 }
 
 

@@ -136,9 +136,10 @@ def peaks_drawn(threshold: float, window: int) -> Figure:
     fig = Figure(figsize=(7.0, 4.0))
     fig.set_layout_engine("none")
     axes = [bare(fig.add_axes((left, 0.075, 0.49, 0.49 * 7.0 / 4.0))) for left in (0.005, 0.505)]
-    draw(axes[0], image, boxes=boxes, colours=[INK] * OBJECTS)
+    draw(axes[0], image, boxes=boxes[~missed], colours=[BLUE] * int((~missed).sum()))
+    draw(axes[0], None, boxes=boxes[missed], colours=[INK] * int(missed.sum()), dashed=True)
     axes[0].plot(*_place(centres), "+", color=INK, markersize=9, markeredgewidth=2)
-    axes[0].set_title(f"{OBJECTS} objects of one class", fontsize=10.5)
+    axes[0].set_title(f"{OBJECTS} objects of one class, {OBJECTS - int(missed.sum())} found", fontsize=10.5)
     axes[1].imshow(heat_overlay(image, heat[0, 0], 1.0))
     for value, colour in ((-1, VERMILION), (0, ORANGE), (1, BLUE)):
         at = _place(cells[verdict == value])
@@ -154,7 +155,7 @@ def peaks_drawn(threshold: float, window: int) -> Figure:
     told = [
         f"{int((verdict == k).sum())} {name}" for k, name in ((1, "right"), (0, "doubles"), (-1, "false"))
     ]
-    words = ("peaks:", *told, "missed centre: broken ring")
+    words = ("peaks:", *told, "missed object: broken line")
     for text, colour, x in zip(words, (INK, BLUE, ORANGE, VERMILION, INK), PLACES, strict=True):
         fig.text(x, 0.025, text, color=colour, fontsize=9.5, fontweight="bold")
     return fig
@@ -181,7 +182,7 @@ def peaks() -> Widget:
             "window": Choice([("none", 1), ("3 × 3", 3), ("5 × 5", 5), ("7 × 7", 7)], 3, label="window"),
         },
         tour=[(caption, values) for values, caption in _TOUR],
-        trivial={"threshold": 0.9},
+        trivial={"threshold": 0.05, "window": 1},
         alt="A scene with its true centres, and a heat map over it with the peaks that are picked, right, "
         "double and false.",
     )

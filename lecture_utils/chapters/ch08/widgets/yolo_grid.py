@@ -145,7 +145,7 @@ def _numbers(ax: Axes, says: Cells, how: Layout, inside: list[int]) -> None:
     for turn in range(BOXES):
         whose = f"object {inside[turn] + 1}" if turn < len(inside) else "no object"
         ax.text(
-            x[turn], y + 0.015, f"box {turn + 1}\n{whose}", ha="center", va="center", fontsize=9.5, color=INK
+            x[turn], y + 0.006, f"box {turn + 1}\n{whose}", ha="center", va="center", fontsize=9.5, color=INK
         )
     numbers = torch.cat([says.boxes, says.confidence[..., None]], dim=-1)[0, 0]  # (B, 5)
     for k, name in enumerate(NUMBERS):
