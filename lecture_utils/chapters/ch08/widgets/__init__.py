@@ -1,0 +1,1 @@
+"""The widgets of chapter 08, one a file."""
