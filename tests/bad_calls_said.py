@@ -63,6 +63,7 @@ WITHOUT: dict[str, str] = {
     "detection.selective_search.[!s]*": INSIDE,
     "detection.selective_search.s[!e]*": INSIDE,
     "detection.yolo.choose_responsible": INSIDE,
+    "detection.yolo.squared_errors": INSIDE,
     "detection.yolo_grid.to_cells": INSIDE,
     "metrics.average_precision_plain.*": SHOWN,
     "metrics.average_precision.as_array": ANY,

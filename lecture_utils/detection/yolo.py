@@ -26,7 +26,7 @@ from lecture_utils.detection.structures import (
     check_picture_sizes,
     check_targets,
 )
-from lecture_utils.detection.yolo_grid import Layout, decode, place_objects, to_boxes, to_cells
+from lecture_utils.detection.yolo_grid import Cells, Layout, decode, place_objects, to_boxes, to_cells
 from lecture_utils.ops.boxes import box_iou
 from lecture_utils.ops.checks import (
     check_images,
@@ -160,16 +160,32 @@ def yolo_loss(
     check_number(coordinates, "coordinates", 0)
     check_number(no_object, "no_object", 0)
     match = match_boxes(block, targets, layout, size)
-    says = layout.split(block)
+    parts = squared_errors(layout.split(block), match, coordinates, no_object)
+    return {name: part / len(block) for name, part in parts.items()}, match.lost
+
+
+def squared_errors(
+    says: Cells, match: Matched, coordinates: float = 5.0, no_object: float = 0.5
+) -> dict[str, Tensor]:
+    """Compute equation 3 for a batch, in its five parts.
+
+    Parameters
+    ----------
+    says : Cells
+        Of N pictures.
+    match : Matched
+        As `match_boxes` gives it for these.
+    coordinates, no_object
+        As for `yolo_loss`.
+    """
     box, confidence, classes = says.boxes[match.at], says.confidence[match.at], says.classes[match.at]
-    parts = {
+    return {
         "centre": coordinates * (box[:, :2] - match.wanted[:, :2]).square().sum(),
         "size": coordinates * (box[:, 2:] - match.wanted[:, 2:]).square().sum(),  # of √w and √h
         "object": (confidence - match.overlap).square().sum(),
         "no_object": no_object * says.confidence[~match.taken].square().sum(),
-        "class": (classes - F.one_hot(match.labels, layout.classes)).square().sum(),
+        "class": (classes - F.one_hot(match.labels, classes.shape[-1])).square().sum(),
     }
-    return {name: part / len(block) for name, part in parts.items()}, match.lost
 
 
 class YOLO(nn.Module):

@@ -1,8 +1,8 @@
 """A small RetinaNet on maps that stay as they are: how focal loss and cross-entropy are compared.
 
 After T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object Detection", ICCV 2017.
-The backbone of `shapes_backbone`, which has learned to classify, is held fixed, so its maps are computed
-once. What is trained: two levels made of its map, and the two subnets that read them.
+The backbone of `shapes_faster_rcnn` is held fixed, so its maps are computed once. It has learned without
+either loss. What is trained: a feature pyramid of two levels on its map, and the two subnets that read them.
 
 Shapes: B pictures of 64 × 64, N = 2,880 anchors, K classes.
 """
@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils import zoo
 from lecture_utils.data import toyworld
 from lecture_utils.detection.anchors import BETWEEN, Anchors, match_anchors
+from lecture_utils.detection.fpn import FPN
 from lecture_utils.detection.retinanet import RetinaNet
 from lecture_utils.detection.structures import Detections
 from lecture_utils.ops.boxes import box_iou
@@ -28,27 +30,34 @@ EASY = 0.9  # p_t from which on a negative counts as easy
 Target = tuple[Tensor, Tensor]  # boxes (G, 4) in pixels and classes (G,)
 
 
-class TwoLevels(nn.Module):
-    """Levels of stride 4 and 8 from a map of stride 4: (B, 48, h, w) → [(B, D, h, w), (B, D, h/2, w/2)]."""
+class Pyramid(nn.Module):
+    """A pyramid of strides 4 and 8 on a map of stride 4: (B, 48, h, w) → [(B, D, h, w), (B, D, h/2, w/2)]."""
 
-    def __init__(self, channels: int = 48) -> None:
+    def __init__(self, kind: type[FPN] = FPN, *, channels: int = 48) -> None:
         super().__init__()
-        self.fine = nn.Conv2d(channels, WIDTH, 1)
-        self.coarse = nn.Conv2d(channels, WIDTH, 3, stride=2, padding=1)
+        self.fpn = kind((channels, channels), channels=WIDTH, extra=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return [self.fine(x), self.coarse(x)]
+        return self.fpn([x, F.avg_pool2d(x, 2)])
 
 
-def build(*, prior: float = 0.01, alpha: float | None = 0.25, gamma: float = 2.0) -> RetinaNet:
+def build(
+    kind: type[RetinaNet] = RetinaNet,
+    pyramid: type[FPN] = FPN,
+    *,
+    prior: float = 0.01,
+    alpha: float | None = 0.25,
+    gamma: float = 2.0,
+) -> RetinaNet:
     """Make a network that reads maps; γ = 0 is cross-entropy, weighted by α (None: not at all)."""
-    return RetinaNet(TwoLevels(), WIDTH, ANCHORS, CLASSES, prior=prior, std=0.1, alpha=alpha, gamma=gamma)
+    backbone = Pyramid(pyramid)
+    return kind(backbone, WIDTH, ANCHORS, CLASSES, prior=prior, std=0.1, alpha=alpha, gamma=gamma)
 
 
 @torch.inference_mode()
 def maps_of(images: Tensor) -> Tensor:
     """What the fixed backbone makes of pictures (B, 3, 64, 64): (B, 48, 16, 16)."""
-    backbone = zoo.load("shapes_backbone").get_submodule("backbone")
+    backbone = zoo.load("shapes_faster_rcnn").get_submodule("backbone")
     return torch.cat([backbone(x)[0] for x in images.split(50)]).clone()
 
 

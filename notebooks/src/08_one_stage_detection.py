@@ -1,0 +1,750 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["slide"]
+# # 08 · One-stage and keypoint-based detection
+#
+# **Nearly every place of a picture shows nothing. How can a network judge all places at once, without a first stage that picks the few that matter?**
+#
+# A car that brakes for a child cannot wait until two thousand regions have been looked at. From 2016 on, detectors drop the first stage: one pass of a network, and every place says at once what is there. That is fast, and it brings two troubles that proposals had hidden. Nearly all places are background; and several places claim the same object. You build the two answers, and end with a detector that needs neither anchors nor suppression.
+
+# %% [markdown] tags=["skip"]
+# ## What you will do
+#
+# 1. **Write** a scene into YOLO's grid, and **count** which objects find no room.
+# 2. **Build** the focal loss, and **measure** whom the gradient listens to with and without it.
+# 3. **Build** a feature pyramid, and **train** RetinaNet's subnets on your own functions.
+# 4. **Find** objects as pairs of corners, as triplets, and as points.
+# 5. **Train** a detector of points, and **find** a fault by the objects that it spoils.
+#
+# **You need** chapter 07: boxes, IoU, NMS, anchors and their matching, AP50 and AP75. From chapter 06: heat maps of class scores.
+#
+# | Part | Minutes | Part | Minutes |
+# |---|---:|---|---:|
+# | 1 · One look | 30 | 8 · Train | 14 |
+# | 2 · Nearly all is background | 24 | 9 · Evaluate | 10 |
+# | 3 · Objects of all sizes | 28 | 10 · Claims, measured | 12 |
+# | 4 · Pairs of corners | 36 | 11–12 · Lab; paper and toy | 42 |
+# | 5 · A centre as witness | 14 | 13–15 · Broken, real, summary | 18 |
+# | 6 · Objects as points | 24 | | |
+# | 7 · Put together | 6 | | |
+#
+# **A GPU** is not needed: everything here runs on two processor cores. One long comparison is shown as it was recorded.
+
+# %% tags=["skip"]
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lecture_utils import plotting, runtime, zoo
+from lecture_utils.data import photographs, toyworld
+from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
+from lecture_utils.widgets.present import present
+
+start("08")
+
+# %% [markdown] tags=["slide"]
+# ## Result first
+#
+# Three scenes that the network has never seen. Above, how sure it is, place by place, that the centre of an object lies there. Below, a box for each of the hottest places. Nothing else happens in between.
+
+# %%
+from lecture_utils.detection.structures import Detections
+
+NAMES = toyworld.CLASSES  # eight kinds of objects
+points = zoo.load("shapes_centernet")  # the last detector of this chapter
+scenes, truths = toyworld.detection(100, split="test", seed=3)  # (100, 3, 64, 64); boxes and classes
+with torch.inference_mode():
+    hot = points.head(points.features(scenes))[0].sigmoid()  # (100, 8, 16, 16), a map for each class
+    found = points(scenes)  # for each picture boxes (D, 4), labels (D,), scores (D,)
+sure = [Detections(*(part[own.scores > 0.4] for part in own)) for own in found]
+figure, axes = plotting.panels(6, 3, 2.6, suptitle="Where the map is hot, there is an object")
+for k in range(3):
+    plotting.draw(axes[k], plotting.heat_overlay(scenes[k], hot[k].amax(0), 1.0))
+    said = [NAMES[label] for label in sure[k].labels.tolist()]
+    plotting.draw(axes[3 + k], scenes[k], boxes=sure[k].boxes, labels=said, scores=sure[k].scores)
+plotting.show(figure, "Three toy scenes: heat at the objects' centres, and the boxes made of it.")
+
+# %% [markdown] tags=["slide"]
+# ## 1 · One look: YOLO
+#
+# "You only look once" (Redmon, Divvala, Girshick and Farhadi 2016) lays a grid of $S \times S$ **grid cells** over the picture. *The cell in which an object's centre lies answers for it.* No proposals, no anchors: where an object belongs is decided by arithmetic.
+#
+# A cell says five numbers for a box, and one for each class:
+#
+# - $x, y$: the centre, as a share of its cell, from 0 to 1;
+# - $\sqrt{w}, \sqrt{h}$: the roots of width and height, as shares of the picture;
+# - the **confidence**: the probability that an object is there, times the IoU of the box with it;
+# - $C$ class probabilities, *given* that there is an object.
+
+# %% [markdown]
+# Why roots? A squared error treats a miss of 2 pixels alike at a box of 10 and at one of 60. On the small box it does much more harm. The root stretches the small sizes: near $w = 10$ a step of 2 changes $\sqrt w$ more than twice as much as near 60. (YOLO's network says the root itself.)
+#
+# Write a scene into such a grid. The first object listed keeps a cell.
+
+# %% tags=["exercise:08.1"]
+def to_grid(boxes: Tensor, labels: Tensor, cells: int, size: float, classes: int) -> Tensor:
+    """Boxes (G, 4) x1, y1, x2, y2, labels (G,) of a picture of `size` pixels -> (cells, cells, 5 + classes).
+
+    At the row and column of an object's cell: x, y, √w, √h, confidence 1, and 1 at its class. Zeros elsewhere.
+    """
+    ...
+
+
+to_grid = check("08.1", to_grid)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.to_grid
+
+# %%
+from lecture_utils.detection import yolo_grid
+
+layout = yolo_grid.Layout(boxes=1, classes=8)
+boxes, labels = truths[0]
+block = to_grid(boxes, labels, 8, 64, 8)  # yours: (8, 8, 13)
+theirs = yolo_grid.encode(boxes, labels, layout, (8, 8), (64, 64)).block
+print("yours equals the package's:", torch.allclose(block, theirs))
+back = yolo_grid.decode(block, layout, (64, 64))  # the way back: boxes of all confident cells
+figure, axes = plotting.panels(3, 3, 2.5, titled=True, suptitle="A scene, as a grid says it")
+plotting.draw(axes[0], scenes[0], boxes=boxes)
+plotting.draw(axes[1], plotting.heat_overlay(scenes[0], block[..., 4]))
+plotting.draw(axes[2], scenes[0], boxes=back.boxes, labels=[NAMES[k] for k in back.labels.tolist()])
+for ax, title in zip(axes, ("objects", "cells with confidence 1", "read back"), strict=True):
+    ax.set_title(title)
+plotting.show(figure, "A scene's objects, the grid cells that answer for them, and boxes read from the grid.")
+
+# %% [markdown]
+# In the paper a cell has $B = 2$ boxes of five numbers, and *one* set of class probabilities: $S \times S \times (5B + C)$ numbers, for photographs 7 × 7 × 30. Its successor (Redmon and Farhadi 2017) gives each box its own: $S \times S \times B(5 + C)$.
+
+# %%
+predict("08.1")
+
+# %% tags=["system:S08.1"]
+from lecture_utils.chapters.ch08.widgets.yolo_grid import yolo_grid as grid_widget
+
+present(grid_widget())
+
+# %% [markdown]
+# **How to read it.** A tinted cell answers for the object of its colour. In the still two objects share a cell, which has one set of classes, so object 4 (broken line) is lost. With a finer grid, or with classes for each box, it has a place.
+#
+# How often does that happen? Count it on a thousand scenes.
+
+# %%
+many = toyworld.detection(1000, split="val", seed=1)[1]  # boxes and classes alone
+total, rows = sum(len(own) for own, _ in many), []
+for cells in (4, 7, 8, 16):
+    lost = {}
+    for per in ("cell", "box"):
+        two = yolo_grid.Layout(boxes=2, classes=8, classes_per=per)
+        written = [yolo_grid.encode(*own, two, (cells, cells), (64, 64)) for own in many]
+        lost[per] = sum(one.lost for one in written)
+    rows.append((f"{cells} × {cells}", *(f"{lost[per]} ({lost[per] / total:.1%})" for per in ("cell", "box"))))
+show_table(rows, ["grid", "lost, classes by cell", "lost, classes by box"],
+           caption=f"Of {total:,} objects in 1,000 scenes, those that find no room")
+
+# %% [markdown]
+# ### The loss
+#
+# Of a cell's boxes the one that fits its object best *now* is made **responsible**: it alone learns from it. So one of them can grow into the one for flat boxes, the other into the one for upright ones. Everything is a squared error:
+#
+# $$L = \lambda_{\text{coord}} \sum_{\text{resp.}} \left[(x - \hat x)^2 + (y - \hat y)^2 + (\sqrt w - \sqrt{\hat w})^2 + (\sqrt h - \sqrt{\hat h})^2\right] + \sum_{\text{resp.}} (c - \hat c)^2 + \lambda_{\text{noobj}} \sum_{\text{other}} c^2 + \sum_{\text{cells with an object}} \sum_k (p_k - \hat p_k)^2$$
+#
+# with hats for the truth, $\hat c$ the IoU that the box has now, $\lambda_{\text{coord}} = 5$ and $\lambda_{\text{noobj}} = 0.5$.
+
+# %% tags=["show"]
+from lecture_utils.detection.yolo import Matched
+from lecture_utils.detection.yolo_grid import Cells
+
+# show: lecture_utils.detection.yolo.squared_errors
+
+# %%
+from lecture_utils.detection.yolo import match_boxes
+
+yolo = zoo.load("shapes_yolo")
+with torch.inference_mode():
+    blocks = yolo.predict(scenes)  # (100, 8, 8, 18): two boxes of five numbers, eight classes
+    match = match_boxes(blocks, truths, yolo.layout, (64, 64))
+    errors = squared_errors(yolo.layout.split(blocks), match, coordinates=1.0, no_object=1.0)
+boxes_in_all = blocks.shape[0] * 64 * 2
+show_table([(name.replace("_", " "), f"{value / 100:.3f}") for name, value in errors.items()],
+           ["part", "squared error a scene"], caption="A trained YOLO, without its two weights")
+print(f"of {boxes_in_all:,} boxes {int(match.taken.sum())} answer for an object: "
+      f"one in {boxes_in_all / match.taken.sum():.0f}")
+
+# %% [markdown]
+# **How to read it.** One box in some fifty has an object to answer for. All others learn "no". Their weight of 0.5 is YOLO's whole answer to that: it was chosen by hand, and it is the same for the hopeless cell in the sky and for the one right beside the object. The next section asks for a better one.
+
+# %% [markdown] tags=["slide"]
+# ## 2 · Nearly all is background
+#
+# In 2017 one-stage detectors were fast and two-stage detectors were better. Lin, Goyal, Girshick, He and Dollár asked why, and found that it was not the architecture but the *examples*. A proposal network throws away nearly all background before the second stage looks. One stage looks at everything: 100,000 anchors, of which a few dozen show an object. This is called **class imbalance**.
+#
+# Each easy background costs hardly anything. But there are so many.
+
+# %%
+predict("08.2")
+
+# %% [markdown]
+# Let $p_t$ be the probability that the network gives to the truth: $p$ where the truth is yes, $1 - p$ where it is no. **Cross-entropy** is $-\log p_t$. The **focal loss** multiplies it by a factor:
+#
+# $$\mathrm{FL}(p_t) = -\alpha_t\, (1 - p_t)^{\gamma} \log p_t.$$
+#
+# What is known already, with $p_t$ near 1, hardly counts any more. Lectures often say that it "over-weights" the hard examples. The factor is never above 1: it turns the easy ones *down*. $\alpha_t$ is $\alpha$ for yes and $1 - \alpha$ for no, a weight by class; $\gamma = 2$, $\alpha = 0.25$ in the paper.
+#
+# Each anchor asks *one question for each class*: is it a ball, is it a star? Sigmoids, not a softmax; background is the answer no to all of them. Compute the loss from the **logit** $x$, with $p = \sigma(x)$, and mind large ones: $\log \sigma(-100)$ must be −100, not −∞.
+
+# %% tags=["exercise:08.2"]
+def focal_loss(logits: Tensor, targets: Tensor, alpha: float, gamma: float) -> Tensor:
+    """Logits and targets 0 or 1, of any one shape -> the loss of each; finite for logits of -100 and 100."""
+    ...
+
+
+focal_loss = check("08.2", focal_loss)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.focal_loss
+
+# %% tags=["system:S08.2"]
+from lecture_utils.chapters.ch08.widgets.focal_gradient import focal_gradient
+
+present(focal_gradient())
+
+# %% [markdown]
+# **How to read it.** Left, both losses against $p_t$, with a dot for each of three groups. Right, the share of the gradient that each group has. With a thousand easy negatives for each object, they hold 98 % of it under cross-entropy, although each is held with 0.95. Focal loss leaves them 31 %, and the rest goes to what is not known yet. Move γ to 5: too much, and the network listens to a handful of examples.
+
+# %% [markdown] tags=["slide"]
+# ## 3 · Objects of all sizes: FPN and RetinaNet
+#
+# To show what the loss is worth, the same paper builds **RetinaNet**. It has a backbone with a feature pyramid, and two small networks that read every level of it.
+#
+# Deep maps know *what* is there, and only roughly where; early maps know where. U-Net (chapter 06) brings both together and predicts once, on the finest map. The **feature pyramid network** (FPN; Lin et al. 2017) predicts *on every level*. Each map goes through a 1 × 1 convolution to one common width, the **lateral** connection. Then, from the coarsest on, the map above is doubled by copying each cell, and *added*. (U-Net puts maps side by side instead.)
+
+# %% tags=["exercise:08.3"]
+def top_down(maps: list[Tensor]) -> list[Tensor]:
+    """Laterals (B, C, h, w), finest first -> the same shapes: each plus the merged one above, doubled.
+
+    A coarser map is brought to the size of the finer by nearest neighbour, also 3 × 3 to 5 × 5.
+    """
+    ...
+
+
+top_down = check("08.3", top_down)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.top_down
+#
+# A 3 × 3 convolution smooths each level afterwards. Here is a pyramid that stands on your function.
+
+# %%
+from lecture_utils.detection.fpn import FPN
+
+
+class YourFPN(FPN):
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        laterals = [layer(x) for layer, x in zip(self.lateral, maps, strict=True)]  # (B, D, h_l, w_l)
+        merged = top_down(laterals)  # yours
+        return [layer(x) for layer, x in zip(self.smooth, merged, strict=True)]
+
+
+torch.manual_seed(0)
+mine, wanted = YourFPN((8, 16, 32), channels=4, extra=False), FPN((8, 16, 32), channels=4, extra=False)
+mine.load_state_dict(wanted.state_dict())
+stages = [torch.randn(1, 8, 20, 20), torch.randn(1, 16, 10, 10), torch.randn(1, 32, 5, 5)]
+same = [torch.allclose(a, b, atol=1e-5) for a, b in zip(mine(stages), wanted(stages), strict=True)]
+print("your pyramid equals the package's, level by level:", same)
+print("shapes:", [tuple(x.shape) for x in mine(stages)])
+
+# %% [markdown]
+# Which level is to find an object? Large objects are few cells on a coarse map and hundreds on a fine one. Faster R-CNN with FPN sends a region of $w \times h$ pixels to level $k = \lfloor 4 + \log_2(\sqrt{wh} / 224) \rfloor$. RetinaNet lets anchors decide: each level has anchors of its own sizes, three sizes an octave and three shapes.
+
+# %% tags=["system:S08.3"]
+from lecture_utils.chapters.ch08.widgets.pyramid_levels import pyramid_levels
+
+present(pyramid_levels())
+
+# %% [markdown]
+# **How to read it.** A box of 224 × 224 goes to P4, where it covers 14 × 14 cells; on P2 it would be 56 × 56. Halve the side, and it moves one level down: it always covers about as many cells. So one set of weights can serve all levels.
+#
+# And so it is: the **subnet** for classes and the one for boxes are four 3 × 3 convolutions each, *the same for all levels*. One detail decides whether training starts at all.
+
+# %%
+predict("08.3")
+
+# %% [markdown]
+# The last bias of the class subnet is set to $-\log((1 - \pi)/\pi)$, so that every answer begins at $p = \pi = 0.01$: the **prior**. Section 13 leaves it out.
+#
+# The loss, then, with your `focal_loss` on *all* anchors (a lecture may say "every pixel"; it is every anchor). An anchor with an IoU of 0.5 or more with an object is a yes for that object's class; below 0.4 it is background; between, it is left out. The sum is divided by the number of *positive* anchors, since the others hardly count.
+
+# %%
+from lecture_utils.detection.anchors import BETWEEN, match_anchors
+from lecture_utils.detection.retinanet import RetinaNet
+from lecture_utils.ops.boxes import box_iou, encode_boxes
+
+
+class YourRetina(RetinaNet):
+    def loss(self, logits, deltas, anchors, targets):
+        """Logits (B, N, K), offsets (B, N, 4), anchors (N, 4), and for each picture boxes and classes."""
+        named, moved = [], []
+        for logit, offset, (boxes, labels) in zip(logits, deltas, targets, strict=True):
+            match = match_anchors(box_iou(boxes, anchors), high=0.5, low=0.4, allow_low_quality=True)  # (N,)
+            own, asked = match >= 0, match != BETWEEN
+            wanted = torch.zeros_like(logit)  # (N, K): no to everything
+            wanted[own, labels[match[own]]] = 1
+            number = max(1, int(own.sum()))
+            named.append(focal_loss(logit[asked], wanted[asked], self.alpha, self.gamma).sum() / number)
+            off = offset[own] - encode_boxes(boxes[match[own]], anchors[own])
+            moved.append(off.abs().sum() / number)
+        return {"class": torch.stack(named).mean(), "box": torch.stack(moved).mean()}
+
+# %% [markdown]
+# To train it in seconds, the backbone stays as it is: the small classifier of chapter 07, whose maps are computed once. Pyramid and subnets are new, and both of your functions are in them: 2,880 anchors with eight questions each.
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.chapters.ch08 import tiny_retina
+from lecture_utils.ops.focal_loss import gradient_share
+
+train_x, train_y = toyworld.detection(800, split="train", seed=5)
+train_maps, test_maps = tiny_retina.maps_of(train_x), tiny_retina.maps_of(scenes)  # (800, 48, 16, 16)
+STEPS = runtime.pick(quick=200, full=1500)
+torch.manual_seed(0)
+retina = tiny_retina.build(YourRetina, YourFPN)
+rows = []
+for when, steps in (("at the start", 0), (f"after {STEPS} steps", STEPS)):
+    if steps:
+        tiny_retina.train(retina, train_maps, train_y, steps=steps)
+    asked = tiny_retina.decisions(retina, test_maps, truths)  # every yes or no that the loss asks for
+    share = [gradient_share(asked.logits, asked.yes, asked.easy, alpha=None, gamma=gamma) for gamma in (0.0, 2.0)]
+    rows.append((when, f"{asked.easy.float().mean():.1%}", *(f"{one:.0%}" for one in share)))
+show_table(rows, ["", "of all answers", "of the gradient, cross-entropy", "of the gradient, focal loss"],
+           caption=f"The share of easy noes ({(~asked.yes).sum() / asked.yes.sum():.0f} noes for each yes)")
+
+# %%
+from lecture_utils.metrics.coco import coco_summary
+from lecture_utils.plotting.detections import detection_rows
+
+by_retina = tiny_retina.detect(retina, test_maps)
+seen = [Detections(*(part[own.scores > 0.3] for part in own)) for own in by_retina[:3]]
+title = "Your RetinaNet after a short training: right in blue, false in orange"
+figure = detection_rows(scenes[:3], truths[:3], seen, NAMES, title, columns=3, size=2.6)
+plotting.show(figure, "Three scenes with the true boxes dashed, and those found by the network just trained.")
+figures = coco_summary(by_retina, truths, classes=8)
+print(f"AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f} on 100 test scenes")
+
+# %% [markdown]
+# **How to read it.** At the start all answers are alike, about 0.01, and easy. Under cross-entropy the noes then hold most of the gradient, and they keep a good part of it even when they are known. Under focal loss their part falls to almost nothing. What it buys in AP is claim C08.1; the shipped RetinaNet, all of which was trained, and for longer, is judged in section 9.
+
+# %% [markdown] tags=["slide"]
+# ## 4 · An object is a pair of corners: CornerNet
+#
+# Anchors are a nuisance. There must be tens of thousands, and somebody must choose their sizes and shapes. **CornerNet** (Law and Deng 2018) asks for something else: one heat map that is hot at the *top-left corners* of objects, another for the *bottom-right corners*. Two points make a box.
+#
+# Only, what does a network see at a corner? The corner of a round object's box lies on background.
+
+# %%
+predict("08.4")
+
+# %%
+from lecture_utils.chapters.ch08.widgets.corner_pooling import corner_pooling
+
+present(corner_pooling())
+
+# %% [markdown]
+# **How to read it.** One map is hot along the object's left edge, the other along its upper edge. Each passes its largest value on, upwards or to the left. They meet in the corner of the box, where the object itself is not.
+
+# %% tags=["exercise:08.4"]
+def top_left_pool(vertical: Tensor, horizontal: Tensor) -> Tensor:
+    """Maps (B, C, H, W) twice -> the largest of `vertical` from each cell down, plus that of `horizontal` right."""
+    ...
+
+
+top_left_pool = check("08.4", top_left_pool)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.top_left_pool
+#
+# In the network two convolutions make the two maps. Yours goes into the shipped CornerNet, and changes nothing; then pooling is taken out, and each corner sees only what lies around it.
+
+# %% tags=["show", "system:S08.4"]
+from lecture_utils.detection.key_point_heads import Corner, Norm, conv
+from lecture_utils.ops.corner_pooling import bottom_right_pool
+
+# show: lecture_utils.detection.key_point_heads.CornerPooling
+
+# %%
+corners = zoo.load("shapes_cornernet")
+
+
+def ap_of(model: nn.Module) -> str:
+    with torch.inference_mode():
+        figures = coco_summary(model(scenes), truths, classes=8)
+    return f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}"
+
+
+shipped = corners.top_left.pooling.pool, corners.bottom_right.pooling.pool
+print("as shipped:      ", ap_of(corners))
+corners.top_left.pooling.pool = top_left_pool  # yours
+print("with your pooling:", ap_of(corners))
+corners.top_left.pooling.pool = corners.bottom_right.pooling.pool = torch.add  # no pooling
+print("without pooling: ", ap_of(corners))
+corners.top_left.pooling.pool, corners.bottom_right.pooling.pool = top_left_pool, shipped[1]
+
+# %% [markdown]
+# ### Almost right is almost right
+#
+# A corner that is one cell off still makes a good box. Why punish the network for it as for a corner in the sky? Around each true corner a Gaussian slope is drawn, as wide as boxes with an IoU of at least 0.3 allow. With $y$ the height of the slope and $p$ what the network says,
+#
+# $$L = -\frac1N \sum \begin{cases} (1 - p)^2 \log p & \text{where } y = 1,\\ (1 - y)^4\, p^2 \log (1 - p) & \text{elsewhere,} \end{cases}$$
+#
+# a focal loss that spares the slope. $N$ is the number of objects. No anchors are matched: each cell knows its $y$.
+
+# %% tags=["exercise:08.5"]
+def heat_loss(logits: Tensor, heat: Tensor, objects: int) -> Tensor:
+    """Logits and heat y in [0, 1], both (B, K, h, w) -> scalar; no object counts as one. Finite at ±100."""
+    ...
+
+
+heat_loss = check("08.5", heat_loss)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.heat_loss
+
+# %%
+from lecture_utils.detection.key_points import in_a_row
+
+with torch.inference_mode():
+    maps = corners.features(scenes[:1])
+    objects = in_a_row(truths[:1], maps, 8)
+    wanted = corners.encode(objects.boxes[:, :2], objects, maps)  # top-left corners: heat (1, 8, 16, 16)
+    answer = corners.top_left(maps)
+own = boxes[:, :2]
+figure, axes = plotting.panels(3, 3, 2.5, titled=True, suptitle="Top-left corners: wanted, and said")
+plotting.draw(axes[0], scenes[0], boxes=boxes)
+plotting.draw(axes[1], plotting.heat_overlay(scenes[0], wanted.heat[0].amax(0), 1.0))
+plotting.draw(axes[2], plotting.heat_overlay(scenes[0], answer.heat[0].sigmoid().amax(0), 1.0))
+for ax, title in zip(axes, ("objects", "what is wanted", "what CornerNet says"), strict=True):
+    ax.set_title(title)
+plotting.show(figure, "A scene, the heat wanted at top-left corners, and what the shipped CornerNet says.")
+print(f"your loss of its answer: {heat_loss(answer.heat, wanted.heat, len(own)):.2f}; "
+      f"of saying 0.1 everywhere: {heat_loss(torch.full_like(answer.heat, -2.2), wanted.heat, len(own)):.2f}")
+
+# %% [markdown]
+# ### Which corners belong together?
+#
+# Every corner also gets a number, its **embedding** $e$ (or tag). Nobody says which number. The two corners of one object must only have *nearly the same*, and objects of one picture *different* ones. With $e_k$ the mean of object $k$'s two,
+#
+# $$L_{\text{pull}} = \frac1N \sum_k \left[(e^t_k - e_k)^2 + (e^b_k - e_k)^2\right], \qquad L_{\text{push}} = \frac{1}{N (N-1)} \sum_{k} \sum_{j \ne k} \max(0, 1 - |e_k - e_j|).$$
+
+# %% tags=["show"]
+# show: lecture_utils.detection.corner_pairs.pull_push_loss
+
+# %%
+from lecture_utils.chapters.ch08.figures import tag_figure
+from lecture_utils.detection.key_points import gather_at
+
+which = [i for i in range(100) if len(truths[i][0]) == 4][:6]  # scenes with four objects
+some = [truths[i] for i in which]
+with torch.inference_mode():
+    maps = corners.features(scenes[which])
+    objects = in_a_row(some, maps, 8)
+    ends = (objects.boxes[:, :2], objects.boxes[:, 2:])
+    cells = [corners.encode(end, objects, maps).cells for end in ends]
+    heads = (corners.top_left(maps), corners.bottom_right(maps))
+    tags = [gather_at(head.tags, objects.picture, cell)[:, 0] for head, cell in zip(heads, cells, strict=True)]
+figure = tag_figure(*tags, objects.picture, "Both corners of an object say the same number")
+plotting.show(figure, "The tags of the top-left and bottom-right corners of the objects of six scenes.")
+losses = pull_push_loss(*tags, objects.picture, len(which))
+print(f"pull {losses['pull']:.3f}, push {losses['push']:.3f}")
+
+# %%
+predict("08.5")
+
+# %%
+from lecture_utils.plotting.detections import right_detections
+
+
+def false_boxes(answers: list, least: float = 0.3) -> str:
+    wrong = right = 0
+    for truth, own in zip(truths, answers, strict=True):
+        own = Detections(*(part[own.scores > least] for part in own))
+        good = int(right_detections(truth, own).sum())
+        right, wrong = right + good, wrong + len(own.boxes) - good
+    return f"{right} objects found, {wrong} false boxes"
+
+
+with torch.inference_mode():
+    print("with embeddings:   ", false_boxes(corners(scenes)), "|", ap_of(corners))
+    corners.tag_distance = 1e9  # any two corners of one class may pair
+    print("without embeddings:", false_boxes(corners(scenes)), "|", ap_of(corners))
+    corners.tag_distance = 0.5
+
+# %% [markdown]
+# **How to read it.** Two boxes are paired if they say the same class, if their tags differ by less than 0.5, and if one corner lies below and to the right of the other. In our scenes few objects share a class, so the class alone rules out most wrong pairs, and leaving the tags out costs little. In a crowd of people it would be the end.
+#
+# Last, each corner says its **offset**. A map with a cell for 4 pixels knows a corner to within 4 pixels; the rest, $(x/4 - \lfloor x/4 \rfloor)$, is learned at the corner itself. The whole loss, then:
+
+# %% tags=["show"]
+from lecture_utils.detection.heatmaps import heatmap_focal_loss
+from lecture_utils.detection.key_points import Objects, offset_loss
+
+# show: lecture_utils.detection.cornernet.CornerNet.corner_losses
+
+# %% [markdown] tags=["slide"]
+# ## 5 · A centre as witness: CenterNet with triplets
+#
+# Corner pairs know edges, and never look inside. **CenterNet** (Duan et al. 2019) adds a third heat map, for *centres*, and believes a pair only if a centre of its class lies in the middle of its box: a triplet.
+#
+# How large is "the middle"? A third of each side for small boxes. For large ones a fifth, or too many wrong centres would fall into it.
+
+# %% tags=["show"]
+from lecture_utils.detection.centernet_triplets import FEW, MANY
+
+# show: lecture_utils.detection.centernet_triplets.central_regions
+
+# %%
+predict("08.6")
+
+# %% tags=["show", "system:S08.5"]
+# show: lecture_utils.detection.centernet_triplets.keep_triplets
+
+# %%
+triplets = zoo.load("shapes_centernet_triplets")
+with torch.inference_mode():
+    maps = triplets.features(scenes)
+    size = [(64, 64)] * len(scenes)
+    pairs = triplets.pairs(triplets.top_left(maps), triplets.bottom_right(maps), size)
+    kept = triplets(scenes)
+crowded = max(range(100), key=lambda i: int((pairs[i].scores > 0.3).sum()) - len(truths[i][0]))
+shown = [Detections(*(part[own[crowded].scores > 0.3] for part in own[crowded])) for own in (pairs, kept)]
+title = "Pairs of corners, and those that a centre confirms"
+figure = detection_rows(scenes[[crowded] * 2], [truths[crowded]] * 2, shown, NAMES, title, columns=2, size=3.4)
+plotting.show(figure, "One scene with all its corner pairs, and with those whose middle shows a centre.")
+print("pairs of corners:  ", false_boxes(pairs))
+print("with centres:      ", false_boxes(kept), "|", ap_of(triplets))
+
+# %% [markdown]
+# **How to read it.** Most wrong pairs have nothing in their middle, and go. A few right ones go too, where the centre was not found.
+#
+# Two more ideas let each point see what it needs. **Centre pooling** takes the largest value of the whole row and the whole column. **Cascade corner pooling** lets a corner look along the edge, and from each place of the edge *into* the box.
+
+# %% tags=["show"]
+# show: lecture_utils.detection.key_point_heads.CascadeCornerPooling.forward
+
+# %% [markdown] tags=["slide"]
+# ## 6 · An object is a point
+#
+# If the centre is known, why look for corners? **Objects as Points** (Zhou, Wang and Krähenbühl 2019; also named CenterNet) keeps the centre alone. A head says, at each cell: how hot for each class; the width and height of the object whose centre this is; the offset of the centre in its cell. (Lectures call it "CenterNet2"; a later paper of 2021 has that name.)
+
+# %% tags=["show"]
+from lecture_utils.detection.key_point_heads import RARE, branch
+
+# show: lecture_utils.detection.center_points.PointHead
+
+# %% [markdown]
+# A detector without NMS? A peak on a heat map is a cell as hot as each of its eight neighbours. A 3 × 3 max pool finds them all, and a cell beside the peak is no second detection.
+
+# %%
+predict("08.7")
+
+# %%
+from lecture_utils.chapters.ch08.widgets.peaks import peaks
+
+present(peaks())
+
+# %% [markdown]
+# **How to read it.** In the still all six objects have their peak, and two peaks are false. Without a window, every warm cell is a detection: that is what NMS is for elsewhere. A window of 7 × 7 swallows one of two neighbours.
+
+# %% tags=["exercise:08.6"]
+def find_peaks(heat: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Heat (K, h, w) of one picture -> scores (P,), labels (P,), cells (P, 2) x, y; hottest first, at most `most`.
+
+    A peak is above 0 and as high as all its neighbours on the map of its own class.
+    """
+    ...
+
+
+find_peaks = check("08.6", find_peaks)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch08.solutions.find_peaks
+
+# %%
+predict("08.8")
+
+# %% tags=["system:S08.6"]
+from lecture_utils.detection.center_points import decode_points
+
+with torch.inference_mode():
+    heat, wide, offset = points.head(points.features(scenes))
+    answers = {"as learned": offset, "half a cell everywhere": torch.full_like(offset, 0.5),
+               "left out": torch.zeros_like(offset)}
+    rows = []
+    for name, own in answers.items():
+        read = decode_points(heat.sigmoid(), wide, own, size, stride=4, most=50)
+        figures = coco_summary(read, truths, classes=8)
+        rows.append((name, f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}"))
+show_table(rows, ["offsets", "AP50", "AP75"], caption="CenterNet with points, the same heat and sizes")
+
+# %% [markdown]
+# **How to read it.** Left out, each box slides up to 4 pixels to the upper left. Our objects are 12 to 30 pixels wide, so it costs at both IoUs, and nearly everything at 0.75. Half a cell everywhere halves the worst error. The lab finds out what size of object can do without.
+
+# %% [markdown] tags=["slide"]
+# ## 7 · Put together
+#
+# Five detectors on one backbone. What differs is the question that each cell is asked.
+
+# %%
+models = {"YOLO": yolo, "RetinaNet": zoo.load("shapes_retinanet"), "CornerNet": corners,
+          "CenterNet (triplets)": triplets, "CenterNet (points)": points}
+with torch.inference_mode():
+    retina_maps = models["RetinaNet"].backbone(scenes[:1])
+    said = {"YOLO": [yolo.predict(scenes[:1])],
+            "RetinaNet": models["RetinaNet"].class_subnet(retina_maps),
+            "CornerNet": [corners.top_left(corners.features(scenes[:1])).heat],
+            "CenterNet (triplets)": [triplets.centre(triplets.features(scenes[:1])).heat],
+            "CenterNet (points)": [points.head(points.features(scenes[:1]))[0]]}
+asked_of = ("which box and class is yours", "for each anchor: which class", "is a corner here, of which class",
+            "and is a centre here", "is a centre here, how large")
+rows = [(name, question, ", ".join(str(tuple(x.shape[1:])) for x in said[name]),
+         f"{sum(p.numel() for p in model.parameters()):,}")
+        for (name, model), question in zip(models.items(), asked_of, strict=True)]
+show_table(rows, ["detector", "asked of each place", "first answer for a picture", "weights"])
+
+# %%
+import time
+
+figure, axes = plotting.panels(4, 4, 1.95, titled=True, suptitle="One backbone, four ways to say where")
+with torch.inference_mode():
+    confident = yolo.layout.split(yolo.predict(scenes[:1])).confidence[0].amax(-1)  # (8, 8)
+    logits = models["RetinaNet"].class_subnet(retina_maps)[0].view(16, 16, 9, 8).amax((2, 3)).sigmoid()
+    corner = corners.top_left(corners.features(scenes[:1])).heat[0].amax(0).sigmoid()
+pictures = {"YOLO: confidence": confident, "RetinaNet: anchors": logits, "CornerNet: corners": corner,
+            "CenterNet: centres": hot[0].amax(0)}
+for ax, (name, values) in zip(axes, pictures.items(), strict=True):
+    plotting.draw(ax, plotting.heat_overlay(scenes[0], values.clamp(0, 1), 1.0))
+    ax.set_title(name, fontsize=9)
+plotting.show(figure, "One scene: where YOLO, RetinaNet, CornerNet and CenterNet see something.")
+
+# %% [markdown] tags=["slide"]
+# ## 8 · Train
+#
+# Now a detector of your own. The backbone is that of chapter 07's Faster R-CNN, held fixed, so that its maps are computed once. The head is new. The loss is your `heat_loss`, plus L1 for size and offset *at the centres alone*; boxes are read from your `find_peaks`. The bar: an AP50 of 0.8, on 100 test scenes.
+
+# %%
+from lecture_utils.detection.center_points import CenterPoints, PointHead, encode_points
+from lecture_utils.ops.boxes import clip_boxes
+
+
+class YourPoints(CenterPoints):
+    def loss(self, maps: Tensor, targets: list) -> Tensor:
+        """On maps (B, 48, 16, 16) of the backbone: λ_size = 0.1 and λ_off = 1, as in the paper."""
+        heat, size, offset = self.head(maps)
+        want = encode_points(targets, heat, classes=8, stride=4)
+        there = want.centres[:, None]  # (B, 1, 16, 16): where there is a centre
+        n = max(1, int(there.sum()))
+        wide = ((size - want.sizes).abs() * there).sum() / n
+        off = ((offset - want.offsets).abs() * there).sum() / n
+        return heat_loss(heat, want.heat, n) + 0.1 * wide + off
+
+    def read(self, heat: Tensor, size: Tensor, offset: Tensor) -> Detections:
+        """One picture's maps (K, h, w), (2, h, w), (2, h, w) -> what was found."""
+        scores, labels, cells = find_peaks(heat.sigmoid(), 50)
+        at = cells[:, 1], cells[:, 0]  # row and column
+        centre, half = (cells + offset[:, *at].T) * 4, size[:, *at].T.clamp(min=0.1) / 2
+        return Detections(clip_boxes(torch.cat([centre - half, centre + half], 1), 64, 64), labels, scores)
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.training.loop import fit
+from lecture_utils.training.one_cycle import one_cycle
+
+backbone = zoo.load("shapes_faster_rcnn").backbone
+with torch.inference_mode():
+    their_maps = torch.cat([backbone(x)[0] for x in train_x.split(50)]).clone()  # (800, 48, 16, 16)
+
+
+def new_detector() -> YourPoints:
+    torch.manual_seed(0)
+    return YourPoints(backbone, PointHead(48, 8, width=48))
+
+
+def point_loss(net: nn.Module, x: Tensor, y: list) -> Tensor:
+    return net.loss(x, y)
+
+
+probe = new_detector()
+history = fit(probe.head, [(their_maps[:8], train_y[:8])] * 25, steps=25, label="one batch",
+              loss=lambda _, x, y: probe.loss(x, y),
+              optimizer=torch.optim.Adam(probe.head.parameters(), lr=3e-3))
+print(f"one batch by heart: loss {history.losses[0]:.1f} -> {history.losses[-1]:.1f}")
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+detector = new_detector()
+batches = tiny_retina.batches(their_maps, train_y, seed=0)  # 16 a step, at random
+_, info = one_cycle(detector.head, batches, loss=lambda _, x, y: detector.loss(x, y), warm_up=0.15,
+                    optimizer=torch.optim.Adam(detector.head.parameters(), lr=1e-2),
+                    steps=runtime.pick(quick=150, full=1500), label="your detector")
+with torch.inference_mode():
+    said = detector.head(torch.cat([backbone(x)[0] for x in scenes.split(50)]))  # heat, size, offset
+    yours = [detector.read(*own) for own in zip(*said, strict=True)]
+figures = coco_summary(yours, truths, classes=8)
+print(f"{info['steps']} steps in {info['seconds']:.0f} s: AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f}")
+
+# %% [markdown] tags=["slide"]
+# ## 9 · Evaluate: successes and failures
+#
+# All on the same 100 test scenes, one picture at a time for the times.
+
+# %% tags=["nbval-ignore-output", "why:times-differ-between-machines"]
+faster = zoo.load("shapes_faster_rcnn")  # two stages, from chapter 07
+rows = []
+with torch.inference_mode():
+    for name, model in (models | {"Faster R-CNN (two stages)": faster}).items():
+        answers = [own for x in scenes.split(50) for own in model(x)]
+        figures = coco_summary(answers, truths, classes=8)
+        began = time.perf_counter()
+        for scene in scenes[:15]:
+            model(scene[None])
+        frames = 15 / (time.perf_counter() - began)
+        rows.append((name, f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}", f"{frames:.0f}"))
+figures = coco_summary(yours, truths, classes=8)
+rows.append(("yours, CenterNet (points)", f"{figures['AP50']:.2f}", f"{figures['AP75']:.2f}", ""))
+show_table(rows, ["detector", "AP50", "AP75", "frames per second"], caption="On 100 test scenes")
+
+# %%
+faults = []  # of each scene: objects that nobody found, and false alarms
+for truth, own in zip(truths, sure, strict=True):
+    right = int(right_detections(truth, own).sum())
+    faults.append(len(truth[0]) - right + len(own.boxes) - right)
+order = torch.tensor(faults).argsort(stable=True, descending=True)
+best = [i for i in order.tolist() if len(truths[i][0]) == 4][-3:]  # four objects each, and fewest faults
+for title, chosen in (("Four objects, and all found", best), ("The three worst of 100 scenes", order[:3])):
+    true, answer = [truths[i] for i in chosen], [sure[i] for i in chosen]
+    figure = detection_rows(scenes[chosen], true, answer, NAMES, title, columns=3, size=2.7)
+    plotting.show(figure, f"{title}: true boxes dashed, right detections blue, false ones orange.")
+
+# %% [markdown]
+# **How to read it.** TODO
+
+# %% [markdown] tags=["slide"]
+# ### Eight detectors, one budget
+#
+# TODO
+
+# %% tags=["nbval-ignore-output", "why:recorded-or-timed"]
+# %%gpu ch08_eight_detectors
+
+# %% [markdown] tags=["slide"]
+# ## 10 · Claims, measured
+#
+# TODO
+
+# %% [markdown] tags=["slide"]
+# ## 11 · Lab
+#
+# TODO
