@@ -25,7 +25,7 @@ from lecture_utils.training.kit import train_cycle
 
 SIDE, WIDTH, CLASSES = 64, 24, len(toyworld.CLASSES)
 ANCHORS = Anchors(sizes=tuple((x, x * 2 ** (1 / 3), x * 2 ** (2 / 3)) for x in (10, 20)))
-RATE = 3e-3
+RATE = 5e-3
 EASY = 0.9  # p_t from which on a negative counts as easy
 Target = tuple[Tensor, Tensor]  # boxes (G, 4) in pixels and classes (G,)
 
@@ -52,6 +52,17 @@ def build(
     """Make a network that reads maps; γ = 0 is cross-entropy, weighted by α (None: not at all)."""
     backbone = Pyramid(pyramid)
     return kind(backbone, WIDTH, ANCHORS, CLASSES, prior=prior, std=0.1, alpha=alpha, gamma=gamma)
+
+
+def single_objects(n: int, *, seed: int, split: str = "train") -> tuple[Tensor, list[Target]]:
+    """Pictures (n, 3, 64, 64) of one object each, with its box and class where at least a quarter shows."""
+    drawn = toyworld.sample_scenes(n, seed=seed, split=split, objects=toyworld.Objects(count=1))
+    sample = toyworld.render(drawn, SIDE, None, only=("image", "class_id", "boxes", "visibility"))
+    seen = sample.visibility >= 0.25  # (n, 1)
+    return sample.image, [
+        (boxes[own], labels[own])
+        for boxes, labels, own in zip(sample.boxes, sample.class_id, seen, strict=True)
+    ]
 
 
 @torch.inference_mode()
@@ -83,7 +94,7 @@ def loss(net: Any, maps: Tensor, targets: Sequence[Target]) -> Tensor:
 
 
 def batches(
-    maps: Tensor, targets: Sequence[Target], *, seed: int, batch: int = 16
+    maps: Tensor, targets: Sequence[Target], *, seed: int, batch: int = 8
 ) -> Iterator[tuple[Tensor, list[Target]]]:
     """Draw batches at random, again and again."""
     generator = torch.Generator().manual_seed(seed)
