@@ -1,6 +1,7 @@
-"""The bench's part on segmentation and detection (chapters 06 and 07): ours against the libraries'."""
+"""The bench's part on segmentation and detection (chapters 06 to 08): ours against the libraries'."""
 
 import contextlib
+import inspect
 import io
 from collections.abc import Callable
 from itertools import count
@@ -163,24 +164,49 @@ SIDE = 320
 
 
 def faster_rcnn() -> Rows:
-    """Faster R-CNN on ResNet-50 with a pyramid, one picture, with the same random weights."""
-    from lecture_utils.detection.resize import batch_images, detect
+    """Faster R-CNN on ResNet-50 with a pyramid, with random weights: some 3,000 boxes to suppress."""
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
     from lecture_utils.hub.detector_weights import from_torchvision
 
     torch.manual_seed(0)
+    backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5)
+    theirs = settled(FasterRCNN(backbone, 91, min_size=SIDE, max_size=SIDE).eval())
+    theirs.roi_heads.box_predictor.cls_score.weight.data.mul_(20)
+    return against_torchvision("Faster R-CNN, ResNet-50 with FPN", from_torchvision(theirs), theirs, first=1)
+
+
+def retinanet() -> Rows:
+    """RetinaNet on ResNet-50, with random weights that leave many candidates a level."""
+    from torchvision.models.detection import retinanet_resnet50_fpn
+
+    from lecture_utils.hub.retinanet_weights import from_torchvision
+
+    torch.manual_seed(0)
+    model = retinanet_resnet50_fpn(weights=None, weights_backbone=None, min_size=SIDE, max_size=SIDE)
+    theirs = settled(model.eval())
+    theirs.head.classification_head.cls_logits.bias.data.fill_(-2.9)
+    return against_torchvision("RetinaNet, ResNet-50", from_torchvision(theirs), theirs, first=0)
+
+
+def against_torchvision(name: str, ours: Any, theirs: Any, *, first: int) -> Rows:
+    """Time detections, then losses with gradients, on one picture; `first` is torchvision's first class."""
+    from lecture_utils.detection.resize import batch_images, detect
+
     image = torch.rand(3, SIDE, SIDE)
-    theirs = their_faster_rcnn(image)
-    ours = from_torchvision(theirs)
     boxes, labels = boxes_in(5, SIDE, SIDE, 20, 200), torch.randint(90, (5,))
+    sized = "sizes" in inspect.signature(ours.losses).parameters
 
     def our_losses() -> None:
         batch = batch_images([image], shortest=SIDE, longest=SIDE)
-        descend(ours, ours.losses(batch.images, [(boxes, labels)], batch.sizes))
+        more = (batch.sizes,) if sized else ()
+        descend(ours, ours.losses(batch.images, [(boxes, labels)], *more))
 
     def their_losses() -> None:
-        descend(theirs, theirs([image], [{"boxes": boxes, "labels": labels + 1}]))
+        descend(theirs, theirs([image], [{"boxes": boxes, "labels": labels + first}]))
 
-    what = f"Faster R-CNN, ResNet-50 with FPN, one picture of {SIDE}², "
+    what = f"{name}, one picture of {SIDE}², "
     with torch.inference_mode():
         rows = [
             compared(
@@ -203,17 +229,9 @@ def descend(model: nn.Module, losses: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def their_faster_rcnn(image: Tensor) -> Any:
-    """torchvision's, with random weights under which all its parts have work: some 3,000 boxes to suppress.
-
-    The statistics of its frozen batch norm are those of the picture, and its scores are spread out.
-    """
-    from torchvision.models.detection import FasterRCNN
-    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+def settled(model: Any) -> Any:
+    """Give a detector's frozen batch norm the statistics of a picture: signals neither die nor grow."""
     from torchvision.ops import FrozenBatchNorm2d
-
-    backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5)
-    model = FasterRCNN(backbone, 91, min_size=SIDE, max_size=SIDE).eval()
 
     def measure(layer: Any, given: tuple[Tensor]) -> None:
         layer.running_mean.copy_(given[0].mean((0, 2, 3)))
@@ -221,10 +239,9 @@ def their_faster_rcnn(image: Tensor) -> Any:
 
     norms = [layer for layer in model.modules() if isinstance(layer, FrozenBatchNorm2d)]
     hooks = [layer.register_forward_pre_hook(measure) for layer in norms]
-    model([image])
+    model([torch.rand(3, SIDE, SIDE)])
     for hook in hooks:
         hook.remove()
-    model.roi_heads.box_predictor.cls_score.weight.mul_(20)
     return model
 
 
@@ -235,4 +252,5 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "suppression": suppression,
     "precision": precision,
     "faster_rcnn": faster_rcnn,
+    "retinanet": retinanet,
 }
