@@ -178,11 +178,11 @@ def squared_errors(
     coordinates, no_object
         As for `yolo_loss`.
     """
-    box, confidence, classes = says.boxes[match.at], says.confidence[match.at], says.classes[match.at]
+    box, classes = says.boxes[match.at], says.classes[match.at]  # (M, 4), (M, C)
     return {
         "centre": coordinates * (box[:, :2] - match.wanted[:, :2]).square().sum(),
         "size": coordinates * (box[:, 2:] - match.wanted[:, 2:]).square().sum(),  # of √w and √h
-        "object": (confidence - match.overlap).square().sum(),
+        "object": (says.confidence[match.at] - match.overlap).square().sum(),
         "no_object": no_object * says.confidence[~match.taken].square().sum(),
         "class": (classes - F.one_hot(match.labels, classes.shape[-1])).square().sum(),
     }

@@ -40,6 +40,12 @@ def right_detections(truth: tuple[Tensor, Tensor], detections: Any, least: float
     return right
 
 
+def faults_in(truth: tuple[Tensor, Tensor], detections: Any) -> int:
+    """How many objects of a picture were missed, and detections false, in all; as `right_detections`."""
+    right = int(right_detections(truth, detections).sum())
+    return len(truth[0]) - right + len(detections.boxes) - right
+
+
 def detection_rows(
     pictures: Any,
     truths: Sequence[tuple[Tensor, Tensor]],

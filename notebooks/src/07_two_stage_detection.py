@@ -677,12 +677,9 @@ show_table([(name, f"{v['AP50']:.2f}", f"{v['AP75']:.2f}") for name, v in scores
            ["detector", "AP50", "AP75"])
 
 # %%
-from lecture_utils.plotting.detections import right_detections
+from lecture_utils.plotting.detections import faults_in
 
-faults = []  # of each scene: objects that nobody found, and false alarms
-for truth, detections in zip(truths, sure, strict=True):
-    right = int(right_detections(truth, detections).sum())
-    faults.append(len(truth[0]) - right + len(detections.boxes) - right)
+faults = [faults_in(truth, own) for truth, own in zip(truths, sure, strict=True)]  # missed and false
 order = torch.tensor(faults).argsort(stable=True, descending=True)
 best = [i for i in order.tolist() if len(truths[i][0]) == 4][-3:]  # four objects each, and fewest faults
 for title, chosen in (("Four objects, and all found", best), ("The three worst of 100 scenes", order[:3])):

@@ -83,8 +83,7 @@ plotting.show(figure, "Three toy scenes: heat at the objects' centres, and the b
 # - $\sqrt{w}, \sqrt{h}$: the roots of width and height, as shares of the picture;
 # - the **confidence**: the probability that an object is there, times the IoU of the box with it;
 # - $C$ class probabilities, *given* that there is an object.
-
-# %% [markdown]
+#
 # Why roots? A squared error treats a miss of 2 pixels alike at a box of 10 and at one of 60. On the small box it does much more harm. The root stretches the small sizes: near $w = 10$ a step of 2 changes $\sqrt w$ more than twice as much as near 60. (YOLO's network says the root itself.)
 #
 # Write a scene into such a grid. The first object listed keeps a cell.
@@ -159,24 +158,20 @@ show_table(rows, ["grid", "lost, classes by cell", "lost, classes by box"],
 # with hats for the truth, $\hat c$ the IoU that the box has now, $\lambda_{\text{coord}} = 5$ and $\lambda_{\text{noobj}} = 0.5$.
 
 # %% tags=["show"]
-from lecture_utils.detection.yolo import Matched
+from lecture_utils.detection.yolo import Matched, match_boxes
 from lecture_utils.detection.yolo_grid import Cells
 
 # show: lecture_utils.detection.yolo.squared_errors
 
 # %%
-from lecture_utils.detection.yolo import match_boxes
-
 yolo = zoo.load("shapes_yolo")
 with torch.inference_mode():
     blocks = yolo.predict(scenes)  # (100, 8, 8, 18): two boxes of five numbers, eight classes
     match = match_boxes(blocks, truths, yolo.layout, (64, 64))
     errors = squared_errors(yolo.layout.split(blocks), match, coordinates=1.0, no_object=1.0)
-boxes_in_all = blocks.shape[0] * 64 * 2
 show_table([(name.replace("_", " "), f"{value / 100:.3f}") for name, value in errors.items()],
            ["part", "squared error a scene"], caption="A trained YOLO, without its two weights")
-print(f"of {boxes_in_all:,} boxes {int(match.taken.sum())} answer for an object: "
-      f"one in {boxes_in_all / match.taken.sum():.0f}")
+print(f"one box in {match.taken.numel() / match.taken.sum():.0f} answers for an object")
 
 # %% [markdown]
 # **How to read it.** One box in some fifty has an object to answer for. All others learn "no". Their weight of 0.5 is YOLO's whole answer to that: it was chosen by hand, and it is the same for the hopeless cell in the sky and for the one right beside the object. The next section asks for a better one.
@@ -277,10 +272,18 @@ present(pyramid_levels())
 # %%
 predict("08.3")
 
+# %%
+p = torch.tensor([0.5, 0.01])  # what every answer says at first
+of_background, of_objects = -100_000 * (1 - p).log(), -4 * p.log()
+for k in range(2):
+    print(f"every answer {p[k]:.2f}: background costs {of_background[k]:,.0f}, objects {of_objects[k]:.1f}")
+
 # %% [markdown]
 # The last bias of the class subnet is set to $-\log((1 - \pi)/\pi)$, so that every answer begins at $p = \pi = 0.01$: the **prior**. Section 13 leaves it out.
 #
 # The loss, then, with your `focal_loss` on *all* anchors (a lecture may say "every pixel"; it is every anchor). An anchor with an IoU of 0.5 or more with an object is a yes for that object's class; below 0.4 it is background; between, it is left out. The sum is divided by the number of *positive* anchors, since the others hardly count.
+#
+# To train it in seconds, the backbone is that of chapter 07's Faster R-CNN and stays as it is, so its maps are computed once. Pyramid and subnets are new, and both of your functions are in them: 2,880 anchors with eight questions each, in scenes of *one* object.
 
 # %%
 from lecture_utils.detection.anchors import BETWEEN, match_anchors
@@ -303,11 +306,9 @@ class YourRetina(RetinaNet):
             moved.append(off.abs().sum() / number)
         return {"class": torch.stack(named).mean(), "box": torch.stack(moved).mean()}
 
-# %% [markdown]
-# To train it in seconds, the backbone is that of chapter 07's Faster R-CNN and stays as it is, so its maps are computed once. Pyramid and subnets are new, and both of your functions are in them: 2,880 anchors with eight questions each, in scenes of *one* object.
-
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch08 import tiny_retina
+from lecture_utils.metrics.coco import coco_summary
 from lecture_utils.ops.focal_loss import gradient_share
 
 train_x, train_y = tiny_retina.single_objects(800, seed=5)
@@ -327,12 +328,11 @@ show_table(rows, ["", "of all answers", "of the gradient, cross-entropy", "of th
            caption=f"The share of easy noes ({(~asked.yes).sum() / asked.yes.sum():.0f} noes for each yes)")
 
 # %%
-from lecture_utils.metrics.coco import coco_summary
 from lecture_utils.plotting.detections import detection_rows
 
 by_retina = tiny_retina.detect(retina, test_maps)
 seen = [Detections(*(part[own.scores > 0.3] for part in own)) for own in by_retina[:3]]
-title = "Your RetinaNet after a short training: right in blue, false in orange"
+title = "Your RetinaNet knows where before it knows what"
 figure = detection_rows(test_x[:3], test_y[:3], seen, NAMES, title, columns=3, size=2.6)
 plotting.show(figure, "Three scenes with the true boxes dashed, and those found by the network just trained.")
 figures = coco_summary(by_retina, test_y, classes=8)
@@ -387,19 +387,20 @@ from lecture_utils.ops.corner_pooling import bottom_right_pool
 corners = zoo.load("shapes_cornernet")
 
 
-def ap_of(model: nn.Module) -> str:
-    with torch.inference_mode():
-        figures = coco_summary(model(scenes), truths, classes=8)
-    return f"AP50 {figures['AP50']:.3f}, AP75 {figures['AP75']:.3f}"
+def ap_of(answers: list) -> str:
+    figures = coco_summary(answers, truths, classes=8)
+    return f"AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f}"
 
 
-shipped = corners.top_left.pooling.pool, corners.bottom_right.pooling.pool
-print("as shipped:      ", ap_of(corners))
-corners.top_left.pooling.pool = top_left_pool  # yours
-print("with your pooling:", ap_of(corners))
-corners.top_left.pooling.pool = corners.bottom_right.pooling.pool = torch.add  # no pooling
-print("without pooling: ", ap_of(corners))
-corners.top_left.pooling.pool, corners.bottom_right.pooling.pool = top_left_pool, shipped[1]
+with torch.inference_mode():
+    print("as shipped:       ", ap_of(corners(scenes)))
+    corners.top_left.pooling.pool = top_left_pool  # yours
+    print("with your pooling:", ap_of(corners(scenes)))
+    for head in (corners.top_left, corners.bottom_right):
+        head.pooling.pool = torch.add  # both maps as they are
+    print("without pooling:  ", ap_of(corners(scenes)))
+corners.top_left.pooling.pool = top_left_pool
+corners.bottom_right.pooling.pool = bottom_right_pool
 
 # %% [markdown]
 # ### Almost right is almost right
@@ -473,34 +474,31 @@ print(f"pull {losses['pull']:.3f}, push {losses['push']:.3f}")
 predict("08.5")
 
 # %%
-from lecture_utils.plotting.detections import right_detections
+from lecture_utils.plotting.detections import faults_in, right_detections
 
 
 def false_boxes(answers: list, least: float = 0.3) -> str:
-    wrong = right = 0
+    right = boxes_said = 0
     for truth, own in zip(truths, answers, strict=True):
         own = Detections(*(part[own.scores > least] for part in own))
-        good = int(right_detections(truth, own).sum())
-        right, wrong = right + good, wrong + len(own.boxes) - good
-    return f"{right} objects found, {wrong} false boxes"
+        right += int(right_detections(truth, own).sum())
+        boxes_said += len(own.boxes)
+    return f"{right} objects found, {boxes_said - right} false boxes"
 
 
 for bound in (0.5, 1.0, 1e9):  # the paper's; the margin that training asks for; no embeddings at all
     corners.tag_distance = bound
     with torch.inference_mode():
-        print(f"tags may differ by {bound:g}:", false_boxes(corners(scenes)), "|", ap_of(corners))
+        answers = corners(scenes)
+    print(f"tags may differ by {bound:g}:", false_boxes(answers), "|", ap_of(answers))
 corners.tag_distance = 0.5
 
 # %% [markdown]
-# **How to read it.** Two corners are paired if they say the same class, if their tags differ by 0.5 at most, and if one lies below and to the right of the other. Here the paper's 0.5 throws *right* pairs away: the shipped network had eight minutes, and its tags are still rough (see the long lines above). And few objects in our scenes share a class, so the class alone rules out most wrong pairs. More false boxes come without tags, but with low scores, and AP forgives those. Section 13 looks where tags are needed.
+# **How to read it.** Two corners are paired if they say the same class, if their tags differ by 0.5 at most, and if one lies below and to the right of the other. Here the paper's 0.5 throws *right* pairs away: the shipped network had eight minutes, and its tags are still rough (see the long lines above).
 #
-# Last, each corner says its **offset**. A map with a cell for 4 pixels knows a corner to within 4 pixels; the rest, $(x/4 - \lfloor x/4 \rfloor)$, is learned at the corner itself. The whole loss, then:
-
-# %% tags=["show"]
-from lecture_utils.detection.heatmaps import heatmap_focal_loss
-from lecture_utils.detection.key_points import Objects, offset_loss
-
-# show: lecture_utils.detection.cornernet.CornerNet.corner_losses
+# And few objects in our scenes share a class, so the class alone rules out most wrong pairs. More false boxes come without tags, but with low scores, and AP forgives those. Section 13 looks where tags are needed.
+#
+# Last, each corner says its **offset**. A map with a cell for 4 pixels knows a corner to within 4 pixels; the rest, $x/4 - \lfloor x/4 \rfloor$, is learned at the corner itself, by smooth L1 (chapter 07). The whole loss is heat + 0.1 pull + 0.1 push + offset.
 
 # %% [markdown] tags=["slide"]
 # ## 5 · A centre as witness: CenterNet with triplets
@@ -514,11 +512,11 @@ from lecture_utils.detection.centernet_triplets import FEW, MANY
 
 # show: lecture_utils.detection.centernet_triplets.central_regions
 
-# %%
-predict("08.6")
-
 # %% tags=["show", "system:S08.5"]
 # show: lecture_utils.detection.centernet_triplets.keep_triplets
+
+# %%
+predict("08.6")
 
 # %%
 triplets = zoo.load("shapes_centernet_triplets")
@@ -534,7 +532,7 @@ same_scene = scenes[[crowded] * 2], [truths[crowded]] * 2
 figure = detection_rows(*same_scene, shown, NAMES, title, columns=2, size=3.4)
 plotting.show(figure, "One scene with all its corner pairs, and with those whose middle shows a centre.")
 print("pairs of corners:  ", false_boxes(pairs))
-print("with centres:      ", false_boxes(kept), "|", ap_of(triplets))
+print("with centres:      ", false_boxes(kept), "|", ap_of(kept))
 
 # %% [markdown]
 # **How to read it.** Most wrong pairs have nothing in their middle, and go. A few right ones go too, where the centre was not found.
@@ -548,14 +546,13 @@ print("with centres:      ", false_boxes(kept), "|", ap_of(triplets))
 # ## 6 · An object is a point
 #
 # If the centre is known, why look for corners? **Objects as Points** (Zhou, Wang and Krähenbühl 2019; also named CenterNet) keeps the centre alone. A head says, at each cell: how hot for each class; the width and height of the object whose centre this is; the offset of the centre in its cell. (Lectures call it "CenterNet2"; a later paper of 2021 has that name.)
+#
+# A detector without NMS? A peak on a heat map is a cell as hot as each of its eight neighbours. A 3 × 3 max pool finds them all, and a cell beside the peak is no second detection.
 
 # %% tags=["show"]
 from lecture_utils.detection.key_point_heads import RARE, branch
 
 # show: lecture_utils.detection.center_points.PointHead
-
-# %% [markdown]
-# A detector without NMS? A peak on a heat map is a cell as hot as each of its eight neighbours. A 3 × 3 max pool finds them all, and a cell beside the peak is no second detection.
 
 # %%
 predict("08.7")
@@ -689,15 +686,13 @@ print(f"one batch by heart: loss {history.losses[0]:.1f} -> {history.losses[-1]:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 detector = new_detector()
-batches = tiny_retina.batches(more_maps, more_y, seed=0, batch=16)
-_, info = one_cycle(detector.head, batches, loss=lambda _, x, y: detector.loss(x, y), warm_up=0.15,
-                    optimizer=torch.optim.Adam(detector.head.parameters(), lr=1e-2),
-                    steps=runtime.pick(quick=150, full=1500), label="your detector")
+one_cycle(detector.head, tiny_retina.batches(more_maps, more_y, seed=0, batch=16), warm_up=0.15,
+          loss=lambda _, x, y: detector.loss(x, y), steps=runtime.pick(quick=150, full=1500),
+          optimizer=torch.optim.Adam(detector.head.parameters(), lr=1e-2), label="your detector")
 with torch.inference_mode():
     said = detector.head(tiny_retina.maps_of(scenes))  # heat, size, offset
-    yours = [detector.read(*own) for own in zip(*said, strict=True)]
-figures = coco_summary(yours, truths, classes=8)
-print(f"{info['steps']} steps: AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f}")
+yours = [detector.read(*own) for own in zip(*said, strict=True)]
+print("on 100 test scenes:", ap_of(yours))
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Evaluate: successes and failures
@@ -721,10 +716,7 @@ rows.append(("yours, CenterNet (points)", f"{figures['AP50']:.2f}", f"{figures['
 show_table(rows, ["detector", "AP50", "AP75", "frames per second"], caption="On 100 test scenes")
 
 # %%
-faults = []  # of each scene: objects that nobody found, and false alarms
-for truth, own in zip(truths, sure, strict=True):
-    right = int(right_detections(truth, own).sum())
-    faults.append(len(truth[0]) - right + len(own.boxes) - right)
+faults = [faults_in(truth, own) for truth, own in zip(truths, sure, strict=True)]  # missed and false
 order = torch.tensor(faults).argsort(stable=True, descending=True)
 best = [i for i in order.tolist() if len(truths[i][0]) == 4][-3:]  # four objects each, and fewest faults
 for title, chosen in (("Four objects, and all found", best), ("The three worst of 100 scenes", order[:3])):
@@ -735,9 +727,10 @@ for title, chosen in (("Four objects, and all found", best), ("The three worst o
 # %% [markdown]
 # **How to read it.** The failures are those of chapter 07: objects of which little shows, hidden or cut off. None of these detectors looks twice, so none sees more of them.
 #
-# Look at the two columns of AP. YOLO finds objects, and its boxes are loose: one cell of 8 pixels speaks for the whole box, by four numbers that see each other nowhere. CornerNet's boxes are tight where it finds an object: its AP75 is close to its AP50. It loses objects where one of the two corners is missed. The points lose least. Yours meets the bar on a backbone that was trained for something else; what it lacks at AP75 is the map, which was never asked for sizes.
-
-# %% [markdown] tags=["slide"]
+# Look at the two columns of AP. YOLO finds objects, and its boxes are loose: one cell of 8 pixels speaks for the whole box. CornerNet's boxes are tight where it finds an object: its AP75 is close to its AP50. It loses objects where one of the two corners is missed.
+#
+# The points lose least. Yours meets the bar on a backbone that was trained for something else; what it lacks at AP75 is the map, which was never asked for sizes.
+#
 # ### Eight detectors, one budget
 #
 # How do all eight of chapters 07 and 08 compare if each is trained for the same time? The cell trains Faster R-CNN and R-CNN anew, for 480 seconds of one processor core, which is what the other six had. All start from the same classifier. The one-stage detectors and Faster R-CNN learn from one endless stream of scenes, R-CNN and Fast R-CNN from the 1,600 and 2,400 scenes in which they have searched.
@@ -840,8 +833,7 @@ boxes_from_maps = check("08.L1", boxes_from_maps)
 heat, wide, offset = said  # what the detector that you trained says of the 100 test scenes
 read = [Detections(*boxes_from_maps(hot_map, w, o, 4, 50))
         for hot_map, w, o in zip(heat.sigmoid(), wide, offset, strict=True)]
-figures = coco_summary(read, truths, classes=8)
-print(f"your detector, read by your function: AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f}")
+print("your detector, read by your function:", ap_of(read))
 
 # %% [markdown]
 # ### Step 2: debug
@@ -907,10 +899,8 @@ worst_iou = check("08.L3", worst_iou)
 # %%
 side = torch.arange(4.0, 81)
 lines = {f"a cell of {stride} pixels": (side, worst_iou(side, side, stride)) for stride in (2, 4, 8)}
-figure = plotting.curves(lines, "side of a square object, in pixels", "IoU in the worst case",
-                         "The smaller the object, the more an offset is worth")
-for bound in (0.5, 0.75):
-    figure.axes[0].axhline(bound, color="0.4", linewidth=1, linestyle=":")
+title = "The smaller the object, the more an offset is worth"
+figure = plotting.curves(lines, "side of a square object, in pixels", "IoU in the worst case", title)
 plotting.show(figure, "The worst IoU without offsets against an object's side, for three sizes of a cell.")
 for bound in (0.5, 0.75):
     needed = side[worst_iou(side, side, 4) >= bound]
@@ -953,8 +943,7 @@ print("first losses:", ", ".join(f"{name}: {losses[0]:.0f}" for name, losses in 
 
 # %% [markdown]
 # **How to read it.** With every answer near ½ the first loss is fifteen times as large, nearly all of it background. (Not seventy times, as in the question: the last layer's weights are random too, so not every answer starts at just 0.01.) The optimizer here, AdamW, rescales its steps, so training recovers after some tens of them. With plain SGD such a gradient throws the weights out: the paper reports that training then diverged in the first steps (section 3.3).
-
-# %% [markdown]
+#
 # ### Corners without embeddings
 # Scenes with four objects of *one* class, twelve for each of the eight classes. Now the class cannot tell which corners belong together.
 

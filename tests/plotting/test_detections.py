@@ -20,6 +20,12 @@ def test_an_object_is_found_once_by_the_surest_box_of_its_class():
     assert right.tolist() == [False, True, False, False]  # a double, found, another class, nothing there
 
 
+def test_faults_are_what_was_missed_and_what_was_false():
+    assert detections.faults_in(TRUTH, FOUND) == 1 + 3
+    nothing = Detections(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), torch.zeros(0))
+    assert detections.faults_in(TRUTH, nothing) == 2
+
+
 def test_right_is_blue_false_is_vermilion_and_truth_is_dashed():
     figure = detections.detection_rows(torch.rand(1, 3, 32, 32), [TRUTH], [FOUND], ["a", "b", "c"], "t")
     coloured = [p for p in figure.axes[0].patches if to_hex(p.get_edgecolor()).upper() in (BLUE, VERMILION)]
