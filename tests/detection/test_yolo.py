@@ -114,7 +114,7 @@ def test_where_no_box_overlaps_the_nearest_is_responsible(layout):
 
 FAULTS = [
     ("square().sum(),  # of √w and √h", "abs().sum(),"),
-    ("(confidence - match.overlap)", "(confidence - 1)"),
+    ("[match.at] - match.overlap)", "[match.at] - 1)"),
     ("says.confidence[~match.taken]", "says.confidence[match.taken]"),
     ("rank[now].masked_fill", "(0 * rank[now]).masked_fill"),
     ("iou, -distance)", "-iou, -distance)"),
