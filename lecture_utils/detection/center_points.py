@@ -163,7 +163,7 @@ class PointHead(nn.Module):
     Parameters
     ----------
     channels, width : int
-        C, and the channels between the two convolutions of a branch: 256 in the paper.
+        C, and the channels between the two convolutions of a branch: 256 for DLA-34 in the authors' code.
     classes : int
         K.
 

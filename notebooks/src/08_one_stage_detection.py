@@ -53,7 +53,7 @@ start("08")
 # %% [markdown] tags=["slide"]
 # ## Result first
 #
-# Three scenes that the network has never seen. Above, how sure it is, place by place, that the centre of an object lies there. Below, a box for each of the hottest places. Nothing else happens in between.
+# Three scenes that the network has never seen. Above, how sure it is, place by place, that the centre of an object lies there. Below, a box for each peak above 0.4; its size is read at the same place. (The striped ball of the second scene stays below 0.4.)
 
 # %%
 from lecture_utils.detection.structures import Detections
@@ -86,13 +86,27 @@ plotting.show(figure, "Three toy scenes: heat at the objects' centres, and the b
 #
 # Why roots? A squared error treats a miss of 2 pixels alike at a box of 10 and at one of 60. On the small box it does much more harm. The root stretches the small sizes: near $w = 10$ a step of 2 changes $\sqrt w$ more than twice as much as near 60. (YOLO's network says the root itself.)
 #
-# Write a scene into such a grid. The first object listed keeps a cell.
+# In the paper a cell has $B = 2$ boxes of five numbers, and *one* set of class probabilities: $S \times S \times (5B + C)$ numbers, for photographs 7 × 7 × 30. Its successor (Redmon and Farhadi 2017) gives each box its own: $S \times S \times B(5 + C)$.
+
+# %%
+predict("08.1")
+
+# %% tags=["system:S08.1"]
+from lecture_utils.chapters.ch08.widgets.yolo_grid import yolo_grid as grid_widget
+
+present(grid_widget())
+
+# %% [markdown]
+# **How to read it.** A tinted cell answers for the object of its colour; rows and columns are counted from 1. In the still two objects share a cell, which has one set of classes, so object 4 (broken line) is lost. With a finer grid, or with classes for each box, it has a place.
+#
+# Write a scene into such a grid, with one box a cell. The first object listed keeps a cell. Confidence is 1 where there is an object. (In training, the IoU of the box takes the place of the 1.)
 
 # %% tags=["exercise:08.1"]
 def to_grid(boxes: Tensor, labels: Tensor, cells: int, size: float, classes: int) -> Tensor:
     """Boxes (G, 4) x1, y1, x2, y2, labels (G,) of a picture of `size` pixels -> (cells, cells, 5 + classes).
 
     At the row and column of an object's cell: x, y, √w, √h, confidence 1, and 1 at its class; else zeros.
+    A centre on the last edge belongs to the last cell.
     """
     ...
 
@@ -120,20 +134,7 @@ for ax, title in zip(axes, ("objects", "cells with confidence 1", "read back"), 
 plotting.show(figure, "A scene's objects, the grid cells that answer for them, and boxes read from the grid.")
 
 # %% [markdown]
-# In the paper a cell has $B = 2$ boxes of five numbers, and *one* set of class probabilities: $S \times S \times (5B + C)$ numbers, for photographs 7 × 7 × 30. Its successor (Redmon and Farhadi 2017) gives each box its own: $S \times S \times B(5 + C)$.
-
-# %%
-predict("08.1")
-
-# %% tags=["system:S08.1"]
-from lecture_utils.chapters.ch08.widgets.yolo_grid import yolo_grid as grid_widget
-
-present(grid_widget())
-
-# %% [markdown]
-# **How to read it.** A tinted cell answers for the object of its colour. In the still two objects share a cell, which has one set of classes, so object 4 (broken line) is lost. With a finer grid, or with classes for each box, it has a place.
-#
-# How often does that happen? Count it on five hundred scenes.
+# How often do two centres share a cell? Count it on five hundred scenes.
 
 # %%
 many = toyworld.detection(500, split="val", seed=1)[1]  # boxes and classes alone
@@ -149,13 +150,15 @@ show_table(rows, ["grid", "lost, classes by cell", "lost, classes by box"],
            caption=f"Of {total:,} objects in 500 scenes, those that find no room")
 
 # %% [markdown]
+# **How to read it.** On a 4 × 4 grid one object in some 25 is lost, on 8 × 8 hardly any. Classes by box nearly end it. (People in a crowd, or birds in a flock, are another matter.)
+#
 # ### The loss
 #
 # Of a cell's boxes the one that fits its object best *now* is made **responsible**: it alone learns from it. So one of them can grow into the one for flat boxes, the other into the one for upright ones. Everything is a squared error:
 #
 # $$L = \lambda_{\text{coord}} \sum_{\text{resp.}} \left[(x - \hat x)^2 + (y - \hat y)^2 + (\sqrt w - \sqrt{\hat w})^2 + (\sqrt h - \sqrt{\hat h})^2\right] + \sum_{\text{resp.}} (c - \hat c)^2 + \lambda_{\text{noobj}} \sum_{\text{other}} c^2 + \sum_{\text{cells with an object}} \sum_k (p_k - \hat p_k)^2$$
 #
-# with hats for the truth, $\hat c$ the IoU that the box has now, $\lambda_{\text{coord}} = 5$ and $\lambda_{\text{noobj}} = 0.5$.
+# with hats for the *truth*, as in the paper, $\hat c$ the IoU that the box has now, $\lambda_{\text{coord}} = 5$ and $\lambda_{\text{noobj}} = 0.5$.
 
 # %% tags=["show"]
 from lecture_utils.detection.yolo import Matched, match_boxes
@@ -175,24 +178,24 @@ print(f"one box in {match.taken.numel() / match.taken.sum():.0f} answers for an 
 
 # %% [markdown]
 # **How to read it.** One box in some fifty has an object to answer for. All others learn "no". Their weight of 0.5 is YOLO's whole answer to that: it was chosen by hand, and it is the same for the hopeless cell in the sky and for the one right beside the object. The next section asks for a better one.
+#
+# At the end, a box's score is its confidence times the class probability. Neighbouring cells may claim one object, so NMS (chapter 07) goes over all boxes.
 
 # %% [markdown] tags=["slide"]
 # ## 2 · Nearly all is background
 #
 # In 2017 one-stage detectors were fast and two-stage detectors were better. Lin, Goyal, Girshick, He and Dollár asked why, and found that it was not the architecture but the *examples*. A proposal network throws away nearly all background before the second stage looks. One stage looks at everything: 100,000 anchors, of which a few dozen show an object. This is called **class imbalance**.
 #
-# Each easy background costs hardly anything. But there are so many.
-
-# %%
-predict("08.2")
-
-# %% [markdown]
 # Let $p_t$ be the probability that the network gives to the truth: $p$ where the truth is yes, $1 - p$ where it is no. **Cross-entropy** is $-\log p_t$. The **focal loss** multiplies it by a factor:
 #
 # $$\mathrm{FL}(p_t) = -\alpha_t\, (1 - p_t)^{\gamma} \log p_t.$$
 #
 # What is known already, with $p_t$ near 1, hardly counts any more. Lectures often say that it "over-weights" the hard examples. The factor is never above 1: it turns the easy ones *down*. $\alpha_t$ is $\alpha$ for yes and $1 - \alpha$ for no, a weight by class; $\gamma = 2$, $\alpha = 0.25$ in the paper.
-#
+
+# %%
+predict("08.2")
+
+# %% [markdown]
 # Each anchor asks *one question for each class*: is it a ball, is it a star? Sigmoids, not a softmax; background is the answer no to all of them. Compute the loss from the **logit** $x$, with $p = \sigma(x)$, and mind large ones: $\log \sigma(-100)$ must be −100, not −∞.
 
 # %% tags=["exercise:08.2"]
@@ -257,7 +260,7 @@ print("your pyramid equals the package's, level by level:", same)
 print("shapes:", [tuple(x.shape) for x in mine(stages)])
 
 # %% [markdown]
-# Which level is to find an object? Large objects are few cells on a coarse map and hundreds on a fine one. Faster R-CNN with FPN sends a region of $w \times h$ pixels to level $k = \lfloor 4 + \log_2(\sqrt{wh} / 224) \rfloor$. RetinaNet lets anchors decide: each level has anchors of its own sizes, three sizes an octave and three shapes.
+# Which level is to find an object? Large objects are few cells on a coarse map and hundreds on a fine one. Faster R-CNN with FPN sends a region of $w \times h$ pixels to level $k = \lfloor 4 + \log_2(\sqrt{wh} / 224) \rfloor$. RetinaNet lets anchors decide: each level has anchors of its own sizes, three sizes between one level and the next, and three shapes.
 
 # %% tags=["system:S08.3"]
 from lecture_utils.chapters.ch08.widgets.pyramid_levels import pyramid_levels
@@ -265,9 +268,9 @@ from lecture_utils.chapters.ch08.widgets.pyramid_levels import pyramid_levels
 present(pyramid_levels())
 
 # %% [markdown]
-# **How to read it.** A box of 224 × 224 goes to P4, where it covers 14 × 14 cells; on P2 it would be 56 × 56. Halve the side, and it moves one level down: it always covers about as many cells. So one set of weights can serve all levels.
+# **How to read it.** A box of 224 × 224 goes to P4, where it covers 14 × 14 cells; on P2 it would be 56 × 56. Halve the side, and it moves one level down: it always covers 14 to 28 cells a side. So one set of weights can serve all levels.
 #
-# And so it is: the **subnet** for classes and the one for boxes are four 3 × 3 convolutions each, *the same for all levels*. One detail decides whether training starts at all.
+# And so it is: the **subnet** for classes and the one for boxes are four 3 × 3 convolutions each, *the same for all levels*. One detail decides how training starts.
 
 # %%
 predict("08.3")
@@ -279,9 +282,9 @@ for k in range(2):
     print(f"every answer {p[k]:.2f}: background costs {of_background[k]:,.0f}, objects {of_objects[k]:.1f}")
 
 # %% [markdown]
-# The last bias of the class subnet is set to $-\log((1 - \pi)/\pi)$, so that every answer begins at $p = \pi = 0.01$: the **prior**. Section 13 leaves it out.
+# The last bias of the class subnet is set to $-\log((1 - \pi)/\pi)$, so that every answer begins near $p = \pi = 0.01$: the **prior**. Section 13 leaves it out.
 #
-# The loss, then, with your `focal_loss` on *all* anchors (a lecture may say "every pixel"; it is every anchor). An anchor with an IoU of 0.5 or more with an object is a yes for that object's class; below 0.4 it is background; between, it is left out. The sum is divided by the number of *positive* anchors, since the others hardly count.
+# The loss, then, with your `focal_loss` on *all* anchors (a lecture may say "every pixel"; it is every anchor). An anchor with an IoU of 0.5 or more with an object is a yes for that object's class; below 0.4 it is background; between, it is left out. The sum is divided by the number of *positive* anchors, not of all: nearly all are easy background and add hardly anything.
 #
 # To train it in seconds, the backbone is that of chapter 07's Faster R-CNN and stays as it is, so its maps are computed once. Pyramid and subnets are new, and both of your functions are in them: 2,880 anchors with eight questions each, in scenes of *one* object.
 
@@ -341,7 +344,7 @@ print(f"AP50 {figures['AP50']:.2f}, AP75 {figures['AP75']:.2f} on 100 test scene
 # %% [markdown]
 # **How to read it.** After 200 steps 99 % of all answers are noes that the network holds with 0.9 or more. Under cross-entropy these easy noes would have 82 % of the gradient; under the focal loss that you wrote they have 4 %, and the rest goes to objects and to what looks like one.
 #
-# In the pictures the network knows *where* before it knows *what*: most false boxes lie on the object, with another name. What focal loss buys in AP is claim C08.1. The shipped RetinaNet, all of which was trained, and for longer, is judged in section 9.
+# (At the start the answers are spread around 0.01 by chance, and those above 0.1 count most.) In the pictures the network knows *where* before it knows *what*: most false boxes lie on the object, with another name. What focal loss buys in AP is claim C08.1. The shipped RetinaNet, all of which was trained, and for longer, is judged in section 9.
 
 # %% [markdown] tags=["slide"]
 # ## 4 · An object is a pair of corners: CornerNet
@@ -375,7 +378,7 @@ top_left_pool = check("08.4", top_left_pool)
 # %% [markdown]
 # # solution: lecture_utils.chapters.ch08.solutions.top_left_pool
 #
-# In the network two convolutions make the two maps. Yours goes into the shipped CornerNet, and changes nothing; then pooling is taken out, and each corner sees only what lies around it.
+# In the network two convolutions make the two maps. Yours goes into the shipped CornerNet, and changes nothing; then pooling is taken out, and each corner sees only what lies around it. (This network was trained *with* pooling. The paper trained one without: it lost 2 points of AP.)
 
 # %% tags=["show", "system:S08.4"]
 from lecture_utils.detection.key_point_heads import Corner, Norm, conv
@@ -405,7 +408,7 @@ corners.bottom_right.pooling.pool = bottom_right_pool
 # %% [markdown]
 # ### Almost right is almost right
 #
-# A corner that is one cell off still makes a good box. Why punish the network for it as for a corner in the sky? Around each true corner a Gaussian slope is drawn, as wide as boxes with an IoU of at least 0.3 allow. With $y$ the height of the slope and $p$ what the network says,
+# A corner that is one cell off still makes a good box. Why punish the network for it as for a corner in the sky? Around each true corner a Gaussian slope is drawn. It is as wide as both corners may move, in the worst case, with the box still at an IoU of 0.3 (0.7 in the first version of the paper). With $y$ the height of the slope and $p$ what the network says,
 #
 # $$L = -\frac1N \sum \begin{cases} (1 - p)^2 \log p & \text{where } y = 1,\\ (1 - y)^4\, p^2 \log (1 - p) & \text{elsewhere,} \end{cases}$$
 #
@@ -413,7 +416,7 @@ corners.bottom_right.pooling.pool = bottom_right_pool
 
 # %% tags=["exercise:08.5"]
 def heat_loss(logits: Tensor, heat: Tensor, objects: int) -> Tensor:
-    """Logits and heat y in [0, 1], both (B, K, h, w) -> scalar; no object counts as one. Finite at ±100."""
+    """Logits and wanted heat y in [0, 1], both (B, K, h, w) -> scalar; no object counts as one. Finite at ±100."""
     ...
 
 
@@ -494,18 +497,18 @@ for bound in (0.5, 1.0, 1e9):  # the paper's; the margin that training asks for;
 corners.tag_distance = 0.5
 
 # %% [markdown]
-# **How to read it.** Two corners are paired if they say the same class, if their tags differ by 0.5 at most, and if one lies below and to the right of the other. Here the paper's 0.5 throws *right* pairs away: the shipped network had eight minutes, and its tags are still rough (see the long lines above).
+# **How to read it.** Two corners are paired if they say the same class, if their tags differ by 0.5 at most, and if one lies below and to the right of the other. In our scenes tags seem to do harm. Here the paper's 0.5 throws *right* pairs away: the shipped network had eight minutes, and its tags are still rough (see the long lines above).
 #
-# And few objects in our scenes share a class, so the class alone rules out most wrong pairs. More false boxes come without tags, but with low scores, and AP forgives those. Section 13 looks where tags are needed.
+# And only one object in six shares its class with another of its scene, so the class alone rules out most wrong pairs. More false boxes come without tags, but their scores are low beside those of the right ones, and AP forgives that. Section 13 looks where tags are needed.
 #
-# Last, each corner says its **offset**. A map with a cell for 4 pixels knows a corner to within 4 pixels; the rest, $x/4 - \lfloor x/4 \rfloor$, is learned at the corner itself, by smooth L1 (chapter 07). The whole loss is heat + 0.1 pull + 0.1 push + offset.
+# Last, each corner says its **offset**. A map with a cell for 4 pixels knows a corner to within 4 pixels; the rest, $x/4 - \lfloor x/4 \rfloor$, is learned at the corner itself, by smooth L1 (chapter 07). The whole loss is heat + 0.1 pull + 0.1 push + offset. At the end soft-NMS (chapter 07) lowers the scores of boxes that overlap.
 
 # %% [markdown] tags=["slide"]
 # ## 5 · A centre as witness: CenterNet with triplets
 #
 # Corner pairs know edges, and never look inside. **CenterNet** (Duan et al. 2019) adds a third heat map, for *centres*, and believes a pair only if a centre of its class lies in the middle of its box: a triplet.
 #
-# How large is "the middle"? A third of each side for small boxes. For large ones a fifth, or too many wrong centres would fall into it.
+# How large is "the middle"? A third of each side for small boxes, below 150 pixels in the paper and 19 here. For large ones a fifth, or too many wrong centres would fall into it.
 
 # %% tags=["show"]
 from lecture_utils.detection.centernet_triplets import FEW, MANY
@@ -524,18 +527,20 @@ with torch.inference_mode():
     maps = triplets.features(scenes)
     size = [(64, 64)] * len(scenes)
     pairs = triplets.pairs(triplets.top_left(maps), triplets.bottom_right(maps), size)
-    kept = triplets(scenes)
+    kept = triplets.triplets(pairs, triplets.centre(maps))  # no soft-NMS yet
+    whole = triplets(scenes)
 crowded = max(range(100), key=lambda i: int((pairs[i].scores > 0.3).sum()) - len(truths[i][0]))
 shown = [Detections(*(part[own[crowded].scores > 0.3] for part in own[crowded])) for own in (pairs, kept)]
-title = "Pairs of corners, and those that a centre confirms"
+title = "Pairs of corners above 0.3, and those that a centre confirms"
 same_scene = scenes[[crowded] * 2], [truths[crowded]] * 2
 figure = detection_rows(*same_scene, shown, NAMES, title, columns=2, size=3.4)
 plotting.show(figure, "One scene with all its corner pairs, and with those whose middle shows a centre.")
 print("pairs of corners:  ", false_boxes(pairs))
-print("with centres:      ", false_boxes(kept), "|", ap_of(kept))
+print("with centres:      ", false_boxes(kept))
+print("and soft-NMS:      ", false_boxes(whole), "|", ap_of(whole))
 
 # %% [markdown]
-# **How to read it.** Most wrong pairs have nothing in their middle, and go. A few right ones go too, where the centre was not found.
+# **How to read it.** Most wrong pairs have no centre in their middle, and go. A few right ones go too: no centre was found, or its low score pulled the mean below 0.3. (Drawn and counted are boxes above 0.3.)
 #
 # Two more ideas let each point see what it needs. **Centre pooling** takes the largest value of the whole row and the whole column. **Cascade corner pooling** lets a corner look along the edge, and from each place of the edge *into* the box.
 
@@ -545,9 +550,9 @@ print("with centres:      ", false_boxes(kept), "|", ap_of(kept))
 # %% [markdown] tags=["slide"]
 # ## 6 · An object is a point
 #
-# If the centre is known, why look for corners? **Objects as Points** (Zhou, Wang and Krähenbühl 2019; also named CenterNet) keeps the centre alone. A head says, at each cell: how hot for each class; the width and height of the object whose centre this is; the offset of the centre in its cell. (Lectures call it "CenterNet2"; a later paper of 2021 has that name.)
+# If the centre is known, why look for corners? **Objects as Points** (Zhou, Wang and Krähenbühl 2019; also named CenterNet) keeps the centre alone. A head says, at each cell: how hot for each class; the width and height of the object whose centre this is; the offset of the centre in its cell. (Lectures call it "CenterNet2"; a detector of 2021 has that name.)
 #
-# A detector without NMS? A peak on a heat map is a cell as hot as each of its eight neighbours. A 3 × 3 max pool finds them all, and a cell beside the peak is no second detection.
+# A detector without NMS? A **peak** is a cell at least as hot as its eight neighbours on the map of its class. A 3 × 3 max pool finds all peaks, and each makes one box.
 
 # %% tags=["show"]
 from lecture_utils.detection.key_point_heads import RARE, branch
@@ -563,11 +568,11 @@ from lecture_utils.chapters.ch08.widgets.peaks import peaks
 present(peaks())
 
 # %% [markdown]
-# **How to read it.** In the still all six objects have their peak, and two peaks are false. Without a window, every warm cell is a detection: that is what NMS is for elsewhere. A window of 7 × 7 swallows one of two neighbours.
+# **How to read it.** A cell beside a peak is no second detection. In the still all six objects have their peak, and two peaks are false. Without a window, every warm cell is a detection: that is what NMS is for elsewhere. A window of 7 × 7 swallows one of two neighbours. (Peaks are sought for each class by itself, so one object can still give two boxes with different names.)
 
 # %% tags=["exercise:08.6"]
 def find_peaks(heat: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Heat (K, h, w) of one picture -> scores (P,), labels (P,), cells (P, 2) x, y; the hottest first.
+    """Heat (K, h, w) in [0, 1] of one picture -> scores (P,), labels (P,), cells (P, 2) x, y; the hottest first.
 
     At most `most`. A peak is above 0 and as high as its eight neighbours on the map of its own class.
     """
@@ -602,7 +607,7 @@ show_table(rows, ["offsets", "AP50", "AP75"], caption="CenterNet with points, th
 # %% [markdown] tags=["slide"]
 # ## 7 · Put together
 #
-# Five detectors on one backbone. What differs is the question that each cell is asked.
+# Five detectors on the same kind of backbone, each trained by itself. What differs is the question that each cell is asked.
 
 # %%
 models = {"YOLO": yolo, "RetinaNet": zoo.load("shapes_retinanet"), "CornerNet": corners,
@@ -624,7 +629,7 @@ show_table(rows, ["detector", "asked of each place", "first answer for a picture
 # %%
 import time
 
-figure, axes = plotting.panels(4, 4, 1.95, titled=True, suptitle="One backbone, four ways to say where")
+figure, axes = plotting.panels(4, 4, 1.95, titled=True, suptitle="Four ways to say where")
 with torch.inference_mode():
     confident = yolo.layout.split(yolo.predict(scenes[:1])).confidence[0].amax(-1)  # (8, 8)
     logits = models["RetinaNet"].class_subnet(retina_maps)[0].view(16, 16, 9, 8).amax((2, 3)).sigmoid()
@@ -649,17 +654,17 @@ from lecture_utils.ops.boxes import clip_boxes
 class YourPoints(CenterPoints):
     def loss(self, maps: Tensor, targets: list) -> Tensor:
         """On maps (B, 48, 16, 16) of the backbone: λ_size = 0.1 and λ_off = 1, as in the paper."""
-        heat, size, offset = self.head(maps)
-        want = encode_points(targets, heat, classes=8, stride=4)
+        logits, size, offset = self.head(maps)
+        want = encode_points(targets, logits, classes=8, stride=4)
         there = want.centres[:, None]  # (B, 1, 16, 16): where there is a centre
         n = max(1, int(there.sum()))
         wide = ((size - want.sizes).abs() * there).sum() / n
         off = ((offset - want.offsets).abs() * there).sum() / n
-        return heat_loss(heat, want.heat, n) + 0.1 * wide + off
+        return heat_loss(logits, want.heat, n) + 0.1 * wide + off
 
-    def read(self, heat: Tensor, size: Tensor, offset: Tensor) -> Detections:
+    def read(self, logits: Tensor, size: Tensor, offset: Tensor) -> Detections:
         """One picture's maps (K, h, w), (2, h, w), (2, h, w) -> what was found."""
-        scores, labels, cells = find_peaks(heat.sigmoid(), 50)
+        scores, labels, cells = find_peaks(logits.sigmoid(), 50)
         at = cells[:, 1], cells[:, 0]  # row and column
         centre, half = (cells + offset[:, *at].T) * 4, size[:, *at].T.clamp(min=0.1) / 2
         return Detections(clip_boxes(torch.cat([centre - half, centre + half], 1), 64, 64), labels, scores)
@@ -725,15 +730,15 @@ for title, chosen in (("Four objects, and all found", best), ("The three worst o
     plotting.show(figure, f"{title}: true boxes dashed, right detections blue, false ones orange.")
 
 # %% [markdown]
-# **How to read it.** The failures are those of chapter 07: objects of which little shows, hidden or cut off. None of these detectors looks twice, so none sees more of them.
+# **How to read it.** CenterNet's worst scenes are crowded. It misses hidden objects, and gives wrong names even to visible ones.
 #
-# Look at the two columns of AP. YOLO finds objects, and its boxes are loose: one cell of 8 pixels speaks for the whole box. CornerNet's boxes are tight where it finds an object: its AP75 is close to its AP50. It loses objects where one of the two corners is missed.
+# YOLO finds objects, but its boxes are loose: its AP75 is far below its AP50. CornerNet keeps most of its AP at 0.75; it loses objects whose corner is missed, or whose tags differ too much. Of the one-stage detectors, points find most. Yours meets the bar. What it lacks at AP75 may be training: 150 steps, on a map that stays fixed.
 #
-# The points lose least. Yours meets the bar on a backbone that was trained for something else; what it lacks at AP75 is the map, which was never asked for sizes.
+# And the speed? YOLO and points are about twice as fast as the two-stage detector. RetinaNet and the two corner detectors are *slower*: a pyramid and eight convolutions on every level, or hundreds of pairs, cost more than fifty proposals on so small a picture. Claim C08.2 measures it.
 #
 # ### Eight detectors, one budget
 #
-# How do all eight of chapters 07 and 08 compare if each is trained for the same time? The cell trains Faster R-CNN and R-CNN anew, for 480 seconds of one processor core, which is what the other six had. All start from the same classifier. The one-stage detectors and Faster R-CNN learn from one endless stream of scenes, R-CNN and Fast R-CNN from the 1,600 and 2,400 scenes in which they have searched.
+# How do all eight of chapters 07 and 08 compare if each is trained for the same time? The cell trains Faster R-CNN and R-CNN anew, for about 480 seconds of one processor core, which is what the other six had. All start from the same classifier. The one-stage detectors and Faster R-CNN learn from one endless stream of scenes, R-CNN and Fast R-CNN from the 1,600 and 2,400 scenes in which they have searched.
 
 # %%
 # %%gpu ch08_eight_detectors
@@ -759,12 +764,12 @@ for name, (model, trained_for, metrics) in sorted(judged.items(), key=lambda own
           f"{sum(p.numel() for p in model.parameters()):,} weights")
 
 # %% [markdown]
-# **How to read it.** TODO-EIGHT
+# **How to read it.** All eight had 460 to 515 seconds. Points lead in both measures and in speed. Faster R-CNN is second at AP50; R-CNN, which enlarges each region before it looks, is second at AP75, and forty times slower than points here. YOLO has its AP50 with loose boxes. The two corner detectors are last: they have most to learn (two or three heads and their tags), and eight minutes are short for that. In the papers, with days, CornerNet was ahead of RetinaNet.
 
 # %% [markdown] tags=["slide"]
 # ## 10 · Claims, measured
 #
-# Three findings of the lecture, each with a rule that was written before its runs, on five seeds. Training, validation and test scenes come from disjoint seeds.
+# Three claims of the lecture, each with a rule that was written before its runs, on five seeds. Training, validation and test scenes come from disjoint seeds.
 #
 # ### C08.1 · Focal loss, when background is a thousand times as common
 # Scenes of one object, the small RetinaNet of section 3. Cross-entropy and focal loss may each choose among three settings on validation scenes.
@@ -788,7 +793,7 @@ show_table(rows, ["loss", "α chosen", "γ chosen", "AP", "AP50", "easy noes' sh
 # %% [markdown]
 # **How to read it.** TODO-C1
 #
-# ### C08.2 · One stage is faster
+# ### C08.2 · Is one stage faster?
 # The shipped detectors, one picture at a time.
 #
 # ### C08.3 · Peaks need no suppression
@@ -883,7 +888,7 @@ show_table(fits(point_targets), ["objects", "how many", "mean IoU", "IoU 0.5 or 
 # The colleague rounded to the *nearest* cell, and took the offset from the cell to the left. Each centre that lies past the middle of its cell then comes back a whole cell too far. Half of all objects, in each direction.
 #
 # ### Step 3: interpret
-# When does an offset matter? Left out, a box slides by up to a whole cell to the left and up. Write the worst case: the IoU of a box with itself, moved by one cell both ways.
+# When does an offset matter? Left out, a box slides by up to a whole cell to the left and up. Write the worst case: the IoU of a box with itself, moved by one cell in x and one in y.
 
 # %% tags=["exercise:08.L3"]
 def worst_iou(w: Tensor, h: Tensor, stride: float) -> Tensor:
@@ -915,12 +920,12 @@ for bound in (0.5, 0.75):
 # | | The papers | Here | What it costs |
 # |---|---|---|---|
 # | Backbones | GoogLeNet-like, ResNet-101, Hourglass-104, DLA-34 | three residual blocks of 48 channels, stride 4 | classes that are easy to tell apart |
-# | Pictures | 448 to 1,000 pixels | 64 × 64 | objects are 12 to 30 pixels |
+# | Pictures | 448 to 800 pixels | 64 × 64 | objects are 12 to 30 pixels |
 # | YOLO | 7 × 7 grid, two dense layers | 8 × 8 grid, convolutions | a cell sees only its surroundings |
 # | RetinaNet | levels P3 to P7, subnets of 256 channels | two levels, 32 channels; `retinanet_resnet50` has all five, and takes torchvision's weights | little |
-# | CornerNet, triplets | two stacked hourglasses; tests on the mirrored picture too | one small backbone, one look | several AP, and most of the time |
-# | Points | three backbones, key points and 3-D boxes too | boxes | nothing for boxes |
-# | Training | days on several GPUs | 480 seconds on one processor core | AP75 most |
+# | CornerNet, triplets | two stacked hourglasses; tests on the mirrored picture too; soft-NMS | one small backbone, one look; soft-NMS | several AP, and most of the time |
+# | Points | four backbones, key points and 3-D boxes too | boxes | nothing for boxes |
+# | Training | ten hours to days, on several GPUs | 480 seconds on one processor core | AP75 most |
 
 # %% [markdown] tags=["slide"]
 # ## 13 · Break it
@@ -936,13 +941,13 @@ for name, prior in (("starts at 0.01", 0.01), ("starts at 1/2", 0.5)):
     history = fit(net, tiny_retina.batches(train_maps, train_y, seed=0), loss=tiny_retina.loss, steps=60,
                   optimizer=torch.optim.AdamW(net.parameters(), lr=2e-3), label=name)
     lines[name] = history.losses
-title = "Without the prior, the first steps only push background down"
+title = "Without the prior, the loss starts fifteen times as high"
 figure = plotting.curves(lines, "step", "loss", title, log_y=True)
 plotting.show(figure, "Loss against steps of a small RetinaNet with and without the prior.")
 print("first losses:", ", ".join(f"{name}: {losses[0]:.0f}" for name, losses in lines.items()))
 
 # %% [markdown]
-# **How to read it.** With every answer near ½ the first loss is fifteen times as large, nearly all of it background. (Not seventy times, as in the question: the last layer's weights are random too, so not every answer starts at just 0.01.) The optimizer here, AdamW, rescales its steps, so training recovers after some tens of them. With plain SGD such a gradient throws the weights out: the paper reports that training then diverged in the first steps (section 3.3).
+# **How to read it.** With every answer near ½ the first loss is fifteen times as large, nearly all of it background. (Not seventy times, as in the question: the last layer's weights are random too, so not every answer starts at just 0.01.) The optimizer here, AdamW, rescales its steps: most of the surplus is gone after 15 of them, but at step 60 it is still behind. With plain SGD such a gradient throws the weights out: the paper reports that training failed quickly and diverged (section 5.1).
 #
 # ### Corners without embeddings
 # Scenes with four objects of *one* class, twelve for each of the eight classes. Now the class cannot tell which corners belong together.
@@ -992,9 +997,9 @@ if practical is not None:
 # ## 15 · Summary in five sentences
 #
 # 1. A one-stage detector asks every place at once, and its loss must cope with places that nearly all say no.
-# 2. Focal loss turns down what is known already; it turns nothing up.
-# 3. A feature pyramid lets one set of weights find objects of all sizes, each on the level where it covers about as many cells.
-# 4. Corners, triplets and points do without anchors: heat maps say where, embeddings or sizes say how far.
+# 2. Focal loss turns down the loss of what is known already; no single loss grows.
+# 3. A feature pyramid lets one set of weights find objects of all sizes, each on the level where it covers 14 to 28 cells a side.
+# 4. Corners, triplets and points do without anchors: heat maps say where, embeddings say which corners belong together, sizes how large the box is.
 # 5. A peak is its own suppression, and an offset brings back what the cells of the map have rounded away.
 #
 # ### Further exercises
@@ -1008,7 +1013,7 @@ if practical is not None:
 # ### References
 #
 # - K. Duan, S. Bai, L. Xie, H. Qi, Q. Huang, Q. Tian, "CenterNet: Keypoint Triplets for Object Detection", ICCV 2019. [arXiv:1904.08189](https://arxiv.org/abs/1904.08189)
-# - H. Law, J. Deng, "CornerNet: Detecting Objects as Paired Keypoints", ECCV 2018. [arXiv:1808.01244](https://arxiv.org/abs/1808.01244)
+# - H. Law, J. Deng, "CornerNet: Detecting Objects as Paired Keypoints", ECCV 2018; IJCV 2020. [arXiv:1808.01244](https://arxiv.org/abs/1808.01244)
 # - T.-Y. Lin, P. Dollár, R. Girshick, K. He, B. Hariharan, S. Belongie, "Feature Pyramid Networks for Object Detection", CVPR 2017. [arXiv:1612.03144](https://arxiv.org/abs/1612.03144)
 # - T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object Detection", ICCV 2017. [arXiv:1708.02002](https://arxiv.org/abs/1708.02002)
 # - A. Newell, Z. Huang, J. Deng, "Associative Embedding", NeurIPS 2017. [arXiv:1611.05424](https://arxiv.org/abs/1611.05424)

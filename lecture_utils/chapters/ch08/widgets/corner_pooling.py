@@ -130,7 +130,8 @@ def pooling(step: int, corner: str, shape: str) -> Figure:
     row, column = (int(v) for v in at.nonzero()[0])
     cells = int(at.sum())
     where = f"row {row + 1}, column {column + 1}" if cells == 1 else f"in {cells} cells"
-    foot = "blue: the object's box   green: how far the maxima have come   ring: the largest sum"
+    running = "green: how far the maxima have come   " if 0 < step < CELLS else ""
+    foot = f"blue: the object's box   {running}ring: the largest sum"
     fig, axes = strip((2.55,) * 3, 2.55, foot=foot)
     titles = (*names, f"largest sum {best:.1f}: {where}")
     for ax, values, title in zip(axes, (vertical, horizontal, total), titles, strict=True):
