@@ -70,10 +70,20 @@ def palette_png(image: np.ndarray, colours: int = 256, *, level: int = 9) -> byt
 
 
 def _quantized(image: np.ndarray, colours: int) -> Image.Image:
-    """Reduce an array (H, W, 3) uint8 to so many colours, chosen by every third pixel down and across."""
-    some = Image.fromarray(np.ascontiguousarray(image[::3, ::3]))
-    palette = some.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE, kmeans=1)
-    return Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
+    """Reduce an array (H, W, 3) uint8 to so many colours, chosen by every third pixel down and across.
+
+    The commonest of these, the page mostly, is kept as it is.
+    """
+    some = np.ascontiguousarray(image[::3, ::3])
+    few = Image.fromarray(some).quantize(
+        colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE, kmeans=1
+    )
+    palette = np.array(few.getpalette(), dtype=np.int64).reshape(-1, 3)
+    known, counts = np.unique(some.astype(np.int64) @ (65536, 256, 1), return_counts=True)
+    commonest = known[counts.argmax()] // (65536, 256, 1) % 256
+    palette[np.square(palette - commonest).sum(1).argmin()] = commonest
+    few.putpalette(palette.ravel().tolist())
+    return Image.fromarray(image).quantize(palette=few, dither=Image.Dither.NONE)
 
 
 def _encode(picture: Image.Image, level: int) -> bytes:

@@ -69,6 +69,14 @@ def test_a_large_png_falls_back_to_a_palette(rng):
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(small))).convert("RGB")), small)
 
 
+def test_a_palette_keeps_the_colour_of_the_page(rng):
+    page = rng.integers(200, 256, (300, 300, 3), dtype=np.uint8)
+    page[:150] = (255, 255, 254)
+    drawn = np.asarray(Image.open(io.BytesIO(png_bytes(page))).convert("RGB"))
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) <= 256
+    assert (drawn[:150] == page[:150]).all()
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

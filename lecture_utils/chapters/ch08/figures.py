@@ -59,12 +59,9 @@ def speed_figure(table: Mapping[str, tuple[float, float]], two_stage: str, title
         colour = VERMILION if name == two_stage else BLUE
         ax.plot(frames, ap, "o", color=colour, markersize=9)
         rivals = [own for own in table.values() if own != (frames, ap)]
-        lower = any(abs(math.log(x / frames)) < 0.4 and 0 <= y - ap < 0.02 for x, y in rivals)
-        side = -1 if lower else 1  # two names must not meet
-        ax.annotate(
-            name, (frames, ap), xytext=(9 * side, -3), textcoords="offset points", fontsize=9.5, color=colour,
-            ha="right" if lower else "left",
-        )  # fmt: skip
+        higher = sum(abs(math.log(x / frames)) < 0.4 and 0 <= y - ap < 0.02 for x, y in rivals)
+        at, side = (((9, -3), "left"), ((0, 8), "center"), ((-9, -3), "right"))[min(higher, 2)]  # names apart
+        ax.annotate(name, (frames, ap), at, textcoords="offset points", fontsize=9.5, color=colour, ha=side)
     values = torch.tensor(list(table.values()))
     ax.set_xscale("log")
     low, high = float(values[:, 0].min()), float(values[:, 0].max())
