@@ -81,9 +81,15 @@ def _quantized(image: np.ndarray, colours: int) -> Image.Image:
     palette = np.array(few.getpalette(), dtype=np.int64).reshape(-1, 3)
     known, counts = np.unique(some.astype(np.int64) @ (65536, 256, 1), return_counts=True)
     commonest = known[counts.argmax()] // (65536, 256, 1) % 256
-    palette[np.square(palette - commonest).sum(1).argmin()] = commonest
+    nearest = int(np.square(palette - commonest).sum(1).argmin())
+    palette[nearest] = commonest
     few.putpalette(palette.ravel().tolist())
-    return Image.fromarray(image).quantize(palette=few, dither=Image.Dither.NONE)
+    reduced = Image.fromarray(image).quantize(palette=few, dither=Image.Dither.NONE)
+    places = np.asarray(reduced).copy()
+    places[(image == commonest).all(2)] = nearest  # Pillow looks up six bits a channel, so close ones mix
+    exact = Image.fromarray(places)
+    exact.putpalette(palette.ravel().tolist())
+    return exact
 
 
 def _encode(picture: Image.Image, level: int) -> bytes:
