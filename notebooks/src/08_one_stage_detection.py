@@ -419,7 +419,7 @@ corners.bottom_right.pooling.pool = bottom_right_pool
 
 # %% tags=["exercise:08.5"]
 def heat_loss(logits: Tensor, heat: Tensor, objects: int) -> Tensor:
-    """Logits and wanted heat y in [0, 1], both (B, K, h, w) -> scalar; no object counts as one. Finite at ±100."""
+    """Logits, wanted heat y in [0, 1], both (B, K, h, w) -> scalar; no object counts as one. Finite at ±100."""
     ...
 
 
@@ -575,7 +575,7 @@ present(peaks())
 
 # %% tags=["exercise:08.6"]
 def find_peaks(heat: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Heat (K, h, w) in [0, 1] of one picture -> scores (P,), labels (P,), cells (P, 2) x, y; the hottest first.
+    """Heat (K, h, w) in [0, 1] of a picture -> scores (P,), labels (P,), cells (P, 2) x, y; hottest first.
 
     At most `most`. A peak is above 0 and as high as its eight neighbours on the map of its own class.
     """

@@ -208,14 +208,13 @@ def point_sizes(budget: str) -> tuple[int, int]:
 @functools.lru_cache
 def trained_points(seed: int, budget: str) -> CenterPoints:
     """CenterNet with points, trained on fresh scenes of a seed."""
+    steps, _ = point_sizes(budget)
     torch.manual_seed(seed)
     model = shapes_centernet.build()
     start_from_classifier(model.backbone)
     optimizer = torch.optim.AdamW(model.parameters(), shapes_centernet.PEAK_RATE, weight_decay=1e-2)
     batches = fresh_batches(seed, BATCH)
-    train_cycle(
-        model, batches, loss=summed_losses, optimizer=optimizer, steps=point_sizes(budget)[0], warm_up=0.15
-    )
+    train_cycle(model, batches, loss=summed_losses, optimizer=optimizer, steps=steps, warm_up=0.15)
     return model.eval()
 
 
