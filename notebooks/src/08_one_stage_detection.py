@@ -419,7 +419,7 @@ corners.bottom_right.pooling.pool = bottom_right_pool
 
 # %% tags=["exercise:08.5"]
 def heat_loss(logits: Tensor, heat: Tensor, objects: int) -> Tensor:
-    """Logits, wanted heat y in [0, 1], both (B, K, h, w) -> scalar; no objects count as one; finite at ±100."""
+    """Logits, wanted heat y in [0, 1], both (B, K, h, w) -> scalar; 0 objects count as 1; finite at ±100."""
     ...
 
 
