@@ -24,9 +24,8 @@ from lecture_utils.metrics.coco import coco_summary
 from lecture_utils.ops.focal_loss import gradient_share
 from lecture_utils.ops.nms import batched_nms
 from lecture_utils.recipes import shapes_centernet
-from lecture_utils.recipes._detection import CLASSES, SIZE, Target, fresh_batches, start_from_classifier
-from lecture_utils.recipes._one_stage import BATCH, summed_losses
-from lecture_utils.training.kit import TUNING_SEED, Figures, best_setting, size, train_cycle
+from lecture_utils.recipes._detection import CLASSES, SIZE, Target
+from lecture_utils.training.kit import TUNING_SEED, Figures, best_setting, size
 
 
 def precision(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, float]:
@@ -209,13 +208,9 @@ def point_sizes(budget: str) -> tuple[int, int]:
 def trained_points(seed: int, budget: str) -> CenterPoints:
     """CenterNet with points, trained on fresh scenes of a seed."""
     steps, _ = point_sizes(budget)
-    torch.manual_seed(seed)
-    model = shapes_centernet.build()
-    start_from_classifier(model.backbone)
-    optimizer = torch.optim.AdamW(model.parameters(), shapes_centernet.PEAK_RATE, weight_decay=1e-2)
-    batches = fresh_batches(seed, BATCH)
-    train_cycle(model, batches, loss=summed_losses, optimizer=optimizer, steps=steps, warm_up=0.15)
-    return model.eval()
+    model, _ = shapes_centernet.train(seed, steps=steps)
+    assert isinstance(model, CenterPoints)
+    return model
 
 
 def suppressed(found: Detections, threshold: float = 0.5) -> Detections:
