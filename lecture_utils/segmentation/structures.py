@@ -4,11 +4,11 @@ Classes are numbers from 0 to K - 1, as in `detection/structures.py`; background
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from lecture_utils.detection.structures import check_targets
+from lecture_utils.detection.structures import Sizes, check_picture_sizes, check_targets
 from lecture_utils.ops.checks import check_tensor
 
 MaskTargets = Sequence[tuple[Tensor, Tensor, Tensor]]  # a picture: boxes (G, 4), labels (G,), masks (G, H, W)
@@ -40,7 +40,10 @@ class Instances(NamedTuple):
 
 
 def check_mask_targets(
-    targets: MaskTargets, batch: int, classes: int | None = None, size: tuple[int, int] | None = None
+    targets: MaskTargets,
+    batch: int,
+    classes: int | None = None,
+    size: tuple[int, int] | Sizes | None = None,
 ) -> None:
     """Raise ValueError unless there is one (boxes, labels, masks) a picture, each object with an area.
 
@@ -52,8 +55,8 @@ def check_mask_targets(
         How many pictures there are.
     classes : int, optional
         K: want labels below it.
-    size : (int, int), optional
-        H, W: want masks of that size.
+    size : (int, int) or a sequence of them, optional
+        H, W: want masks of that size, or of one for each picture.
     """
     if not isinstance(targets, Sequence) or len(targets) != batch:
         got = len(targets) if isinstance(targets, Sequence) else type(targets).__name__
@@ -65,8 +68,31 @@ def check_mask_targets(
             got = f"{len(target)} parts" if isinstance(target, Sequence) else type(target).__name__
             raise ValueError(f"targets: got {got}, want triples of boxes, labels and masks")
     check_targets([(boxes, labels) for boxes, labels, _ in targets], batch, classes)
-    height, width = size or ("H", "W")
-    for boxes, _, masks in targets:
+    wanted: Sequence[Sequence[int | str]] = [("H", "W")] * batch
+    if size is not None:
+        own: Any = [size] * batch if isinstance(size[0], int) else size
+        check_picture_sizes(own, batch)
+        wanted = own
+    for (boxes, _, masks), (height, width) in zip(targets, wanted, strict=True):
         check_tensor(masks, "targets, masks", len(boxes), height, width, kind="bool")
         if len(masks) and not bool(masks.flatten(1).any(1).all()):
             raise ValueError("targets, masks: got one without a pixel, want one or more in each")
+
+
+def check_keypoints(keypoints: Any, counts: Sequence[int], points: int | None = None) -> None:
+    """Raise ValueError unless there are keypoints (G, N, 3) for each picture's G objects.
+
+    Parameters
+    ----------
+    keypoints : sequence of Tensor
+        A picture: x, y in pixels and whether the point is seen.
+    counts : sequence of int
+        G of each picture.
+    points : int, optional
+        N.
+    """
+    if not isinstance(keypoints, Sequence) or len(keypoints) != len(counts):
+        got = len(keypoints) if isinstance(keypoints, Sequence) else type(keypoints).__name__
+        raise ValueError(f"keypoints: got {got}, want {len(counts)} sets (G, N, 3), one a picture")
+    for own, count in zip(keypoints, counts, strict=True):
+        check_tensor(own, "keypoints", count, points or "N", 3, finite=True)
