@@ -7,6 +7,7 @@ Shapes: B pictures of 64 × 64, G objects of a picture, K = 8 classes.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,9 +17,11 @@ from torch import Tensor, nn
 from lecture_utils.backbones.resnet import BasicBlock, init_residual_, make_stage
 from lecture_utils.data import toyworld
 from lecture_utils.detection.fpn import FPN
+from lecture_utils.metrics.keypoints import pck
 from lecture_utils.metrics.mask_precision import mask_summary
 from lecture_utils.metrics.panoptic import VOID
 from lecture_utils.nn.norm import FusedBatchNorm2d
+from lecture_utils.ops.boxes import box_iou
 from lecture_utils.recipes._detection import CLASSES, SIZE, SmallBackbone
 from lecture_utils.segmentation.structures import Instances
 from lecture_utils.training.loop import in_evaluation
@@ -128,7 +131,11 @@ def mask_score(found: Sequence[Instances], targets: Sequence[MaskTarget]) -> dic
 
 
 def found_in(
-    model: nn.Module, images: Tensor, *, segment: Callable[[Any, Tensor], list[Any]] | None = None, batch: int = 50
+    model: nn.Module,
+    images: Tensor,
+    *,
+    segment: Callable[[Any, Tensor], list[Any]] | None = None,
+    batch: int = 50,
 ) -> list[Any]:
     """What a model finds in each picture, in evaluation mode and without gradients."""
 
@@ -137,3 +144,21 @@ def found_in(
         return [own for x in images.split(batch) for own in see(model, x)]
 
     return in_evaluation(model, run)
+
+
+def pck_score(found: Sequence[Instances], truth: Truth) -> float:
+    """PCK at 0.1 over all true objects: read from the surest detection of the class with an IoU of 0.5.
+
+    The keypoints of an object that was not found count as wrong.
+    """
+    points, wanted, around = [], [], []
+    for own, (boxes, labels, _), keypoints in zip(found, truth.targets, truth.keypoints, strict=True):
+        fits = (box_iou(boxes, own.boxes) >= 0.5) & (labels[:, None] == own.labels)  # (G, D), best first
+        assert own.keypoints is not None
+        best = own.keypoints.new_full((len(boxes), keypoints.shape[1], 2), math.nan)
+        hit = fits.any(1)
+        best[hit] = own.keypoints[fits[hit].int().argmax(1), :, :2]
+        points.append(best)
+        wanted.append(keypoints)
+        around.append(boxes)
+    return pck(torch.cat(points), torch.cat(wanted), torch.cat(around))
