@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from lecture_utils.data.toyworld.checks import MAX_OBJECTS
+from lecture_utils.data.toyworld.clip_rendering import CLIP_FIELDS, ClipSample, render_clips
+from lecture_utils.data.toyworld.clips import Clips, sample_clips
 from lecture_utils.data.toyworld.names import (
     CLASSES,
     COLOUR_RGB,
@@ -19,11 +21,13 @@ from lecture_utils.data.toyworld.names import (
 )
 from lecture_utils.data.toyworld.render import FIELDS, Sample, render
 from lecture_utils.data.toyworld.sampling import Ground, Light, Objects, sample_scenes
+from lecture_utils.data.toyworld.sampling.motion import Motion
 from lecture_utils.data.toyworld.scene import Scenes
 from lecture_utils.ops.checks import check_number
 
 __all__ = [
     "CLASSES",
+    "CLIP_FIELDS",
     "COLOURS",
     "COLOUR_RGB",
     "FIELDS",
@@ -35,16 +39,22 @@ __all__ = [
     "SEMANTIC",
     "SPLITS",
     "STUFF",
+    "ClipSample",
+    "Clips",
     "Ground",
     "Light",
+    "Motion",
     "Objects",
     "Sample",
     "Scenes",
     "classification",
     "detection",
     "render",
+    "render_clips",
+    "sample_clips",
     "sample_scenes",
     "segmentation",
+    "video",
 ]
 
 
@@ -160,3 +170,36 @@ def detection(
     places = zip(sample.boxes, sample.class_id, sample.visibility, strict=True)
     seen = [(boxes, classes, (shares >= least_seen) & (shares > 0)) for boxes, classes, shares in places]
     return sample.image, [(boxes[own], classes[own]) for boxes, classes, own in seen]
+
+
+def video(
+    n: int,
+    frames: int = 8,
+    *,
+    size: int = 64,
+    split: str = "train",
+    seed: int = 0,
+    device: torch.device | str | None = None,
+) -> ClipSample:
+    """Clips of two to four objects that move, cross and hide one another, with everything known about them.
+
+    Parameters
+    ----------
+    n, frames, split, seed
+        As in `sample_clips`.
+    size : int
+        Pixels a side, 8 to 4096.
+    device : torch.device or str, optional
+        Where the pictures are made and stay; the CPU where not given.
+
+    Returns
+    -------
+    ClipSample
+        All of its fields.
+
+    Raises
+    ------
+    ValueError
+        As `sample_clips` and `render_clips`.
+    """
+    return render_clips(sample_clips(n, frames, seed=seed, split=split), size, device)
