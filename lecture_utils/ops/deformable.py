@@ -1,7 +1,7 @@
 """Deformable convolution: a kernel whose points are moved, at each place by offsets of their own.
 
-J. Dai, H. Qi, Y. Xiong, Y. Li, G. Zhang, H. Hu, Y. Wei, "Deformable Convolutional Networks", ICCV 2017, section
-2.1, equations 2 to 4: y(p) = Σ_n w(p_n) · x(p + p_n + Δp_n), x read bilinearly between cells, 0 outside.
+J. Dai, H. Qi, Y. Xiong, Y. Li, G. Zhang, H. Hu, Y. Wei, "Deformable Convolutional Networks", ICCV 2017,
+section 2.1: y(p) = Σ_n w(p_n) · x(p + p_n + Δp_n), with x read bilinearly between cells, and 0 outside.
 
 Read at all places at once, the k · k points of the kernel are one `grid_sample`, and the sum is one matrix
 product. On a CPU this takes a tenth of the time of torchvision's operator, with the same numbers.
