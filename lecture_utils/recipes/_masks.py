@@ -19,16 +19,21 @@ from lecture_utils.data import toyworld
 from lecture_utils.detection.fpn import FPN
 from lecture_utils.metrics.keypoints import pck
 from lecture_utils.metrics.mask_precision import mask_summary
-from lecture_utils.metrics.panoptic import VOID
+from lecture_utils.metrics.panoptic import panoptic_quality
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.ops.boxes import box_iou
 from lecture_utils.recipes._detection import CLASSES, SIZE, SmallBackbone
+from lecture_utils.segmentation.panoptic_codes import VOID
 from lecture_utils.segmentation.structures import Instances
+from lecture_utils.segmentation.yolact_edge import StagedPyramid
 from lecture_utils.training.loop import in_evaluation
 
 PORTION = 800  # scenes rendered at a time
 LEAST_SEEN = 0.25
 FIELDS = ("image", "class_id", "boxes", "visibility", "instance", "keypoints", "semantic", "panoptic")
+
+STUFF = len(toyworld.STUFF)
+THINGS = range(STUFF, len(toyworld.SEMANTIC))
 
 MaskTarget = tuple[Tensor, Tensor, Tensor]  # boxes (G, 4) in pixels, classes (G,), masks (G, 64, 64) bool
 
@@ -43,7 +48,7 @@ class Truth(NamedTuple):
     keypoints : list of Tensor
         A picture: (G, 5, 3) x, y in pixels, and 1 where it can be seen.
     semantic : Tensor
-        (B, 64, 64) int64, index into `toyworld.SEMANTIC`.
+        (B, 64, 64) int64, index into `toyworld.SEMANTIC`; VOID where too little shows of an object.
     panoptic : Tensor
         (B, 64, 64) int64, class · 1000 + instance; VOID where too little shows of an object.
     """
@@ -58,10 +63,10 @@ class Truth(NamedTuple):
         return Truth(*(own[start:stop] for own in self))  # type: ignore[arg-type]
 
 
-class TwoLevels(nn.Module):
+class TwoLevels(StagedPyramid):
     """The small backbone, a late stage at half its resolution, and a pyramid on both: strides 4 and 8.
 
-    `early` is half of the work and `late` the other, so that a video may skip it.
+    The late stage is about half of the work, so that a video may skip it.
 
     Parameters
     ----------
@@ -72,25 +77,11 @@ class TwoLevels(nn.Module):
     """
 
     def __init__(self, *, width: int = 96, blocks: int = 4, channels: int = 48) -> None:
-        super().__init__()
-        self.small, self.channels, norm = SmallBackbone(), channels, FusedBatchNorm2d
-        inputs = self.small.channels
-        self.stage = make_stage(BasicBlock, inputs, width, blocks, stride=2, shortcut="projection", norm=norm)
-        init_residual_(self.stage)
-        self.fpn = FPN((inputs, width), channels=channels, extra=False)
-
-    def early(self, x: Tensor) -> Tensor:  # (B, 3, H, W)
-        """The fine map (B, D, H/4, W/4)."""
-        (fine,) = self.small(x)
-        return fine
-
-    def late(self, fine: Tensor) -> Tensor:
-        """The coarse map (B, width, H/8, W/8) from the fine one."""
-        return self.stage(fine)
-
-    def forward(self, x: Tensor) -> list[Tensor]:  # (B, 3, H, W)
-        fine = self.early(x)
-        return self.fpn([fine, self.late(fine)])
+        small, norm = SmallBackbone(), FusedBatchNorm2d
+        inputs = small.channels
+        late = make_stage(BasicBlock, inputs, width, blocks, stride=2, shortcut="projection", norm=norm)
+        init_residual_(late)
+        super().__init__(small, [late], FPN((inputs, width), channels=channels, extra=False))
 
 
 def labelled(n: int, *, seed: int, split: str = "train") -> tuple[Tensor, Truth]:
@@ -111,8 +102,8 @@ def known(sample: toyworld.Sample) -> tuple[Tensor, Truth]:
         keypoints.append(points[own])
     shown = torch.cat([seen.new_ones(len(seen), 1), seen], dim=1)  # stuff is always asked for
     asked = shown.gather(1, sample.instance.flatten(1)).view_as(sample.instance)
-    panoptic = torch.where(asked, sample.panoptic, VOID)
-    return sample.image, Truth(targets, keypoints, sample.semantic, panoptic)
+    semantic, panoptic = (torch.where(asked, own, VOID) for own in (sample.semantic, sample.panoptic))
+    return sample.image, Truth(targets, keypoints, semantic, panoptic)
 
 
 def fresh_batches(seed: int, batch: int) -> Iterator[tuple[Tensor, Truth]]:
@@ -121,6 +112,12 @@ def fresh_batches(seed: int, batch: int) -> Iterator[tuple[Tensor, Truth]]:
         images, truth = labelled(PORTION, seed=portion)
         for start in range(0, PORTION, batch):
             yield images[start : start + batch], truth.part(start, start + batch)
+
+
+def panoptic_score(found: Sequence[Tensor], truth: Tensor) -> dict[str, float]:
+    """PQ, SQ and RQ, means over the classes, of panoptic maps (H, W) and what is so, (n, H, W)."""
+    quality = panoptic_quality(found, list(truth), classes=len(toyworld.SEMANTIC), things=THINGS)
+    return {"PQ": quality.all.pq, "SQ": quality.all.sq, "RQ": quality.all.rq}
 
 
 def mask_score(found: Sequence[Instances], targets: Sequence[MaskTarget]) -> dict[str, float]:

@@ -33,7 +33,7 @@ from lecture_utils.training.one_cycle import one_cycle
 
 STEPS, BATCH, PEAK_RATE = 1900, 8, 2e-3
 ANCHORS = Anchors(sizes=((10, 16), (24, 36)))
-POINTS = 5
+WIDTH, POINTS = 48, 5  # channels of the pyramid; keypoints of an object
 
 
 def fine(bins: int) -> PyramidPooling:
@@ -43,8 +43,7 @@ def fine(bins: int) -> PyramidPooling:
 
 def build() -> MaskRCNN:
     """The network, untrained."""
-    backbone = TwoLevels()
-    width = backbone.channels
+    backbone, width = TwoLevels(channels=WIDTH), WIDTH
     rpn = RPN(width, ANCHORS, number=64, keep=(60, 40), keep_training=(48, 24))
     box = BoxHead(width * 7**2, hidden=HIDDEN, classes=CLASSES)
     heads = RoIHeads(fine(7), box, number=16, positive_share=0.5, most=20)
@@ -62,7 +61,7 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     """Train on fresh scenes, 8 a step; return the model and steps, seconds, last loss."""
     torch.manual_seed(seed)
     model = build()
-    start_from_classifier(model.backbone.get_submodule("small"))
+    start_from_classifier(model.backbone.get_submodule("stem"))
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=1e-2)
     return one_cycle(
         model, fresh_batches(seed, BATCH), loss=losses, optimizer=optimizer, steps=steps,

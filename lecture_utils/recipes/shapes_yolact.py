@@ -38,7 +38,7 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     """Train on fresh scenes, 8 a step; return the model and steps, seconds, last loss."""
     torch.manual_seed(seed)
     model = build()
-    start_from_classifier(model.backbone.get_submodule("small"))
+    start_from_classifier(model.backbone.get_submodule("stem"))
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=1e-2)
     return one_cycle(
         model, fresh_batches(seed, BATCH), loss=losses, optimizer=optimizer, steps=steps,
