@@ -193,7 +193,8 @@ def timed_call(run: Callable[[], object]) -> float:
     note="The shipped weights, one picture at a time, one thread, medians over 60 test scenes of the seed "
     "(10 for memory), the two in turn; Mask R-CNN without its keypoint branch. Memory is what PyTorch "
     "allocates during the call. The interval covers scenes and the machine, not other trainings. Along the "
-    "boundary the number of masks is set: the surest so many, whatever their score. AP is measured on 200 scenes.",
+    "boundary the number of masks is set: the surest so many, whatever their score. AP is measured on 200 "
+    "scenes.",
     names={
         "faster": "frames per second of YOLACT over those of Mask R-CNN",
         "lighter": "peak bytes of Mask R-CNN over those of YOLACT",
@@ -294,7 +295,7 @@ def with_noise(seed: int, budget: str, noise: float) -> Figures:
     note="VPSNet from the shipped UPSNet, trained for 200 steps of 6 pairs of frames with fusion and "
     "without, all else equal: both have the track head. 30 test clips of 8 frames, windows of 1, 2 and 4. "
     "Both arms train with noise of any strength up to 0.2; the claim is measured without noise, and its "
-    "strength is the boundary's axis, set before any run: the less one frame tells, the more there is to gain.",
+    "strength is the boundary's axis, set before any run: the less one frame tells, the more to gain.",
     names={"gain": "VPQ with fusion minus VPQ frame by frame"},
     boundary=Boundary("standard deviation of the noise", (0.05, 0.1, 0.2), with_noise),
 )
