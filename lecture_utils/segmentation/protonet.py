@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.structures import check_map_list
 from lecture_utils.ops.boxes import check_box_set
-from lecture_utils.ops.checks import check_images, check_sizes, check_tensor, check_type
+from lecture_utils.ops.checks import check_images, check_size, check_sizes, check_tensor, check_type
 
 
 class Raw(NamedTuple):
@@ -207,7 +207,7 @@ def assemble(prototypes: Tensor, coefficients: Tensor) -> Tensor:
 def inside_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Say which cells of a map h × w have their centre in each box (D, 4), in cells: (D, h, w) bool."""
     check_box_set(boxes)
-    height, width = size
+    height, width = check_size(size)
     x = torch.arange(width, device=boxes.device) + 0.5  # (w,)
     y = torch.arange(height, device=boxes.device) + 0.5
     x1, y1, x2, y2 = boxes[:, :, None].unbind(1)  # (D, 1) each

@@ -20,7 +20,14 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.anchors import Anchors
 from lecture_utils.ops.boxes import check_weights, clip_boxes, decode_boxes
-from lecture_utils.ops.checks import check_choice, check_images, check_number, check_size, check_sizes
+from lecture_utils.ops.checks import (
+    check_choice,
+    check_images,
+    check_number,
+    check_size,
+    check_sizes,
+    check_tensor,
+)
 from lecture_utils.ops.fast_nms import fast_nms_by_class
 from lecture_utils.ops.nms import batched_nms
 from lecture_utils.segmentation.protonet import (
@@ -152,6 +159,7 @@ class Yolact(nn.Module):
 
     def suppress(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Drop doubles among boxes (N, 4) with scores (N, K); give boxes' numbers and classes, best first."""
+        check_tensor(scores, "scores", len(boxes), self.classes)
         if self.nms == "fast":
             return fast_nms_by_class(boxes, scores.T, self.nms_threshold, most_of_class=self.most_of_class)
         index, label = (scores > self.score_threshold).nonzero().unbind(1)
@@ -186,6 +194,7 @@ class Yolact(nn.Module):
         targets
             As for `losses`.
         """
+        check_images(finest, self.semantic.in_channels, like=self.semantic.weight, maps=True)
         semantic = self.semantic(finest)  # (B, K, h, w)
         return yolact_loss(raw, semantic, targets, high=self.high, low=self.low, weights=self.weights)
 

@@ -194,6 +194,6 @@ def semantic_loss(logits: Tensor, targets: MaskTargets) -> Tensor:
 
 def to_cells(boxes: Tensor, size: tuple[int, int], cells: tuple[int, int]) -> Tensor:
     """Count boxes (G, 4) of a picture of H × W pixels in the cells of its map of h × w."""
-    check_tensor(boxes, "boxes", "G", 4)
+    check_box_set(boxes)
     (height, width), (down, across) = check_size(size), check_size(cells, "cells")
     return boxes * boxes.new_tensor([across / width, down / height] * 2)

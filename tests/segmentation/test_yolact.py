@@ -252,7 +252,7 @@ def test_one_batch_is_learned():
     images, targets = truth()
     net = toy()
     optimizer = torch.optim.Adam(net.parameters(), 5e-3)
-    for _ in range(120):
+    for _ in range(80):
         optimizer.zero_grad()
         sum(net.losses(images, targets).values()).backward()
         optimizer.step()
