@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lecture_utils.data import toyworld
 from lecture_utils.data.toyworld import CLASSES, SEMANTIC, Objects, Sample, Scenes, render, sample_scenes
 
 pytestmark = pytest.mark.system("S00.3")
@@ -191,3 +192,19 @@ def test_solids_are_smooth_on_the_outline_of_their_core(class_id: int) -> None:
     middle = F.normalize(patches.median(1).values, dim=0).reshape(3, 439, 439)
     speck = ((middle * normal[:, 1:-1, 1:-1]).sum(0) < 0.9) & inside[1:-1, 1:-1]
     assert speck.float().mean() < 2e-4  # none but at the few corners where the slope itself jumps
+
+
+@pytest.mark.system("S00.3")
+def test_instances_are_what_detection_gives_with_a_mask_each() -> None:
+    images, targets = toyworld.instances(12, seed=2, split="val", least_seen=0.4)
+    same, plain = toyworld.detection(12, seed=2, split="val", least_seen=0.4)
+    assert torch.equal(images, same)
+    for (boxes, labels, masks), (box, label) in zip(targets, plain, strict=True):
+        assert torch.equal(boxes, box) and torch.equal(labels, label)
+        assert masks.dtype == torch.bool and masks.shape == (len(boxes), 64, 64)
+        assert (masks.sum(0) <= 1).all(), "a pixel shows one object"
+        for mask, (x1, y1, x2, y2) in zip(masks, boxes.int().tolist(), strict=True):
+            rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+            assert (x1, y1, x2, y2) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    with pytest.raises(ValueError, match="least_seen"):
+        toyworld.instances(1, least_seen=2)

@@ -49,6 +49,7 @@ __all__ = [
     "Scenes",
     "classification",
     "detection",
+    "instances",
     "render",
     "render_clips",
     "sample_clips",
@@ -170,6 +171,40 @@ def detection(
     places = zip(sample.boxes, sample.class_id, sample.visibility, strict=True)
     seen = [(boxes, classes, (shares >= least_seen) & (shares > 0)) for boxes, classes, shares in places]
     return sample.image, [(boxes[own], classes[own]) for boxes, classes, own in seen]
+
+
+def instances(
+    n: int,
+    *,
+    size: int = 64,
+    split: str = "train",
+    seed: int = 0,
+    least_seen: float = 0.25,
+    device: torch.device | str | None = None,
+) -> tuple[Tensor, list[tuple[Tensor, Tensor, Tensor]]]:
+    """The pictures of `detection`, with a mask for each object besides its box and class.
+
+    Parameters and errors are those of `detection`.
+
+    Returns
+    -------
+    images : Tensor (n, 3, size, size)
+        float32 in [0, 1].
+    targets : list of (Tensor, Tensor, Tensor)
+        A picture: boxes (G, 4) x1, y1, x2, y2 in pixels, float32, classes (G,) int64, index into CLASSES, and
+        masks (G, size, size) bool of the pixels that show each object. G may be 0.
+    """
+    check_number(least_seen, "least_seen", 0, 1)
+    scenes = sample_scenes(n, seed=seed, split=split, objects=Objects(count=(1, 4)))
+    fields = ("image", "class_id", "boxes", "visibility", "instance")
+    sample = render(scenes, size, device, only=fields)
+    targets = []
+    for boxes, classes, shares, instance in zip(
+        sample.boxes, sample.class_id, sample.visibility, sample.instance, strict=True
+    ):
+        seen = ((shares >= least_seen) & (shares > 0)).nonzero()[:, 0]  # (G,) places
+        targets.append((boxes[seen], classes[seen], instance == (seen + 1)[:, None, None]))
+    return sample.image, targets
 
 
 def video(
