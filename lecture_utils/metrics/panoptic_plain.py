@@ -10,11 +10,13 @@ from torch import Tensor
 
 from lecture_utils.metrics.panoptic import SegmentMatches, check_maps, check_pairs
 from lecture_utils.ops.checks import check_whole
-from lecture_utils.segmentation.panoptic_codes import CODES, VOID, check_things
+from lecture_utils.segmentation.panoptic_codes import CODES, VOID, check_map, check_things
 
 
 def segments(codes: Tensor, things: Collection[int]) -> dict[int, Tensor]:
     """The masks of a map by code; a class of stuff has one, whatever its instance numbers say."""
+    check_map(codes, "codes")
+    check_things(things)
     masks: dict[int, Tensor] = {}
     for code in codes.unique().tolist():
         if code != VOID:

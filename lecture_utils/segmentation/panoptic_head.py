@@ -66,6 +66,7 @@ def panoptic_logits(
     check_stuff(stuff, len(semantic))
     check_tensor(mask_logits, "mask_logits", "N", "m", "m", finite=True)
     check_classes(labels, "labels", len(mask_logits), classes=len(semantic) - stuff)
+    check_tensor(boxes, "boxes", len(mask_logits), 4)
     size = (semantic.shape[1], semantic.shape[2])
     x_stuff, x_thing = semantic[:stuff], semantic[stuff:]  # (S, h, w), (K, h, w)
     x_mask = x_thing[labels.long()] * inside_boxes(boxes, size)  # (N, h, w)

@@ -27,7 +27,7 @@ def semantic_loss(x: Tensor, semantic: Tensor) -> Tensor:
     Raises ValueError for shapes that do not fit, or classes that there are not.
     """
     check_tensor(x, "x", "B", "S + K", "h", "w", some=True)
-    check_tensor(semantic, "semantic", len(x), "H", "W", kind="int", some=True)
+    check_semantic(semantic, x.shape[1], len(x), "H", "W")
     logits = F.interpolate(x, semantic.shape[1:], mode="bilinear", align_corners=False)
     return pixel_loss(logits, semantic)
 
@@ -57,7 +57,7 @@ def roi_loss(x: Tensor, semantic: Tensor, boxes: Sequence[Tensor], side: int = R
         For shapes that do not fit, or classes that there are not.
     """
     check_tensor(x, "x", "B", "S + K", "h", "w", some=True)
-    check_tensor(semantic, "semantic", len(x), "H", "W", kind="int", some=True)
+    check_semantic(semantic, x.shape[1], len(x), "H", "W")
     check_proposals(boxes, len(x))
     check_whole(side, "side")
     every, index = torch.cat(list(boxes)).to(x), picture_index(boxes).to(x.device)
@@ -74,10 +74,7 @@ def roi_loss(x: Tensor, semantic: Tensor, boxes: Sequence[Tensor], side: int = R
 def pixel_loss(logits: Tensor, wanted: Tensor) -> Tensor:
     """Mean cross-entropy of (B, C, H, W) over the pixels that are not VOID in (B, H, W); 0 where all are."""
     check_tensor(logits, "logits", "B", "C", "H", "W")
-    check_tensor(wanted, "wanted", len(logits), *logits.shape[2:], kind="int")
-    if wanted.numel() and (int(wanted.min()) < VOID or int(wanted.max()) >= logits.shape[1]):
-        low, high = int(wanted.min()), int(wanted.max())
-        raise ValueError(f"wanted: got {low} to {high}, want {VOID} for void or 0 to {logits.shape[1] - 1}")
+    check_semantic(wanted, logits.shape[1], len(logits), *logits.shape[2:], name="wanted", some=False)
     count = (wanted != VOID).sum()
     return F.cross_entropy(logits, wanted.long(), ignore_index=VOID, reduction="sum") / count.clamp_min(1)
 
@@ -88,3 +85,13 @@ def at_cells(x: Tensor, stride: int) -> Tensor:
     check_whole(stride, "stride")
     height, width = x.shape[-2] // stride * stride, x.shape[-1] // stride * stride
     return x[..., stride // 2 : height : stride, stride // 2 : width : stride]
+
+
+def check_semantic(
+    semantic: Tensor, classes: int, *shape: int | str, name: str = "semantic", some: bool = True
+) -> None:
+    """Raise ValueError unless these are integers of this shape, each VOID or a class below `classes`."""
+    check_tensor(semantic, name, *shape, kind="int", some=some)
+    low, high = (int(semantic.min()), int(semantic.max())) if semantic.numel() else (0, 0)
+    if low < VOID or high >= classes:
+        raise ValueError(f"{name}: got {low} to {high}, want {VOID} for void or 0 to {classes - 1}")

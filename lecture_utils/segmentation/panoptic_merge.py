@@ -19,7 +19,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_classes, check_float, check_number, check_tensor, check_whole
+from lecture_utils.ops.checks import (
+    check_classes,
+    check_float,
+    check_number,
+    check_size,
+    check_tensor,
+    check_whole,
+)
 from lecture_utils.ops.nms import nms
 from lecture_utils.segmentation.panoptic_codes import CODES, VOID
 from lecture_utils.segmentation.structures import Instances
@@ -153,6 +160,7 @@ def fill_stuff(panoptic: Tensor, semantic: Tensor, stuff: int, least: int = 0) -
 def semantic_labels(semantic: Tensor, stuff: int, size: tuple[int, int]) -> Tensor:
     """Classes (H, W) int64, from logits (S + K, H, W) or from classes."""
     check_whole(stuff, "stuff", 0)
+    check_size(size)
     if isinstance(semantic, Tensor) and semantic.is_floating_point():
         check_tensor(semantic, "semantic", "S + K", *size, some=True, finite=True)
         semantic = semantic.argmax(0)
@@ -166,7 +174,7 @@ def rows_in_order(scores: Tensor, order: Tensor | Sequence[int] | None) -> list[
     if order is None:
         return scores.argsort(descending=True, stable=True).tolist()
     rows = torch.as_tensor(order)
-    if not len(rows):
+    if rows.ndim == 1 and not len(rows):
         return []
     check_classes(rows, "order", "N", classes=len(scores))
     if len(rows.unique()) < len(rows):

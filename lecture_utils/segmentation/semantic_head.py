@@ -96,7 +96,7 @@ class SemanticHead(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("semantic head", channels=channels, levels=levels, classes=classes)
-        check_sizes("semantic head", hidden=hidden, layers=layers, groups=groups or 1)
+        check_sizes("semantic head", hidden=hidden, layers=layers, groups=1 if groups is None else groups)
         if hidden % (groups or 1):
             raise ValueError(f"groups: got {groups}, want a divisor of the {hidden} hidden channels")
         self.levels, self.classes = levels, classes

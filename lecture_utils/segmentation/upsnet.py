@@ -24,10 +24,13 @@ from torch import Tensor, nn
 
 from lecture_utils.detection.roi_heads import RoIHeads
 from lecture_utils.detection.rpn import RPN
+from lecture_utils.detection.structures import check_map_list
 from lecture_utils.ops.checks import (
+    check_classes,
     check_images,
     check_number,
     check_numbers,
+    check_size,
     check_tensor,
     check_whole,
 )
@@ -39,7 +42,13 @@ from lecture_utils.segmentation.panoptic_head import (
     panoptic_targets,
 )
 from lecture_utils.segmentation.panoptic_head import panoptic_logits as panoptic_logits
-from lecture_utils.segmentation.panoptic_losses import at_cells, pixel_loss, roi_loss, semantic_loss
+from lecture_utils.segmentation.panoptic_losses import (
+    at_cells,
+    check_semantic,
+    pixel_loss,
+    roi_loss,
+    semantic_loss,
+)
 from lecture_utils.segmentation.panoptic_merge import prune_masks
 from lecture_utils.segmentation.paste import paste_masks
 from lecture_utils.segmentation.semantic_head import SemanticHead as SemanticHead
@@ -130,6 +139,7 @@ class UPSNet(nn.Module):
 
     def find(self, features: Sequence[Tensor], size: tuple[int, int]) -> list[PanopticResult]:
         """Segment from maps (B, C, h, w) that are there already; `size` is the pictures' height and width."""
+        size = check_size(size)
         x = self.semantic(features)  # (B, S + K, h, w)
         x = F.interpolate(x, size, mode="bilinear", align_corners=False)  # (B, S + K, H, W)
         found = self.instances.find(features, size, [size] * len(x))
@@ -158,6 +168,8 @@ class UPSNet(nn.Module):
     ) -> Sequence[Tensor]:
         """Of each picture's boxes (N, 4) and labels (N,) the masks of their own class: (N, m, m) logits."""
         assert self.instances.mask is not None
+        for some, own in zip(boxes, labels, strict=True):
+            check_classes(own, "labels", len(some))
         every = own_masks(self.instances.mask(features, boxes), torch.cat(list(labels)))
         return every.split([len(own) for own in boxes])
 
@@ -195,6 +207,8 @@ class UPSNet(nn.Module):
         generator: torch.Generator | None = None,
     ) -> dict[str, Tensor]:
         """Give the losses on maps that are there already: (B, C, h, w) of a batch of `size` pixels."""
+        check_map_list(features)
+        size = check_size(size)
         check_tensor(semantic, "semantic", len(features[0]), *size, kind="int")
         losses = self.instances.losses_of(features, size, targets, generator=generator)
         x = self.semantic(features)  # (B, S + K, h, w)
@@ -224,8 +238,9 @@ class UPSNet(nn.Module):
         targets, semantic, generator
             As for `losses`.
         """
-        check_tensor(x, "x", len(semantic), "S + K", "h", "w")
+        check_tensor(x, "x", "B", "S + K", "h", "w", some=True, finite=True)
         check_stuff(self.stuff, x.shape[1])
+        check_semantic(semantic, x.shape[1], len(x), "H", "W")
         check_mask_targets(targets, len(x), x.shape[1] - self.stuff, (semantic.shape[1], semantic.shape[2]))
         step = self.loss_stride
         size = (semantic.shape[1] // step, semantic.shape[2] // step)
