@@ -153,8 +153,9 @@ def pck_score(found: Sequence[Instances], truth: Truth) -> float:
         fits = (box_iou(boxes, own.boxes) >= 0.5) & (labels[:, None] == own.labels)  # (G, D), best first
         assert own.keypoints is not None
         best = own.keypoints.new_full((len(boxes), keypoints.shape[1], 2), math.nan)
-        hit = fits.any(1)
-        best[hit] = own.keypoints[fits[hit].int().argmax(1), :, :2]
+        for g, fit in enumerate(fits):
+            if bool(fit.any()):
+                best[g] = own.keypoints[int(fit.int().argmax()), :, :2]
         points.append(best)
         wanted.append(keypoints)
         around.append(boxes)
