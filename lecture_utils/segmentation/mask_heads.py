@@ -126,7 +126,7 @@ def find_objects(truths: Tensor, labels: Tensor, boxes: Tensor, classes: Tensor)
     return same.int().argmax(1) if len(boxes) else same.new_zeros(len(truths), dtype=torch.long)
 
 
-def mask_targets(masks: Tensor, boxes: Tensor, side: int) -> Tensor:
+def mask_targets(masks: Tensor, boxes: Tensor, side: int, *, aligned: bool = True) -> Tensor:
     """Crop each true mask by its box and bring it to side × side, as RoIAlign brings features (section 3.1).
 
     Parameters
@@ -137,6 +137,9 @@ def mask_targets(masks: Tensor, boxes: Tensor, side: int) -> Tensor:
         (R, 4) x1, y1, x2, y2 in pixels: the regions, that is the proposals, not the true boxes.
     side : int
         m.
+    aligned : bool
+        As for `roi_align`: take the centre of pixel 0 as lying half a pixel inside the picture. False, as in
+        torchvision, draws every object half a pixel too far to the upper left, which small masks feel.
 
     Returns
     -------
@@ -150,8 +153,8 @@ def mask_targets(masks: Tensor, boxes: Tensor, side: int) -> Tensor:
 
     Notes
     -----
-    Points are taken as in torchvision: as many a bin as it has pixels, and pixel 0 at coordinate 0. The mean
-    over a grid of points is a product, W_y · mask · W_xᵀ (`ops.roi.roi_align`).
+    As many points a bin are taken as it has pixels. The mean over a grid of points is a product,
+    W_y · mask · W_xᵀ (`ops.roi.roi_align`).
     """
     check_tensor(masks, "masks", "R", "H", "W", kind="bool")
     check_box_set(boxes)
@@ -161,9 +164,9 @@ def mask_targets(masks: Tensor, boxes: Tensor, side: int) -> Tensor:
     step = max(1, CHUNK // max(height, width) ** 2)  # not shown
     crops = [boxes.new_zeros(0, side, side)]
     for mask, box in zip(masks.split(step), boxes.split(step), strict=True):
-        x1, y1, x2, y2 = box.unbind(1)
-        rows = bin_weights(y1, y2, side, height, 0, False)  # (R, m, H)
-        columns = bin_weights(x1, x2, side, width, 0, False)  # (R, m, W)
+        x1, y1, x2, y2 = (box - (0.5 if aligned else 0)).unbind(1)
+        rows = bin_weights(y1, y2, side, height, 0, aligned)  # (R, m, H)
+        columns = bin_weights(x1, x2, side, width, 0, aligned)  # (R, m, W)
         crops.append(rows @ mask.to(boxes) @ columns.mT)
     return torch.cat(crops)  # (R, m, m)
 

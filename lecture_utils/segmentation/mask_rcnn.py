@@ -21,9 +21,9 @@ from lecture_utils.detection.resize import batch_images
 from lecture_utils.detection.roi_heads import RoIHeads, multi_task_loss
 from lecture_utils.detection.roi_pooling import PyramidPooling
 from lecture_utils.detection.rpn import RPN
-from lecture_utils.detection.structures import Sizes, Targets, check_targets
+from lecture_utils.detection.structures import Sizes, Targets, check_map_list, check_targets
 from lecture_utils.ops.boxes import encode_boxes
-from lecture_utils.ops.checks import check_images, check_sizes
+from lecture_utils.ops.checks import check_images, check_size, check_sizes
 from lecture_utils.segmentation.keypoint_branch import (
     KeypointBranch,
     KeypointHead,
@@ -38,7 +38,7 @@ from lecture_utils.segmentation.mask_heads import (
     mask_targets,
     select_masks,
 )
-from lecture_utils.segmentation.paste import at_size, paste_masks
+from lecture_utils.segmentation.paste import at_size
 from lecture_utils.segmentation.structures import (
     Instances,
     MaskTargets,
@@ -62,6 +62,9 @@ class MaskRCNN(nn.Module):
         From maps and boxes to masks. None: no masks, as in torchvision's Keypoint R-CNN.
     keypoints : KeypointBranch, optional
         From maps and boxes to keypoints.
+    rounded : bool
+        Whether masks lie as in torchvision: learned half a pixel too far to the upper left (`mask_targets`),
+        and pasted over whole pixels (`paste_masks`).
 
     Raises
     ------
@@ -77,12 +80,14 @@ class MaskRCNN(nn.Module):
         heads: RoIHeads,
         mask: MaskBranch | None = None,
         keypoints: KeypointBranch | None = None,
+        *,
+        rounded: bool = False,
     ) -> None:
         super().__init__()
         if mask is not None and mask.head.classes != heads.head.classes:
             raise ValueError(f"mask: got {mask.head.classes} classes, want {heads.head.classes}, the heads'")
         self.backbone, self.rpn, self.heads = backbone, rpn, heads
-        self.mask, self.keypoints = mask, keypoints
+        self.mask, self.keypoints, self.rounded = mask, keypoints, rounded
 
     def forward(self, images: Tensor, sizes: Sizes | None = None) -> list[Instances]:
         """Find the objects in pictures (B, 3, H, W).
@@ -98,10 +103,7 @@ class MaskRCNN(nn.Module):
         size = (images.shape[2], images.shape[3])
         sizes = sizes or [size] * len(images)
         found = self.find(self.backbone(images), size, sizes)
-        return [
-            one._replace(masks=paste_masks(one.masks, one.boxes, own)) if self.mask else one
-            for one, own in zip(found, sizes, strict=True)
-        ]
+        return [at_size(one, own, own, rounded=self.rounded) for one, own in zip(found, sizes, strict=True)]
 
     def find(self, features: Sequence[Tensor], size: tuple[int, int], sizes: Sizes) -> list[Instances]:
         """Find the objects in maps that are there already; masks stay as the branch draws them, (D, m, m).
@@ -173,6 +175,8 @@ class MaskRCNN(nn.Module):
         keypoints: Sequence[Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Give the losses on maps that are there already: (B, C, h, w) of a batch of `size` pixels."""
+        check_map_list(features)
+        check_size(size)
         sizes = sizes or [size] * len(features[0])
         self.check_truth(targets, sizes, keypoints)
         plain = [(target[0], target[1]) for target in targets]
@@ -191,7 +195,7 @@ class MaskRCNN(nn.Module):
             logits = self.mask(features, regions)  # (R, K, m, m)
             side = logits.shape[-1]
             wanted = [
-                mask_targets(target[2][own], region, side)
+                mask_targets(target[2][own], region, side, aligned=not self.rounded)
                 for target, own, region in zip(targets, objects, regions, strict=True)
             ]
             labels = [label[own] - 1 for (_, label, _), own in zip(samples, shown, strict=True)]
@@ -244,7 +248,7 @@ def segment(
     size = (batch.images.shape[2], batch.images.shape[3])
     found = model.find(model.backbone(batch.images), size, batch.sizes)
     return [
-        at_size(one, own, (image.shape[1], image.shape[2]))
+        at_size(one, own, (image.shape[1], image.shape[2]), rounded=model.rounded)
         for one, own, image in zip(found, batch.sizes, images, strict=True)
     ]
 
@@ -267,7 +271,7 @@ def mask_rcnn_resnet50(
     )
     head = MaskHead(base.backbone.channels, hidden=256, classes=classes)  # type: ignore[arg-type]
     branch = MaskBranch(PyramidPooling((14, 14), aligned=False), head)
-    return MaskRCNN(base.backbone, base.rpn, base.heads, branch)
+    return MaskRCNN(base.backbone, base.rpn, base.heads, branch, rounded=True)
 
 
 def keypoint_rcnn_resnet50(
