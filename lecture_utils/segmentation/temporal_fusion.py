@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.detection.structures import check_map_list
-from lecture_utils.ops.checks import check_images, check_sizes, check_tensor, check_whole
+from lecture_utils.ops.checks import check_images, check_size, check_sizes, check_tensor, check_whole
 from lecture_utils.ops.flow_warp import warp
 
 
@@ -65,7 +65,7 @@ class TemporalFusion(nn.Module):
         gathered, before = self.gather(now), self.gather(earlier)
         check_tensor(before, "earlier", *gathered.shape)
         x = self.refine(self.attend(gathered, warp(before, flow)))
-        return [level + resized(x, level) for level in now]  # scatter
+        return [level + resized(x, _size(level)) for level in now]  # scatter
 
     def gather(self, maps: Sequence[Tensor]) -> Tensor:
         """The mean of all levels, brought to the middle level's size: (B, C, h, w)."""
@@ -73,7 +73,8 @@ class TemporalFusion(nn.Module):
         if self.middle >= len(maps) or maps[0].shape[1] != self.channels:
             got = f"{len(maps)} levels of {maps[0].shape[1]} channels"
             raise ValueError(f"maps: got {got}, want more than {self.middle} levels of {self.channels}")
-        return torch.stack([resized(x, maps[self.middle]) for x in maps]).mean(0)
+        size = _size(maps[self.middle])
+        return torch.stack([resized(x, size) for x in maps]).mean(0)
 
     def weights(self, now: Tensor, aligned: Tensor) -> Tensor:
         """How much each place of both frames counts, by how alike it is to now: (B, 2, h, w) in (0, 1)."""
@@ -94,11 +95,14 @@ class TemporalFusion(nn.Module):
         return self.join(frames) * 2 * self.scale(a).sigmoid() + self.shift(a)
 
 
-def resized(x: Tensor, like: Tensor) -> Tensor:
-    """Bring a map to another's size: the nearest cell where it grows, the largest value where it shrinks."""
+def _size(x: Tensor) -> tuple[int, int]:
+    return x.shape[2], x.shape[3]
+
+
+def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring a map to a size h, w: the nearest cell where it grows, the largest value where it shrinks."""
     check_images(x, maps=True)
-    check_images(like, maps=True)
-    size = (like.shape[2], like.shape[3])
-    if size[0] >= x.shape[2] and size[1] >= x.shape[3]:
+    height, width = check_size(size)
+    if height >= x.shape[2] and width >= x.shape[3]:
         return F.interpolate(x, size, mode="nearest")
     return F.adaptive_max_pool2d(x, size)

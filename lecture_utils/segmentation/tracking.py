@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from lecture_utils.ops.boxes import box_iou, check_box_set
 from lecture_utils.ops.checks import (
     check_classes,
-    check_finite,
     check_float,
     check_numbers,
     check_sizes,
@@ -161,12 +160,7 @@ class Tracker:
         ValueError
             For shapes that do not fit, or numbers out of range.
         """
-        check_tensor(embeddings, "embeddings", "R", "D", finite=True)
-        check_box_set(boxes)
-        check_tensor(boxes, "boxes", len(embeddings), 4)
-        check_classes(labels, "labels", len(embeddings))
-        check_tensor(scores, "scores", len(embeddings))
-        check_float(scores, unit_range=True, name="scores")
+        check_found(embeddings, boxes, labels, scores)
         self.forget()
         if not len(self.identities):  # an empty memory takes the width and the device of what comes
             self.embeddings, self.boxes = embeddings[:0], boxes[:0]
@@ -177,7 +171,7 @@ class Tracker:
         identities[~new] = self.identities[chosen[~new] - 1]
         identities[new] = self.count + 1 + torch.arange(int(new.sum()), device=chosen.device)
         self.count += int(new.sum())
-        self.keep(identities, embeddings, boxes, labels)
+        self._keep(identities, embeddings, boxes, labels)
         self.frame += 1
         return identities
 
@@ -187,6 +181,7 @@ class Tracker:
         vᵢ(n) = log pᵢ(n) + α log sᵢ + β IoU(bᵢ, bₙ) + γ δ(cᵢ, cₙ). For a new object IoU counts as 0 and the
         class as right, as in the authors' code: an object of another class then loses by γ.
         """
+        check_found(embeddings, boxes, labels, scores)
         alpha, beta, gamma = self.coefficients
         likely = match_logits(embeddings, self.embeddings).log_softmax(1)
         sure = alpha * scores.clamp_min(1e-6).log()[:, None]
@@ -200,9 +195,8 @@ class Tracker:
             missed = self.frame - 1 - self.last_seen  # frames that passed without it
             self._choose(missed <= self.remember)
 
-    def keep(self, identities: Tensor, embeddings: Tensor, boxes: Tensor, labels: Tensor) -> None:
+    def _keep(self, identities: Tensor, embeddings: Tensor, boxes: Tensor, labels: Tensor) -> None:
         """Put detections into the memory, in place of what it had of the same identities."""
-        check_finite(embeddings, "embeddings")
         self._choose(~torch.isin(self.identities, identities))
         self.identities = torch.cat([self.identities, identities])
         self.embeddings = torch.cat([self.embeddings, embeddings])
@@ -212,6 +206,16 @@ class Tracker:
     def _choose(self, rows: Tensor) -> None:
         for name in ("identities", "last_seen", "labels", "boxes", "embeddings"):
             setattr(self, name, getattr(self, name)[rows])
+
+
+def check_found(embeddings: Tensor, boxes: Tensor, labels: Tensor, scores: Tensor) -> None:
+    """Raise ValueError unless these are R detections: (R, D), (R, 4), (R,) from 0, (R,) in [0, 1]."""
+    check_tensor(embeddings, "embeddings", "R", "D", finite=True)
+    check_box_set(boxes)
+    check_tensor(boxes, "boxes", len(embeddings), 4)
+    check_classes(labels, "labels", len(embeddings))
+    check_tensor(scores, "scores", len(embeddings))
+    check_float(scores, unit_range=True, name="scores")
 
 
 def assign(scores: Tensor) -> Tensor:

@@ -17,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_classes, check_images, check_tensor
+from lecture_utils.ops.checks import check_classes, check_images, check_number, check_tensor
 from lecture_utils.ops.flow_warp import resize_flow
 from lecture_utils.segmentation.feature_flow import flow_loss
 from lecture_utils.segmentation.mask_heads import find_objects
 from lecture_utils.segmentation.panoptic_codes import CODES
+from lecture_utils.segmentation.structures import check_mask_targets
 from lecture_utils.segmentation.temporal_fusion import TemporalFusion as TemporalFusion
 from lecture_utils.segmentation.tracking import Tracker, TrackHead, match_logits, match_loss, match_targets
 from lecture_utils.segmentation.upsnet import UPSNet
@@ -72,6 +73,8 @@ class VPSNet(nn.Module):
     ) -> None:
         super().__init__()
         Tracker(coefficients=coefficients, remember=remember)  # refuses what it cannot work with
+        check_number(track_weight, "track_weight", 0)
+        check_number(flow_weight, "flow_weight", 0)
         self.panoptic, self.flow, self.fusion, self.head = panoptic, flow, fusion, head
         self.fuse, self.track, self.remember, self.coefficients = fuse, track, remember, coefficients
         self.track_weight, self.flow_weight = track_weight, flow_weight
@@ -161,9 +164,9 @@ class VPSNet(nn.Module):
         """
         check_images(now)
         check_tensor(earlier, "earlier", *now.shape)
-        check_video_targets(targets, len(now))
-        check_video_targets(earlier_targets, len(now))
         size = (now.shape[2], now.shape[3])
+        self.check_truth(targets, len(now), size)
+        self.check_truth(earlier_targets, len(now), size)
         both = self.panoptic.instances.backbone(torch.cat([now, earlier]))
         here, there = ([x.chunk(2)[i] for x in both] for i in (0, 1))
         flow = self.motion(here, there) if self.fuse else None
@@ -198,6 +201,8 @@ class VPSNet(nn.Module):
         targets, earlier_targets, generator
             As for `losses`.
         """
+        self.check_truth(targets, len(features[0]), size)
+        self.check_truth(earlier_targets, len(features[0]), size)
         instances = self.panoptic.instances
         with torch.no_grad():
             proposals = instances.rpn(features, size, [size] * len(targets))
@@ -216,16 +221,17 @@ class VPSNet(nn.Module):
             [match_targets(a, b[3]) for a, b in zip(identities, earlier_targets, strict=True)],
         )
 
-
-def check_video_targets(targets: VideoTargets, batch: int) -> None:
-    """Raise ValueError unless there are four tensors a picture, the identities all different."""
-    if not isinstance(targets, Sequence) or len(targets) != batch or any(len(t) != 4 for t in targets):
-        want = f"{batch} times boxes, labels, masks and identities, one a picture"
-        raise ValueError(f"targets: got {len(targets)} of {[len(t) for t in targets]} parts, want {want}")
-    for boxes, _, _, identities in targets:
-        check_classes(identities, "targets, identities", len(boxes))
-        if len(identities.unique()) != len(identities):
-            raise ValueError(f"targets, identities: got {identities.tolist()}, want each once")
+    def check_truth(self, targets: VideoTargets, batch: int, size: tuple[int, int]) -> None:
+        """Raise ValueError unless there are four tensors a picture that fit, the identities all different."""
+        if not isinstance(targets, Sequence) or any(len(target) != 4 for target in targets):
+            got = [len(target) for target in targets] if isinstance(targets, Sequence) else type(targets)
+            raise ValueError(f"targets: got {got} parts, want boxes, labels, masks and identities a picture")
+        plain = [(boxes, labels, masks) for boxes, labels, masks, _ in targets]
+        check_mask_targets(plain, batch, self.panoptic.instances.heads.head.classes, size)
+        for boxes, _, _, identities in targets:
+            check_classes(identities, "targets, identities", len(boxes))
+            if len(identities.unique()) != len(identities):
+                raise ValueError(f"targets, identities: got {identities.tolist()}, want each once")
 
 
 def known_flow_loss(flow: Tensor, truth: Tensor, known: Tensor) -> Tensor:

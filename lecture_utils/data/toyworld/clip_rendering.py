@@ -55,6 +55,7 @@ class ClipSample:
     known: Tensor
 
     def __init__(self, size: int, **values: Tensor) -> None:
+        check_integer("size", size, 8, 4096, " pixels")
         self.size = size
         self.__dict__.update(values)
 
