@@ -50,7 +50,8 @@ def correlate(earlier: Tensor, now: Tensor, radius: int) -> Tensor:
     -------
     Tensor
         (B, S, h, w) in [-1, 1], in the order of `shifts`: at (x, y), now(x, y) with earlier(x + dx, y + dy).
-        0 where that lies outside the map.
+        0 where that lies outside the map. One matrix product compares all with all, so that memory grows with
+        the square of a map's cells.
 
     Raises
     ------
@@ -58,12 +59,17 @@ def correlate(earlier: Tensor, now: Tensor, radius: int) -> Tensor:
         For maps that are not floating point (B, C, h, w) of one shape and type, or a radius below 0.
     """
     check_pair(earlier, now)
-    side = 2 * check_whole(radius, "radius", 0) + 1
-    batch, channels, height, width = now.shape
+    vectors = shifts(radius).to(now.device)  # (S, 2)
+    batch, _, height, width = now.shape
     earlier, now = F.normalize(earlier, dim=1), F.normalize(now, dim=1)
-    around = F.unfold(earlier, side, padding=radius)  # (B, C·S, h·w): the cells around each cell
-    around = around.view(batch, channels, side**2, height, width)
-    return (around * now[:, :, None]).sum(1)
+    wide = F.pad(earlier, (radius,) * 4)  # cells outside the map are 0
+    alike = now.flatten(2).mT @ wide.flatten(2)  # (B, h·w, W): each cell with each, W = (h + 2R)(w + 2R)
+    row = (
+        torch.arange(height, device=now.device)[:, None, None] + vectors[:, 1] + radius
+    )  # (h, 1, S), in `wide`
+    column = torch.arange(width, device=now.device)[:, None] + vectors[:, 0] + radius  # (w, S)
+    near = (row * (width + 2 * radius) + column).flatten(0, 1)  # (h·w, S): those around each cell
+    return alike.gather(2, near.expand(batch, -1, -1)).mT.unflatten(2, (height, width))
 
 
 def expected_shift(correlation: Tensor, sharpness: Tensor | float, radius: int) -> Tensor:

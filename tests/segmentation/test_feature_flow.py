@@ -23,9 +23,7 @@ EARLIER, NOW = drawn(1, 3, 4, 5), drawn(1, 3, 4, 6)[..., 1:]
 
 def correlation_is_the_loop(its) -> None:
     got, vectors = its.correlate(EARLIER, NOW, 2), its.shifts(2).tolist()
-    assert got.shape == (1, 25, 4, 5) and sorted(vectors) == sorted(
-        [x, y] for x in range(-2, 3) for y in range(-2, 3)
-    )
+    assert got.shape == (1, 25, 4, 5) and vectors == [[x, y] for y in range(-2, 3) for x in range(-2, 3)]
     for b in range(len(NOW)):
         for s, (dx, dy) in enumerate(vectors):
             for y in range(4):
@@ -75,9 +73,8 @@ def test_against_what_is_known(check):
     ("check", "right", "wrong"),
     [
         (0, "= F.normalize(earlier, dim=1), F.normalize(now, dim=1)", "= F.normalize(earlier, dim=1), now"),
-        (0, "side, padding=radius)", "side, padding=radius).flip(2)"),
+        (0, "+ vectors[:, 1] + radius", "+ vectors[:, 0] + radius"),
         (0, "stack([x.flatten(), y.flatten()], dim=1)", "stack([y.flatten(), x.flatten()], dim=1)"),
-        (1, "stack([x.flatten(), y.flatten()], dim=1)", "stack([y.flatten(), x.flatten()], dim=1)"),
         (1, "alike = correlate(earlier, now,", "alike = correlate(now, earlier,"),
         (1, "(sharpness * correlation).softmax(1)", "correlation.softmax(1)"),
         (1, "self.log_sharpness.exp(), self.radius)", "-self.log_sharpness.exp(), self.radius)"),
