@@ -347,7 +347,8 @@ show_table(rows, ["random boxes", "kept, greedy", "kept, fast", "time, greedy", 
 with torch.inference_mode():
     maps = two_stage.backbone(scenes[:1])  # strides 4 and 8
     ten = torch.rand(10, 2).mul(40).repeat(1, 2) + torch.tensor([0.0, 0, 20, 20])  # ten regions
-    pieces = [("backbone and pyramid, both", maps[0]), ("Mask R-CNN: ten regions cut out", two_stage.mask.pooling(maps, [ten])),
+    pieces = [("backbone and pyramid, both", maps[0]),
+              ("Mask R-CNN: ten regions cut out", two_stage.mask.pooling(maps, [ten])),
               ("Mask R-CNN: their masks", two_stage.mask(maps, [ten])),
               ("Mask R-CNN: their keypoints", two_stage.keypoints(maps, [ten])),
               ("YOLACT: prototypes", raw.prototypes[:1]), ("YOLACT: coefficients", raw.coefficients[:1])]
@@ -458,7 +459,8 @@ def faults(truth: tuple, own) -> int:
 
 order = torch.tensor([faults(*pair) for pair in zip(truths, found, strict=True)]).argsort(stable=True)
 full = [i for i in order.tolist() if len(truths[i][0]) == 4][:3]  # four objects, fewest faults
-for title, chosen_scenes in (("Four objects, and few faults", full), ("The three worst of 100 scenes", order[-3:])):
+both = (("Four objects, and few faults", full), ("The three worst of 100 scenes", order[-3:]))
+for title, chosen_scenes in both:
     figure, axes = plotting.panels(6, 3, 2.5, suptitle=f"{title}: truth above, Mask R-CNN below")
     for k, i in enumerate(chosen_scenes):
         said = [NAMES[label] for label in truths[i][1].tolist()]
@@ -487,8 +489,9 @@ from lecture_utils.experiments.card import show_claim
 show_claim("C09.1")
 runs, rows = ledger.load("C09.1").figures, []
 for name, operator in (("RoIPool", "pool"), ("RoIAlign", "align")):
-    mean = {at: sum(run["scores"][operator][at] for run in runs) / len(runs) for at in runs[0]["scores"]["pool"]}
-    rows.append((name, *(f"{mean[at]:.3f}" for at in ("AP50", "AP75", "AP", "box AP50", "box AP75", "box AP"))))
+    shown = ("AP50", "AP75", "AP", "box AP50", "box AP75", "box AP")
+    means = [sum(run["scores"][operator][at] for run in runs) / len(runs) for at in shown]
+    rows.append((name, *(f"{mean:.3f}" for mean in means)))
 show_table(rows, ["", "mask AP50", "mask AP75", "mask AP", "box AP50", "box AP75", "box AP"],
            caption="Means of five seeds, on a map of stride 4")
 
@@ -506,7 +509,8 @@ for name in ("Mask R-CNN", "YOLACT"):
     mean = [sum(run[part][name] for run in runs) / len(runs) for part in ("frames", "peak_bytes")]
     ap = sum(run["scores"][name]["AP"] for run in runs) / len(runs)
     rows.append((name, f"{mean[0]:.0f}", f"{mean[1] / 1e6:.2f} MB", f"{ap:.3f}"))
-show_table(rows, ["network", "frames per second", "memory at the peak", "mask AP"], caption="Means of five seeds")
+show_table(rows, ["network", "frames per second", "memory at the peak", "mask AP"],
+           caption="Means of five seeds")
 
 # %% [markdown]
 # TODO-C09.2

@@ -10,18 +10,23 @@ from tests.good_calls import (
     augmenting,
     detecting,
     explaining,
+    instances,
     key_points,
     layers,
     measuring,
     networks,
     one_stage,
+    panoptic,
+    prototypes,
     segmenting,
     two_stage,
+    video,
 )
 
 PARTS = (
     layers, networks, explaining, augmenting, segmenting,
     detecting, two_stage, one_stage, key_points, measuring,
+    instances, prototypes, panoptic, video,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

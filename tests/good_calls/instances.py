@@ -6,7 +6,7 @@ from lecture_utils.detection.anchors import Anchors
 from lecture_utils.detection.rpn import RPN
 from lecture_utils.segmentation import keypoint_branch, mask_heads, mask_rcnn
 from lecture_utils.segmentation.structures import Instances
-from tests.bad_calls import count, floats, grouped, images, labels, made, masks, pair, pixels
+from tests.bad_calls import count, floats, grouped, images, labels, made, masks, number, pair, pixels
 from tests.good_calls.makers import Call
 from tests.good_calls.two_stage import BOXES, ONE_MAP, PROPOSED, OneMap, heads, pooling
 
@@ -15,6 +15,14 @@ MASKS = masks(2, 32, 32)
 TRUTH = grouped(*[grouped(BOXES, labels(3, 2), MASKS)] * 2)
 POINTS = floats(2, 2, 3, of=lambda x: 30 * x)
 DRAWN = {"logits": floats(2, 3, 4, 4), "labels": labels(3, 2)}
+
+SOME_FOUND = floats(2, 4, 2)
+SOME_FOUND.kinds.pop("nan")  # says that a keypoint was not found
+MASKS_JUDGED = {
+    "found": grouped(grouped(masks(2, 8, 6), labels(3, 2), floats(2))),
+    "truth": grouped(grouped(masks(2, 8, 6), labels(3, 2))),
+    "classes": count(3),
+}
 
 
 def mask_branch() -> mask_heads.MaskBranch:
@@ -44,6 +52,16 @@ def found() -> Instances:
 
 
 GOOD: dict[str, dict[str, Call]] = {
+    "metrics.mask_precision": {
+        "mask_iou": {"a": masks(2, 8, 6), "b": masks(3, 8, 6)},
+        "evaluate_masks": {**MASKS_JUDGED, "ious": pair(0.5, 0.75)},
+        "mask_summary": MASKS_JUDGED,
+    },
+    "metrics.keypoints": {
+        "correct_keypoints": {"found": SOME_FOUND, "truth": floats(2, 4, 2), "boxes": BOXES,
+            "alpha": number(0.1)},
+        "pck": {"found": SOME_FOUND, "truth": floats(2, 4, 3), "boxes": BOXES, "alpha": number(0.1)},
+    },
     "segmentation.mask_heads": {
         "MaskHead": {"channels": count(4), "hidden": count(4), "classes": count(3), "layers": count(1)},
         "MaskHead.forward": {"self": made(lambda: mask_branch().head), "regions": floats(2, 4, 2, 2)},

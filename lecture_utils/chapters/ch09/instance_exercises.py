@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch07.solutions import greedy_nms
 from lecture_utils.chapters.ch09.solutions import assemble, bilinear, fast_nms, mask_loss, roi_align
 from lecture_utils.exercises.exercise import Exercise, mistake
 from lecture_utils.ops.boxes import box_iou
+from lecture_utils.ops.nms import nms
 
 __all__ = ["EXERCISES"]
 
@@ -447,7 +447,7 @@ def _sorted_overlaps(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
     "and every better box counts, whether it stays or not. It takes no loop."
 )
 def _greedy(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    return greedy_nms(boxes, scores, threshold)
+    return nms(boxes, scores, threshold)
 
 
 @mistake(
