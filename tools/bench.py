@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bench_detection
+import bench_segmentation
 import numpy as np
 import psutil
 import torch
@@ -288,6 +289,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "convolution": convolution,
     "tsne": tsne,
     **bench_detection.SECTIONS,
+    **bench_segmentation.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,
