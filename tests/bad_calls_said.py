@@ -57,6 +57,7 @@ WITHOUT: dict[str, str] = {
     "segmentation.mask_rcnn.box_losses": INSIDE,
     "segmentation.*.*Branch": MODULE,
     "segmentation.paste.pixel_weights": INSIDE,
+    "segmentation.vpsnet.VPSNet.track_loss": INSIDE,
     "segmentation.protonet.by_anchor": INSIDE,
     "segmentation.yolact_edge.merge": INSIDE,
     "segmentation.yolact_edge.warp_levels": INSIDE,

@@ -4,6 +4,7 @@ Each good call of `tests/good_calls` is spoiled as `bad_calls` says. A new publi
 there, or in `WITHOUT` the reason why it has none. `pytest -s` prints the figures of each package.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -111,10 +112,11 @@ def right(case: Case) -> str:
     return next((pattern for pattern in RIGHT if fnmatchcase(str(case), pattern)), "")
 
 
-@pytest.fixture(scope="module")
-def cases() -> list[Case]:
-    """Every bad call with its verdict."""
-    done = [case for name in GOOD for case in bad_calls(name, PUBLIC[name], GOOD[name])]
+@functools.cache
+def cases_of(package: str) -> list[Case]:
+    """Every bad call of a package with its verdict."""
+    names = [name for name in GOOD if name.split(".")[0] == package]
+    done = [case for name in names for case in bad_calls(name, PUBLIC[name], GOOD[name])]
     return [
         case._replace(verdict="right") if case.verdict == "silent" and right(case) else case for case in done
     ]
@@ -125,27 +127,25 @@ def fine(case: Case) -> bool:
     return case.verdict in ("clear", "right")
 
 
-def test_bad_calls_are_refused_clearly_or_answered_rightly(cases: list[Case]) -> None:
-    table = {package: [case for case in cases if case.name.split(".")[0] == package] for package in PACKAGES}
-    lines = []
-    for package, its in {**table, "all": cases}.items():
-        share = sum(map(fine, its)) / max(len(its), 1)
-        counts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(c.verdict for c in its).most_common())
-        lines.append(f"{package:10} {len(its):5} calls {share:6.1%} fine: {counts}")
-    figures = "\n".join(lines)
-    print("\n" + figures)
-    bad = [f"{case}: {case.verdict}, {case.told}" for case in cases if not fine(case)]
-    told = "\n".join([figures, *bad])
-    assert sum(map(fine, cases)) >= OVERALL * len(cases), told
-    for package, its in table.items():
-        assert sum(map(fine, its)) >= EACH * len(its), f"{package}:\n{told}"
+def figures(what: str, its: list[Case]) -> str:
+    """How many calls there are, and how they were judged."""
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in Counter(c.verdict for c in its).most_common())
+    return f"{what:12} {len(its):5} calls {sum(map(fine, its)) / max(len(its), 1):6.1%} fine: {counts}"
 
 
-def test_nothing_wrong_becomes_a_number_in_silence(cases: list[Case]) -> None:
-    silent = [str(case) for case in cases if case.kind.split(",")[0] in SILENT and case.verdict == "silent"]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_bad_calls_are_refused_clearly_or_answered_rightly(package: str) -> None:
+    its = cases_of(package)
+    print("\n" + figures(package, its))
+    bad = [f"{case}: {case.verdict}, {case.told}" for case in its if not fine(case)]
+    assert sum(map(fine, its)) >= EACH * len(its), "\n".join([figures(package, its), *bad])
+    silent = [str(case) for case in its if case.kind.split(",")[0] in SILENT and case.verdict == "silent"]
     assert not silent, "\n".join(["want an error or NaN, got a finite answer to:", *silent])
 
 
-def test_every_reason_for_an_answer_is_needed(cases: list[Case]) -> None:
+@pytest.mark.nightly
+def test_over_all_packages_more_are_fine_and_every_reason_for_an_answer_is_needed() -> None:
+    cases = [case for package in PACKAGES for case in cases_of(package)]
+    assert sum(map(fine, cases)) >= OVERALL * len(cases), figures("all", cases)
     used = {right(case) for case in cases if case.verdict == "right"}
     assert not set(RIGHT) - used, f"got {sorted(set(RIGHT) - used)} in RIGHT, want only what is answered"

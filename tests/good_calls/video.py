@@ -124,8 +124,6 @@ GOOD = {
         "VPSNet.embed": {"self": NET, "features": MAPS, "boxes": grouped(BOXES, BOXES)},
         "VPSNet.losses": {"self": NET, "now": PICTURES, "earlier": PICTURES, "targets": TRUTH,
             "earlier_targets": TRUTH, "semantic": panoptic.codes(2, 32, 32, classes=5)},
-        "VPSNet.track_loss": {"self": NET, "features": MAPS, "before": OTHER_MAPS, "size": SIZE,
-            "targets": TRUTH, "earlier_targets": TRUTH},
         "known_flow_loss": {"flow": FLOW, "truth": floats(2, 2, 16, 16),
             "known": made(lambda: torch.ones(2, 16, 16, dtype=torch.bool))},
         "shown_rows": {"codes": codes(4, 4)},
