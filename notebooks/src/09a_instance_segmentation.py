@@ -94,9 +94,9 @@ present(roi_shift())
 # %% [markdown]
 # **How to read it.** The box moves by parts of a cell. Change is the mean difference from what was read before the box moved; it *should* grow with the way. RoIAlign's does. RoIPool's stands at 0, so it has not noticed, and then jumps. Its right and lower edges err more than by rounding, since it also takes in the corner's own cell.
 #
-# **RoIAlign** rounds nothing. Each bin is the mean of a few samples, at places that lie evenly in it, and the map is read *between* its cells, bilinearly. (Chapter 01 enlarged pictures in that way.) The paper takes four points a bin, 2 × 2. It notes that one is nearly as good, as long as nothing is rounded.
+# **RoIAlign** rounds nothing. Each bin is the mean of a few samples, at places that lie evenly in it, and the map is read *between* its cells, bilinearly. The paper takes four points a bin, 2 × 2. It notes that one is nearly as good, as long as nothing is rounded.
 #
-# Reading a map between its cells is given. Mind its units: $x = 0$ is the *centre* of the first cell.
+# Reading a map between its cells is given. Unlike exercise 05.1, $x = 0$ is the *centre* of the first cell, and beyond the border the nearest cell is read.
 
 # %% tags=["show"]
 # show: lecture_utils.chapters.ch09.solutions.bilinear
@@ -151,7 +151,7 @@ import torch.nn.functional as F
 predict("09.2")
 
 # %% [markdown]
-# The branch draws a mask for every class, without asking what the object is. The box branch names it, and picks the mask. So in the loss only the mask of the *true* class counts, pixel by pixel, and the other $K - 1$ are left alone:
+# The branch draws a mask for every class, without asking what the object is. The box branch names it, and picks the mask. So in the loss, binary cross-entropy at each pixel, only the mask of the *true* class counts, and the other $K - 1$ are left alone:
 #
 # $$L_{\text{mask}} = -\frac{1}{m^2} \sum_{i,j} \left[ y_{ij} \log \sigma(x^{k}_{ij}) + (1 - y_{ij}) \log (1 - \sigma(x^{k}_{ij})) \right], \qquad k \text{ the true class.}$$
 #
@@ -161,8 +161,8 @@ predict("09.2")
 def mask_loss(logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
     """Logits (R, K, m, m), true classes (R,), wanted masks (R, m, m) in [0, 1] -> scalar.
 
-    A mean over regions and pixels, of the mask of each region's own class. 0 where there is no region; finite
-    for logits of ±100.
+    A mean over regions and pixels, of the mask of each region's own class. 0 where there is no region,
+    also then with a gradient; finite for logits of ±100.
     """
     ...
 
@@ -236,7 +236,7 @@ print(f"share of visible keypoints within a tenth of the object's size: {pck_sco
 # - a small network draws $k$ **prototypes**, maps of the *whole* picture, without knowing any object: 32 in the paper, 16 here;
 # - a one-stage detector (chapter 08) says for each anchor a class, a box, and $k$ **mask coefficients** between −1 and 1.
 #
-# The mask of an object is the sum of all prototypes, weighted by its coefficients, through a sigmoid, and cut off outside its box.
+# The mask of an object is the sum of all prototypes, weighted by its coefficients, through a sigmoid, and cut off outside its box. Prototypes are never negative, and $\\sigma(0) = \\tfrac12$: so some must light up on the background, to be taken away.
 #
 # $$M = \sigma(P\,C^{\mathsf T}), \qquad P: hw \times k, \quad C: D \times k.$$
 
@@ -295,14 +295,14 @@ plotting.show(figure, "A scene with YOLACT's boxes, and the masks mixed by your 
 # %% [markdown]
 # ### Suppression, all at once
 #
-# Greedy NMS (chapter 07) goes through the boxes one by one, and each waits for the one before. YOLACT asks all at once. Sort by score; write the IoU of every pair; keep the pairs of which the row is better than the column. A box goes if anything *better* overlaps it too much, *even if that better one goes too*: **fast NMS**.
+# Greedy NMS (chapter 07) goes through the boxes one by one, and each waits for the one before. YOLACT asks all at once. Sort by score; write the IoU of every pair; keep the pairs of which the row is better than the column. A box goes if anything *better* overlaps it too much: **fast NMS**.
 
 # %%
 predict("09.4")
 
 # %% tags=["exercise:09.4"]
 def fast_nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Boxes (N, 4) of one class, scores (N,) -> indices of those that stay, best first.
+    """Boxes (N, 4) of one class, scores (N,), N may be 0 -> indices of those that stay, best first.
 
     A box goes if its IoU with any better box is above `threshold`, whether that one stays or not.
     """
