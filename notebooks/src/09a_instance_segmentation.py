@@ -236,7 +236,7 @@ print(f"share of visible keypoints within a tenth of the object's size: {pck_sco
 # - a small network draws $k$ **prototypes**, maps of the *whole* picture, without knowing any object: 32 in the paper, 16 here;
 # - a one-stage detector (chapter 08) says for each anchor a class, a box, and $k$ **mask coefficients** between −1 and 1.
 #
-# The mask of an object is the sum of all prototypes, weighted by its coefficients, through a sigmoid, and cut off outside its box. Prototypes are never negative, and $\\sigma(0) = \\tfrac12$: so some must light up on the background, to be taken away.
+# The mask of an object is the sum of all prototypes, weighted by its coefficients, through a sigmoid, and cut off outside its box. Prototypes are never negative, and $\sigma(0) = \tfrac12$: so some must light up on the background, to be taken away.
 #
 # $$M = \sigma(P\,C^{\mathsf T}), \qquad P: hw \times k, \quad C: D \times k.$$
 
