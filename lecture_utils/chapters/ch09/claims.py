@@ -217,7 +217,7 @@ def panoptic_sizes(budget: str) -> tuple[int, int]:
     return size(budget, quick=(2, 6), full=(200, 200), gpu=(2000, 1000))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def trained_upsnet(seed: int, budget: str, unknown: bool) -> nn.Module:
     """UPSNet with or without the unknown class, trained on fresh scenes of a seed."""
     steps, _ = panoptic_sizes(budget)
@@ -266,7 +266,7 @@ def video_sizes(budget: str) -> tuple[int, int]:
     return size(budget, quick=(2, 1), full=(120, 16), gpu=(2000, 200))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def trained_vpsnet(seed: int, budget: str, fuse: bool) -> nn.Module:
     """VPSNet with or without fusion, trained on fresh pairs of frames of a seed."""
     steps, _ = video_sizes(budget)
