@@ -93,8 +93,8 @@ def _without_the_half_cell(features: Tensor, boxes: Tensor, bins: int, stride: f
 
 
 @mistake(
-    "You move by half a cell, but the wrong way. A cell's centre has a whole number, and its left edge lies "
-    "before that: what comes off, and what is put on?"
+    "You move by half a cell, but the wrong way. The picture's left edge is at pixel 0, and the centre of "
+    "the first cell, number 0, lies to its right: told in cells, is pixel 0 below 0 or above?"
 )
 def _half_a_cell_the_wrong_way(features: Tensor, boxes: Tensor, bins: int, stride: float) -> Tensor:
     return _four_a_bin(features, boxes / stride + 0.5, bins)
@@ -141,6 +141,15 @@ def _from_edge_to_edge(features: Tensor, boxes: Tensor, bins: int, stride: float
 def _the_corners_of_a_bin(features: Tensor, boxes: Tensor, bins: int, stride: float) -> Tensor:
     edges = torch.arange(bins + 1) / bins
     share = torch.stack([edges[:-1], edges[1:]], 1).flatten()
+    return F.avg_pool2d(_samples(features, boxes / stride - 0.5, share), 2)
+
+
+@mistake(
+    "Two samples a side is right, but yours lie at ⅓ and ⅔ of the bin. They belong in the middles of its two "
+    "halves, at ¼ and ¾: so all samples of a box are equally far apart."
+)
+def _at_thirds(features: Tensor, boxes: Tensor, bins: int, stride: float) -> Tensor:
+    share = ((torch.arange(bins)[:, None] + torch.tensor([1 / 3, 2 / 3])) / bins).flatten()
     return F.avg_pool2d(_samples(features, boxes / stride - 0.5, share), 2)
 
 
@@ -247,8 +256,8 @@ def _nan_without_regions(logits: Tensor, labels: Tensor, wanted: Tensor) -> Tens
 
 
 @mistake(
-    "Where there is no region, you return a fresh 0 that does not hang on the logits, and `backward()` on it "
-    "would raise. A sum over nothing is 0 as well, and does."
+    "Where there is no region, backward() must still work. Your 0 is a fresh one that does not hang on the "
+    "logits, so it would raise. Which sum over the logits is 0 as well, and does hang on them?"
 )
 def _a_zero_by_itself(logits: Tensor, labels: Tensor, wanted: Tensor) -> Tensor:
     return mask_loss(logits, labels, wanted) if len(labels) else torch.tensor(0.0)
@@ -356,6 +365,23 @@ def _softmax_of_coefficients(prototypes: Tensor, coefficients: Tensor, boxes: Te
 
 
 @mistake(
+    "You put the coefficients through tanh. They have been through it when they come here, and a second time "
+    "makes them smaller: use them as they come in."
+)
+def _tanh_again(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+    return assemble(prototypes, coefficients.tanh(), boxes)
+
+
+@mistake(
+    "Your softmax runs over the detections, so that they compete for each cell, and a detection alone has 1 "
+    "everywhere. Each mask answers for itself, by yes or no: two may claim one cell."
+)
+def _softmax_over_detections(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
+    masks = _combined(prototypes, coefficients)
+    return masks.softmax(0) * _inside(masks, boxes)
+
+
+@mistake(
     "You drop what is negative among the coefficients. A neighbour is taken out of the mask by just those: "
     "they are used as they come in."
 )
@@ -408,12 +434,14 @@ def _number_for_centre(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) 
 
 
 @mistake(
-    "A cell whose centre lies just on the box's right or lower edge is outside; on the left or upper edge it "
-    "is inside. So two boxes that touch share no cell."
+    "At the edges: x2 itself lies outside, and so does y2; x1 and y1 lie inside. Two boxes that touch share "
+    "no cell: which of your comparisons lets a centre just on the right or lower edge in?"
 )
 def _both_edges_inside(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    right_too = torch.cat([boxes[:, :2], boxes[:, 2:] + 1e-4], 1)
-    return assemble(prototypes, coefficients, right_too)
+    masks = _combined(prototypes, coefficients).sigmoid()
+    x, y = torch.arange(masks.shape[2]) + 0.5, torch.arange(masks.shape[1]) + 0.5
+    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
+    return masks * ((y1 <= y) & (y <= y2))[:, :, None] * ((x1 <= x) & (x <= x2))[:, None, :]
 
 
 @mistake("You read x2 and y2 as width and height. They are the box's other corner.")
@@ -513,6 +541,15 @@ def _those_that_go(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     return order[(overlaps.triu(1) > threshold).any(0)]
 
 
+@mistake(
+    "Your rule is right, but without any box your code stops: there is no largest of nothing. Ask for no "
+    "largest number then, but whether all in a column are small enough: of none that is true."
+)
+def _no_boxes(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    order, overlaps = _sorted_overlaps(boxes, scores)
+    return order[overlaps.triu(1).amax(0) <= threshold]
+
+
 @mistake("Two boxes have an IoU of just the threshold, and you remove one. Only what is above it goes.")
 def _removed_at_the_threshold(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
     order, overlaps = _sorted_overlaps(boxes, scores)
@@ -546,6 +583,7 @@ EXERCISES = [
             _one_in_the_middle,
             _from_edge_to_edge,
             _the_corners_of_a_bin,
+            _at_thirds,
             _x_for_y,
             _the_largest,
             _corner_for_size,
@@ -601,6 +639,8 @@ EXERCISES = [
             _cut_off_too_early,
             _not_cut_off,
             _softmax_of_coefficients,
+            _tanh_again,
+            _softmax_over_detections,
             _only_added,
             _x_for_y_in_boxes,
             _no_sigmoid,
@@ -624,8 +664,9 @@ EXERCISES = [
             "themselves: one matrix (N, N), no loop.",
             "In row i, column j stand boxes i and j. i is better than j above the diagonal: "
             ".triu(diagonal=1) keeps that part and makes the rest 0.",
-            "A box stays if no number of its column is above the threshold: (… <= threshold).all(dim=0), "
-            "which also works for no boxes. Use it to choose from the sorted indices.",
+            "A box stays if no number of its column is above the threshold: (… <= threshold).all(dim=0). "
+            "With no boxes, N = 0, this gives no index, where .amax or .max would stop. Use it to choose "
+            "from the sorted indices.",
         ),
         mistakes=(
             _greedy,
@@ -638,6 +679,7 @@ EXERCISES = [
             _in_order_of_index,
             _those_that_go,
             _removed_at_the_threshold,
+            _no_boxes,
         ),
     ),
 ]

@@ -34,12 +34,12 @@ def merge(
     overlap: float,
     least_area: int,
 ) -> Tensor:
-    """The panoptic map (H, W): objects by falling score, each where it is free, then stuff where it is free.
+    """Merge to a panoptic map (H, W): objects by falling score, each where it is free, then stuff.
 
-    From masks (D, H, W), an object where they are ½ or more; labels (D,) from 0; scores (D,); and the class
-    of each pixel, `semantic` (H, W). Instance i is numbered i + 1. It is left out if its score is below
-    `least_score`, or if more than the share `overlap` of its mask is taken already. A class of stuff takes
-    its free pixels if these are `least_area` or more. All other pixels are VOID.
+    Masks (D, H, W) show an object where they are ½ or more; labels (D,) count things from 0; `semantic`
+    (H, W) holds the class of each pixel. Object i has the code (4 + label) · 1000 + i + 1. It is left out if
+    its score is below `least_score`, or if more than the share `overlap` of its mask is taken already. A
+    class of stuff takes its free pixels if these are `least_area` or more. All other pixels are VOID, -1.
     """
     panoptic = torch.full_like(semantic, VOID)
     for i in scores.argsort(descending=True, stable=True).tolist():
@@ -106,19 +106,25 @@ def _merged(
     threshold: float = 0.5,
     codes: Callable[[int, int], int] = lambda label, i: (STUFF + label) * 1000 + i + 1,
     over: bool = False,
-    blocks: bool = False,
+    blocks: Callable[[bool], bool] = lambda sure: False,
+    bars_stuff: bool = False,
 ) -> Tensor:
-    """The map with one part exchanged; `over`: later ones paint over; `blocks`: who is left out takes too."""
+    """The map with one part exchanged.
+
+    `over`: later ones paint over. `blocks`: whether an object that is left out, sure enough or not, still
+    takes pixels; from other objects, and with `bars_stuff` from stuff as well.
+    """
     panoptic, claimed = torch.full_like(semantic, VOID), torch.zeros_like(semantic, dtype=torch.bool)
     for i in order(scores).tolist():
         mask = masks[i] >= threshold
         taken = mask & claimed
-        kept = bool(scores[i] >= least_score and stays(mask, taken, overlap))
+        sure = bool(scores[i] >= least_score)
+        kept = sure and bool(stays(mask, taken, overlap))
         if kept:
             panoptic[mask if over else mask & ~taken] = codes(int(labels[i]), i)
-        if kept or blocks:
+        if kept or blocks(sure):
             claimed = claimed | mask
-    free = panoptic == VOID
+    free = ~claimed if bars_stuff else panoptic == VOID
     for kind in range(STUFF):
         area = free & (semantic == kind)
         if area.sum() >= least_area:
@@ -195,7 +201,23 @@ def _painted_over(*given: Any) -> Tensor:
     "nothing: what is free is to be read from the map itself."
 )
 def _left_out_but_taken(*given: Any) -> Tensor:
-    return _merged(*given, blocks=True)
+    return _merged(*given, blocks=lambda sure: True)
+
+
+@mistake(
+    "Whoever is left out, also for a low score, still takes its pixels: from other objects and from stuff. "
+    "It is not in the map, so they are free: when does a mask become part of what is taken?"
+)
+def _left_out_bars_stuff(*given: Any) -> Tensor:
+    return _merged(*given, blocks=lambda sure: True, bars_stuff=True)
+
+
+@mistake(
+    "A mask of which too much is taken goes, but its other pixels stay closed with you, to objects and to "
+    "stuff. It is nowhere in the map: whose are these pixels now?"
+)
+def _dropped_bars_stuff(*given: Any) -> Tensor:
+    return _merged(*given, blocks=lambda sure: sure, bars_stuff=True)
 
 
 @mistake(
@@ -242,14 +264,27 @@ def _stuff_over_things(masks: Tensor, labels: Tensor, scores: Tensor, semantic: 
 
 
 @mistake(
-    "Where the semantic map says a thing and no instance is there, you write the class of the thing. Whose "
-    "pixel is it? Without an instance nothing can be said: VOID costs less than a wrong segment."
+    "What the semantic map calls a thing, and no object took, is -1. You write the class of the thing there: "
+    "which classes may take what is left?"
 )
 def _things_without_instance(
     masks: Tensor, labels: Tensor, scores: Tensor, semantic: Tensor, *rest: Any
 ) -> Tensor:
     panoptic = merge(masks, labels, scores, semantic, *rest)
-    return torch.where((panoptic == VOID) & (semantic >= STUFF), semantic * 1000, panoptic)
+    free = panoptic == VOID
+    for kind in range(STUFF, int(semantic.max()) + 1):
+        area = free & (semantic == kind)
+        if area.sum() >= rest[2]:
+            panoptic[area] = kind * 1000
+    return panoptic
+
+
+@mistake(
+    "Where nothing is said, your map holds 0. That is a code as well, the one of the first class of stuff: "
+    "with which value does the map have to begin?"
+)
+def _void_as_0(*given: Any) -> Tensor:
+    return merge(*given).clamp(min=0)
 
 
 @mistake(
@@ -566,12 +601,12 @@ def _codes(numbers: Tensor) -> Tensor:
 
 # --- step 3: what to mend first --------------------------------------------------------------------
 def what_to_mend(sq: Tensor, rq: Tensor) -> tuple[float, float, float, str]:
-    """PQ, PQ if all that is found were drawn perfectly, PQ if all were found, and which of these two is more.
+    """Return PQ, PQ if SQ were 1, PQ if RQ were 1, and which of the last two is more: "drawing" or "finding".
 
-    From SQ and RQ (K,) of the classes; both are NaN for a class that occurs nowhere, which is left out. PQ is
-    the mean over classes. "Drawn perfectly" means SQ 1, "all found" RQ 1. A class without any match has SQ 0,
-    which does not say how well it would be drawn: give it the mean SQ of the classes that have one. The
-    answer ends with "drawing" or "finding". At least one class has a match.
+    SQ and RQ (K,) are those of the classes; both are NaN for a class that occurs nowhere, which is left out.
+    PQ is the mean over classes. With SQ 1 all that is found is drawn perfectly; with RQ 1 all is found. A
+    class without any match has SQ 0, which does not say how well it would be drawn: it gets the mean SQ of
+    the classes that have one. At least one class has a match.
     """
     occurs = ~rq.isnan()
     sq, rq = sq[occurs], rq[occurs]
@@ -586,13 +621,18 @@ def _tables(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     nan = torch.nan
     yield torch.tensor([0.8]), torch.tensor([0.5])
     yield torch.tensor([0.6]), torch.tensor([0.9])
-    yield torch.tensor([0.9, 0.6]), torch.tensor([0.8, 0.3])  # where the mean of products is not ...
-    yield torch.tensor([0.8, nan, 0.7]), torch.tensor([0.9, nan, 0.6])  # one class occurs nowhere
+    yield torch.tensor([0.9, 0.6]), torch.tensor([0.8, 0.3])  # the mean of products is no product of means
+    yield torch.tensor([0.7, 0.8]), torch.tensor([0.6, 0.95])
+    yield torch.tensor([0.6, 0.7, 0.8]), torch.tensor([0.4, 0.9, 1.0])
+    for _ in range(4):  # most inputs are without these two: there each slip shows alone
+        sq, rq = torch.tensor(rng.uniform([[0.6], [0.1]], [[0.8], [0.6]], (2, 3)), dtype=torch.float32)
+        yield sq, rq
+    yield torch.tensor([0.8, nan, 0.7]), torch.tensor([0.9, nan, 0.5])  # one class occurs nowhere
     yield torch.tensor([0.8, 0.0]), torch.tensor([0.9, 0.0])  # one is never found
     yield torch.tensor([0.7, 0.0, 0.6]), torch.tensor([0.9, 0.0, 0.8])  # and that decides
     yield torch.tensor([0.9, 0.0, nan, 0.7]), torch.tensor([0.4, 0.0, nan, 0.9])
-    for number in (4, 7, 12):
-        sq, rq = torch.tensor(rng.uniform([[0.6], [0.2]], 0.95, (2, number)), dtype=torch.float32)
+    for number in (4, 7):
+        sq, rq = torch.tensor(rng.uniform([[0.8], [0.2]], [[0.95], [0.8]], (2, number)), dtype=torch.float32)
         sq[1] = rq[1] = 0.0
         sq[3] = rq[3] = nan
         yield sq, rq
@@ -608,6 +648,15 @@ def _said(now: Any, drawn: Any, found: Any) -> tuple[float, float, float, str]:
 )
 def _nan_in_the_mean(sq: Tensor, rq: Tensor) -> Any:
     return _said((sq * rq).mean(), rq.mean(), torch.where(rq == 0, sq[rq > 0].mean(), sq).mean())
+
+
+@mistake(
+    "All your means are NaN where a class occurs nowhere, and no comparison with NaN holds, so that your "
+    "advice is chance. Leave such a class out before anything else."
+)
+def _nan_and_its_advice(sq: Tensor, rq: Tensor) -> Any:
+    now, drawn, found = (sq * rq).mean(), rq.mean(), torch.where(rq == 0, sq[rq > 0].mean(), sq).mean()
+    return float(now), float(drawn), float(found), "finding" if found > drawn else "drawing"
 
 
 @mistake(
@@ -649,12 +698,21 @@ def _drawn_perfectly_at_once(sq: Tensor, rq: Tensor) -> Any:
 
 
 @mistake(
-    "Your second and third number are exchanged. If SQ is 1 everywhere, what is left of PQ? That is the "
-    "case in which drawing was mended."
+    "Your second and third number are exchanged, and your advice follows them. If SQ is 1 everywhere, what "
+    "is left of SQ · RQ? That is the case in which drawing was mended."
 )
 def _exchanged(sq: Tensor, rq: Tensor) -> Any:
     now, drawn, found, _ = what_to_mend(sq, rq)
     return _said(now, found, drawn)
+
+
+@mistake(
+    "Your advice is right, but its two numbers stand the wrong way round. First comes PQ if SQ were 1: what "
+    "is left of SQ · RQ then? After it comes PQ if RQ were 1."
+)
+def _numbers_exchanged(sq: Tensor, rq: Tensor) -> Any:
+    now, drawn, found, first = what_to_mend(sq, rq)
+    return now, found, drawn, first
 
 
 @mistake(
@@ -684,13 +742,13 @@ STEP_1 = Exercise(
     difficulty=3,
     minutes=15,
     hints=(
-        "Start with a map that is VOID everywhere. Go through the instances by falling score; what is free "
-        "can be read from the map itself: it is still VOID.",
-        "For instance i: its mask is masks[i] >= 0.5, and what is taken of it is mask & (panoptic != "
-        "VOID). It stays if its score is high enough and what is taken is at most `overlap` times the "
-        "mask's pixels.",
-        "Write (STUFF + label) · 1000 + i + 1 where the mask is free. Then for each class of stuff: the "
-        "pixels that are VOID and have this class in `semantic`. If they are enough, write class · 1000.",
+        "Start with a map that is -1 everywhere. Go through the objects by falling score; what is free can "
+        "be read from the map itself: it is still -1.",
+        "For object i: its mask is masks[i] >= 0.5, and what is taken of it are the mask's pixels where the "
+        "map is not -1. It stays if its score is high enough and what is taken is at most `overlap` times "
+        "the mask's pixels.",
+        "Write (4 + label) · 1000 + i + 1 where the mask is free. Then for each class of stuff, 0 to 3: the "
+        "pixels where the map is -1 and `semantic` is this class. If they are enough, write class · 1000.",
     ),
     mistakes=(
         _least_sure_first,
@@ -702,12 +760,15 @@ STEP_1 = Exercise(
         _goes_at_the_bound,
         _painted_over,
         _left_out_but_taken,
+        _left_out_bars_stuff,
+        _dropped_bars_stuff,
         _labels_as_classes,
         _without_numbers,
         _numbers_from_0,
         _above_the_threshold,
         _stuff_over_things,
         _things_without_instance,
+        _void_as_0,
         _any_area,
         _area_before_things,
         _small_things_left_out,
@@ -756,11 +817,13 @@ STEP_3 = Exercise(
     ),
     mistakes=(
         _nan_in_the_mean,
+        _nan_and_its_advice,
         _nan_as_0,
         _product_of_means,
         _never_drawn,
         _drawn_perfectly_at_once,
         _exchanged,
+        _numbers_exchanged,
         _wrong_advice,
         _gains,
     ),

@@ -105,6 +105,38 @@ def _mean_over_all_true(found: Tensor, truth: Tensor) -> Any:
 
 
 @mistake(
+    "Your SQ falls with every found segment that matches nothing. It is too many, and counts in RQ already: "
+    "which found segments are asked how well they are drawn?"
+)
+def _mean_over_all_found(found: Tensor, truth: Tensor) -> Any:
+    matched, f, g = _above_half(found, truth)
+    rq = _three(matched, f, g)[2]
+    sq = sum(matched) / f if f else 0.0
+    return sq * rq, sq, rq
+
+
+@mistake(
+    "Your SQ is the mean over all found segments of the best IoU that each has. Some of these are ½ or less, "
+    "so no matches: leave them out, and do not divide by their number."
+)
+def _best_of_all_found(found: Tensor, truth: Tensor) -> Any:
+    iou, f, g = _ious(found, truth)
+    rq = _three(iou[iou > 0.5].tolist(), f, g)[2]
+    sq = float(iou.amax(1).mean()) if f and g else 0.0
+    return sq * rq, sq, rq
+
+
+@mistake(
+    "Two maps without any segment agree, and you call that perfect: 1, 1, 1. But this exercise says 0 where "
+    "there is nothing to divide by, and here that holds of all three."
+)
+def _nothing_is_perfect(found: Tensor, truth: Tensor) -> Any:
+    if not (found.any() or truth.any()):
+        return 1.0, 1.0, 1.0
+    return panoptic_quality(found, truth)
+
+
+@mistake(
     "You let each segment that is too many, or missed, count in full. Then one object that is drawn badly "
     "costs twice: it is both. Which weight has each of the two in RQ?"
 )
@@ -187,6 +219,8 @@ def _heads(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield -semantic, torch.tensor([1]), masks, inside, 1  # logits below 0
     yield semantic, torch.tensor([1]), torch.tensor([[[-8.0, 8.0]]]), inside, 1  # in its box, not in its mask
     twice = torch.tensor([[[True, True]], [[False, True]]])
+    # at the first pixel one box alone, its logit below 0: the other object counts as 0 there
+    yield -semantic, torch.tensor([1, 0]), torch.tensor([[[1.0, 2.0]], [[4.0, 3.0]]]), twice, 1
     yield semantic, torch.tensor([1, 0]), torch.tensor([[[1.0, 2.0]], [[4.0, 3.0]]]), twice, 1
     none = torch.zeros(0, dtype=torch.long)
     yield semantic, none, torch.zeros(0, 1, 2), torch.zeros(0, 1, 2, dtype=torch.bool), 1
@@ -341,6 +375,18 @@ def _all_taken_up(semantic: Tensor, labels: Tensor, masks: Tensor, inside: Tenso
 
 
 @mistake(
+    "Outside its box an object's logit counts as 0 there, not as missing. You take the largest among the "
+    "objects whose box holds the pixel: where all of these are below 0, which is the largest really?"
+)
+def _missing_outside(semantic: Tensor, labels: Tensor, masks: Tensor, inside: Tensor, stuff: int) -> Tensor:
+    things = semantic[stuff:]
+    there = torch.where(inside, things[labels], -torch.inf)
+    taken = there.amax(0) if len(labels) else torch.zeros_like(semantic[0])
+    unknown = things.amax(0) - taken.where(inside.any(0), 0.0)
+    return torch.cat([semantic[:stuff], (things[labels] + masks) * inside, unknown[None]])
+
+
+@mistake(
     "A picture without any instance stops your code: there is no largest of nothing. Then nothing is taken "
     "up, and all that things say is unknown."
 )
@@ -359,13 +405,13 @@ def _unknown_before(semantic: Tensor, labels: Tensor, masks: Tensor, inside: Ten
 
 # --- 09.7 warping ----------------------------------------------------------------------------------
 def _flows(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    row = torch.tensor([[[1.0, 2.0, 4.0]]])  # (1, 1, 3)
-    zero = torch.zeros(1, 3)
-    yield row, torch.stack([zero - 1, zero])  # all was one cell further left
-    yield row, torch.stack([zero + 0.25, zero])
-    yield row, torch.stack([zero - 0.25, zero])  # partly from outside
-    yield row, torch.stack([zero, zero + 0.5])
-    yield row, torch.stack([zero - 5, zero])  # from far outside
+    small = torch.tensor([[[1.0, 2, 4], [8, 16, 32]]])  # (1, 2, 3)
+    zero = torch.zeros(2, 3)
+    yield small, torch.stack([zero - 1, zero])  # all was one cell further left
+    yield small, torch.stack([zero + 0.25, zero])
+    yield small, torch.stack([zero - 0.25, zero])  # partly from outside
+    yield small, torch.stack([zero, zero + 0.5])
+    yield small, torch.stack([zero - 5, zero])  # from far outside
     board = torch.arange(12.0).view(1, 3, 4) ** 1.5
     yield board, torch.zeros(2, 3, 4)
     yield board, torch.tensor([2.0, -1.0])[:, None, None].expand(2, 3, 4).contiguous()
@@ -500,7 +546,7 @@ def _weights_exchanged(features: Tensor, flow: Tensor) -> Tensor:
 def _two_conventions(features: Tensor, flow: Tensor) -> Tensor:
     height, width = features.shape[1:]
     x, y = _places(features, flow)
-    grid = torch.stack([2 * x / max(1, width - 1) - 1, 2 * y / max(1, height - 1) - 1], 2)
+    grid = torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], 2)
     return F.grid_sample(features[None], grid[None], align_corners=False)[0]
 
 
@@ -619,6 +665,23 @@ def _the_last_columns_number(scores: Tensor, confidence: Tensor) -> Tensor:
 
 
 @mistake(
+    "Here the last column is the new one. You take column 0 for it, and count the known ones from column 1 "
+    "on: who stands in column 0?"
+)
+def _column_0_is_new(scores: Tensor, confidence: Tensor) -> Tensor:
+    return track(scores.roll(-1, dims=1), confidence)
+
+
+@mistake(
+    "Whoever likes column 0 best is new with you. Column 0 is the known object number 0; here the last "
+    "column is the new one."
+)
+def _number_0_is_new(scores: Tensor, confidence: Tensor) -> Tensor:
+    given = track(scores.roll(-1, dims=1), confidence)
+    return torch.where(given < 0, -1, given + 1)
+
+
+@mistake(
     "You look for the largest sum of scores over all pairs. It is a good rule (the Hungarian method), but "
     "not this one: here the most confident one takes what is best for itself."
 )
@@ -666,6 +729,9 @@ EXERCISES = [
             _half_is_enough,
             _by_number,
             _mean_over_all_true,
+            _mean_over_all_found,
+            _best_of_all_found,
+            _nothing_is_perfect,
             _in_full,
             _only_the_missed,
             _only_the_found,
@@ -703,6 +769,7 @@ EXERCISES = [
             _masks_taken_up,
             _stuff_may_be_unknown,
             _all_taken_up,
+            _missing_outside,
             _none_to_take_up,
             _unknown_before,
         ),
@@ -760,6 +827,8 @@ EXERCISES = [
             _one_new_one,
             _never_new,
             _the_last_columns_number,
+            _column_0_is_new,
+            _number_0_is_new,
             _largest_sum,
             _struck_out_with_zero,
         ),

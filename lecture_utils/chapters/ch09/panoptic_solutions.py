@@ -32,12 +32,13 @@ def panoptic_quality(found: Tensor, truth: Tensor) -> tuple[float, float, float]
 
 
 def panoptic_logits(semantic: Tensor, labels: Tensor, masks: Tensor, inside: Tensor, stuff: int) -> Tensor:
-    """UPSNet's panoptic logits (S + D + 1, h, w) of a picture: stuff, each instance, and "unknown".
+    """UPSNet's panoptic logits (S + D + 1, h, w) of a picture: stuff, each object, and "unknown".
 
-    From semantic logits (S + K, h, w), S = `stuff` classes of stuff first; labels (D,) from 0 to K - 1; mask
-    logits (D, h, w); and `inside` (D, h, w) bool, where each one's box is. An instance has, in its box, the
-    semantic logit of its class plus its mask logit; elsewhere 0. Unknown is the largest semantic logit of
-    things, less the largest of the instances' semantic parts, which is 0 where there is no instance.
+    `semantic` (S + K, h, w) has S = `stuff` classes of stuff first; `labels` (D,) count things from 0;
+    `masks` (D, h, w) are logits; `inside` (D, h, w) bool says where each one's box is. An object has, in its
+    box, the semantic logit of its class plus its mask logit; elsewhere 0. Unknown is the largest semantic
+    logit of things, less the largest of the objects' semantic parts. Outside its box an object's part counts
+    as 0, and where D is 0, nothing is subtracted.
     """
     things = semantic[stuff:]
     cropped = things[labels] * inside  # (D, h, w)
@@ -68,11 +69,12 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
 
 
 def track(scores: Tensor, confidence: Tensor) -> Tensor:
-    """Which of M known objects each of D new ones is, (D,): its number, or -1 for somebody new.
+    """Say of each of D objects which of M known ones it is, (D,): that one's number, or -1 if it is new.
 
-    `scores` (D, M + 1) say how well each fits each known one, and in the last column somebody new. The one
-    with the highest `confidence` (D,) chooses first: its best column. A known object is given once; the
-    others then choose among those that are left, and new, which is never used up.
+    `scores` (D, M + 1) tell how well each object fits each known one and, in the last column, how well it
+    fits somebody new. The object with the highest `confidence` (D,) chooses first, and takes its best column.
+    A known one is given once; the other objects choose among those that are left and the last column, which
+    is never used up.
     """
     known = scores.shape[1] - 1
     left = scores.clone()

@@ -148,14 +148,15 @@ def test_a_detached_loss_is_told() -> None:
     assert found.state == "wrong" and "a gradient flows back" in found.problem
 
 
-def test_the_columns_maximum_without_a_case_for_no_boxes_is_told_where_it_fails() -> None:
+def test_the_columns_maximum_without_a_case_for_no_boxes_gets_its_hint() -> None:
     def columns_maximum(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
         order = scores.argsort(descending=True)
         return order[box_iou(boxes[order], boxes[order]).triu(1).amax(0) <= threshold]
 
     found = examine(BY_ID["09.4"], columns_maximum)
     assert (found.reason, found.passed) == ("raises", 5)
-    assert known_mistake(BY_ID["09.4"], columns_maximum, found) is None
+    shown = known_mistake(BY_ID["09.4"], columns_maximum, found)
+    assert shown is not None and "without any box" in shown.hint
 
 
 # --- what the questions say ------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Chapter 09's lab: the merge is the package's, the fault shows where it should, the advice is sound."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from torch import Tensor
 from lecture_utils.chapters.ch09 import lab
 from lecture_utils.data import toyworld
 from lecture_utils.exercises.checker import labs
+from lecture_utils.exercises.examine import examine
+from lecture_utils.exercises.hints import known_mistake
 from lecture_utils.metrics.panoptic import panoptic_quality
 from lecture_utils.segmentation.panoptic_codes import CODES, VOID
 from lecture_utils.segmentation.panoptic_merge import merge_panoptic
@@ -144,6 +148,47 @@ def test_drawn_perfectly_is_the_quality_of_a_map_in_which_it_is() -> None:
     assert before.rq[2].isnan() and bool((before.rq[:2] < 0.95).all())
     assert now == pytest.approx(before.things.pq) and drawn > now + 0.1
     assert after.things.pq == pytest.approx(drawn)
+
+
+def test_no_input_ties_and_most_have_neither_nan_nor_a_class_never_found() -> None:
+    cases = lab.STEP_3.cases
+    assert cases is not None
+    plain: list[Tensor] = []
+    rest: list[Tensor] = []
+    for sq, rq in cases(np.random.default_rng(0)):
+        _, drawn, found, _ = lab.what_to_mend(sq, rq)
+        assert abs(drawn - found) > 0.02
+        (plain if bool((rq > 0).all()) else rest).append(sq)
+    assert len(plain) > len(rest) >= 4
+
+
+def test_either_sign_of_the_advice_is_right() -> None:
+    def at_least(sq: Tensor, rq: Tensor) -> tuple[float, float, float, str]:
+        now, drawn, found, _ = lab.what_to_mend(sq, rq)
+        return now, drawn, found, "drawing" if drawn >= found else "finding"
+
+    assert examine(lab.STEP_3, at_least).state == "right"
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (lambda sq, rq: (sq.mean() * rq.mean(), rq.mean(), sq.mean()), "You multiply the means"),
+        (lambda sq, rq: ((sq * rq).mean(), sq.mean(), rq.mean()), "Your second and third number"),
+    ],
+)
+def test_a_slip_is_told_also_where_nan_was_kept(answer: Callable[..., Any], hint: str) -> None:
+    def with_advice(sq: Tensor, rq: Tensor) -> tuple[float, float, float, str]:
+        now, drawn, found = (float(number) for number in answer(sq, rq))
+        return now, drawn, found, "drawing" if drawn > found else "finding"
+
+    shown = known_mistake(lab.STEP_3, with_advice, examine(lab.STEP_3, with_advice))
+    assert shown is not None and shown.hint.startswith(hint)
+
+
+def test_hints_of_the_merge_use_the_words_of_its_docstring() -> None:
+    for hint in (*lab.STEP_1.hints, *(known.hint for known in lab.STEP_1.mistakes)):
+        assert "VOID" not in hint and "`panoptic`" not in hint and "STUFF" not in hint
 
 
 def test_the_advice_is_whichever_gives_more() -> None:
