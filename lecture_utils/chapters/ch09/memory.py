@@ -1,8 +1,11 @@
 """How much memory a call takes at its peak, by PyTorch's own account of what it allocates and frees."""
 
+import os
 from collections.abc import Callable
 
 from torch.profiler import ProfilerActivity, profile
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's notes about itself go to no notebook
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
