@@ -200,7 +200,9 @@ plotting.show(figure, "A region, its mask for the true class and for two others,
 # %% [markdown] tags=["slide"]
 # ## 3 · Keypoints: a mask with one pixel
 #
-# A **keypoint** is a place with a name: a left elbow, the tip of a star. To Mask R-CNN it is a mask of which *one* pixel is right. Its keypoint branch gives a heat map of $m \times m$ for each kind of keypoint (56 × 56 in the paper, 28 × 28 here). Over all its places goes one *softmax*: here the pixels shall compete, since only one of them can win. The loss is cross-entropy over $m^2$ classes; points that nobody sees are left out. In use, the keypoint is where its map is highest.
+# A **keypoint** is a place with a name: a left elbow, the tip of a star. To Mask R-CNN it is a mask of which *one* pixel is right. Its keypoint branch gives a heat map of $m \times m$ for each kind of keypoint (56 × 56 in the paper, 28 × 28 here).
+#
+# Over all its places goes one *softmax*: here the pixels shall compete, since only one of them can win. The loss is cross-entropy over $m^2$ classes; points that nobody sees are left out. In use, the keypoint is where its map is highest.
 
 # %% tags=["show"]
 from lecture_utils.segmentation.keypoint_branch import keypoint_places
@@ -526,19 +528,25 @@ show_table(rows, ["network", "frames per second", "memory at the peak", "mask AP
 from lecture_utils.chapters.ch09.memory import peak_bytes
 from lecture_utils.segmentation.yolact import make_masks
 
-rows = []
+numbers = (1, 2, 4, 8, 16, 32, 64)
+sizes = {"Mask R-CNN": [], "YOLACT": []}
 with torch.inference_mode():
     fine = one_stage.backbone(scenes[:1])[0]
-    for number in (1, 4, 16, 64):
-        regions = ten[:1].repeat(number, 1)
-        own = [peak_bytes(lambda: select_masks(two_stage.mask(maps, [regions]), torch.zeros(number).long())),
-               peak_bytes(lambda: make_masks(one_stage.protonet(fine)[0], raw.coefficients[0, :number],
-                                             regions, (64, 64)))]
-        rows.append((number, *(f"{size / 1e6:.2f} MB" for size in own)))
-show_table(rows, ["masks", "Mask R-CNN's mask branch", "YOLACT's prototypes and their mix"])
+    for n in numbers:
+        regions = ten[:1].repeat(n, 1)
+        branch = peak_bytes(lambda: two_stage.mask(maps, [regions]))
+        mixed = peak_bytes(lambda: make_masks(one_stage.protonet(fine)[0], raw.coefficients[0, :n], regions,
+                                              (64, 64)))
+        sizes["Mask R-CNN"].append(branch / 1e6)
+        sizes["YOLACT"].append(mixed / 1e6)
+lines = {name: (numbers, own) for name, own in sizes.items()}
+title = "From four masks on, prototypes are the lighter way"
+figure = plotting.curves(lines, "masks in the picture", "MB at the peak", title, log_y=True)
+plotting.show(figure, "Memory of the mask branch and of the prototypes against the number of masks.")
+print("MB for 64 masks:", ", ".join(f"{name} {own[-1]:.1f}" for name, own in sizes.items()))
 
 # %% [markdown]
-# **How to read it.** For a mask or two Mask R-CNN's branch is lighter: prototypes have to be drawn in any case. From about four on YOLACT is, and with 64 masks by a factor of three. (Mask R-CNN's 2.6 MB above are its *box* head, which reads forty regions of every picture.)
+# **How to read it.** For a mask or two Mask R-CNN's branch is lighter: prototypes have to be drawn in any case. With more masks YOLACT is, by a factor of three at 64. (Mask R-CNN's 2.6 MB above are its *box* head, which reads forty regions of every picture.)
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Paper and toy

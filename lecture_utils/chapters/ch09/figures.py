@@ -151,7 +151,7 @@ def draw_flow(ax: Axes, picture: Any, flow: Any, *, step: int = 5, known: Any = 
 
 
 def kernel_figure(picture: Any, kernels: Sequence[tuple[Any, Any]], title: str) -> Figure:
-    """Draw where the points of kernels lie: hollow as an ordinary kernel has them, filled as they moved.
+    """Draw where the points of kernels lie: white as an ordinary kernel has them, coloured as they moved.
 
     Parameters
     ----------
@@ -165,8 +165,8 @@ def kernel_figure(picture: Any, kernels: Sequence[tuple[Any, Any]], title: str) 
         draw(ax, picture)
         before, after = to_array(points), to_array(moved)
         for a, b in zip(before, after, strict=True):
-            ax.plot(*zip(a, b, strict=True), color="white", linewidth=1.2, zorder=3)
-        ax.plot(*before.T, "o", markerfacecolor="none", markeredgecolor="white", markersize=6, zorder=4)
+            ax.plot(*zip(a, b, strict=True), color=INK, linewidth=1.2, zorder=3)
+        ax.plot(*before.T, "o", markerfacecolor="white", markeredgecolor=INK, markersize=5.5, zorder=4)
         ax.plot(*after.T, "o", color=VERMILION, markeredgecolor="white", markersize=6.5, zorder=5)
     return fig
 
