@@ -426,7 +426,7 @@ rows = [(gap, f"{card[f'error_{gap}']:.2f}", f"{card[f'still_{gap}']:.2f}") for 
 show_table(rows, ["frames apart", "mean error", "if nothing moved"], caption="Pixels, on 100 test clips")
 
 # %% [markdown]
-# **How to read it.** The direction is right on most of the objects, and the length is roughly so. A third of the error is gone, not all: one cell of these maps is four pixels wide, and most motions are shorter.
+# **How to read it.** The direction is right on most of the objects, and the length is roughly so. A quarter to a third of the error is gone, not all: one cell of these maps is four pixels wide, and most motions are shorter.
 
 # %% tags=["show"]
 from lecture_utils.segmentation.yolact_edge import EdgeState, warp_levels
@@ -704,7 +704,7 @@ video_columns = ["window of 1", "of 2", "of 4", "VPQ", "switches"]
 show_table(rows, ["who is who by", *video_columns], caption="VPSNet on 16 test clips of 8 frames")
 
 # %% [markdown]
-# **How to read it.** With a window of one frame all are equal: numbers do not matter there. Without a tracker, an object's number is its place in the list, which changes whenever scores do: and VPQ falls with each longer window. Embeddings alone give most of it back; boxes and classes the rest, since things move little from one frame to the next.
+# **How to read it.** With a window of one frame all are equal: numbers do not matter there. Without a tracker, an object's number is its place in the list, which changes whenever scores do: and VPQ falls with each longer window. Any witness will do here: embeddings alone, or box and class alone, are as good as all together, with one or two switches in place of 51. Things move little from one frame to the next. Section 13 makes it harder.
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Put together
