@@ -185,7 +185,7 @@ from lecture_utils.chapters.ch09.widgets.merge_order import merge_order
 present(merge_order())
 
 # %% [markdown]
-# **How to read it.** In the still the largest mask goes first. It is a wrong one, and takes the pixels of two right ones: PQ 0.50. By falling score it is left out, since others hold nearly all of it: 0.88. With no limit of overlap, what is left of a duplicate stays as a false segment.
+# **How to read it.** In the still the largest mask comes first. It is number 4, a wrong one across two objects: it claims their pixels, and both are left out, since too much of them is taken. By falling score it comes last, and is left out itself. With a lower score limit, guesses at the small star come in.
 
 # %%
 from lecture_utils.segmentation.panoptic_merge import merge_panoptic
