@@ -646,9 +646,9 @@ if practical is not None:
 # %% [markdown] tags=["slide"]
 # ## 12 · Summary in five sentences
 #
-# 1. An instance mask says which pixels belong to *this* object; two objects of one class have two masks.
+# 1. An instance mask says which pixels belong to *this* object: two balls have two masks.
 # 2. RoIAlign rounds nothing, and that matters the more, the more exact a mask must be.
-# 3. Mask R-CNN draws a mask for each class, and the box's class picks one: drawing and naming do not compete.
+# 3. Mask R-CNN draws a mask for each class, and the box's class picks one.
 # 4. A keypoint is a mask of one pixel, so its pixels do compete: one softmax over all places.
 # 5. YOLACT mixes every mask from prototypes of the whole picture, and suppresses duplicates all at once.
 #
