@@ -525,8 +525,16 @@ show_table(rows, ["network", "frames per second", "memory at the peak", "mask AP
 # But is that because of the *masks*? Along the boundary no candidate is dropped for its score. Then both networks peak while they suppress duplicates, at 6.0 and 6.6 MB, whatever the number of masks. So look at the masks alone.
 
 # %% tags=["nbval-ignore-output", "why:memory-differs-between-versions-of-pytorch"]
+from functools import partial
+
 from lecture_utils.chapters.ch09.memory import peak_bytes
 from lecture_utils.segmentation.yolact import make_masks
+
+
+
+def drawn_by_yolact(regions: Tensor) -> Tensor:
+    return make_masks(one_stage.protonet(fine)[0], raw.coefficients[0, : len(regions)], regions, (64, 64))
+
 
 numbers = (1, 2, 4, 8, 16, 32, 64)
 sizes = {"Mask R-CNN": [], "YOLACT": []}
@@ -534,11 +542,8 @@ with torch.inference_mode():
     fine = one_stage.backbone(scenes[:1])[0]
     for n in numbers:
         regions = ten[:1].repeat(n, 1)
-        branch = peak_bytes(lambda: two_stage.mask(maps, [regions]))
-        mixed = peak_bytes(lambda: make_masks(one_stage.protonet(fine)[0], raw.coefficients[0, :n], regions,
-                                              (64, 64)))
-        sizes["Mask R-CNN"].append(branch / 1e6)
-        sizes["YOLACT"].append(mixed / 1e6)
+        sizes["Mask R-CNN"].append(peak_bytes(partial(two_stage.mask, maps, [regions])) / 1e6)
+        sizes["YOLACT"].append(peak_bytes(partial(drawn_by_yolact, regions)) / 1e6)
 lines = {name: (numbers, own) for name, own in sizes.items()}
 title = "From four masks on, prototypes are the lighter way"
 figure = plotting.curves(lines, "masks in the picture", "MB at the peak", title, log_y=True)
