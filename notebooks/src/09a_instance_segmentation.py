@@ -475,7 +475,9 @@ for title, chosen_scenes in both:
     plotting.show(figure, f"{title}: the true masks, and those that Mask R-CNN found.")
 
 # %% [markdown]
-# **How to read it.** At an IoU of ½ all three are equal. Asked for ¾, Mask R-CNN is ahead of YOLACT here. On COCO it leads at both: 58.0 to 48.5 points at ½, 37.8 to 31.2 at ¾, 35.7 to 29.8 in AP (ResNet-101). YOLACT's authors measured 33.5 frames a second for theirs and 8.6 for Mask R-CNN. Your branch learned for seconds, on a map that was trained for boxes alone, and meets the bar. (Mask R-CNN's time includes its keypoints.)
+# **How to read it.** At an IoU of ½ all three are equal. Asked for ¾, Mask R-CNN is ahead of YOLACT here. On COCO it leads at both: 58.0 to 48.5 points at ½, 37.8 to 31.2 at ¾, 35.7 to 29.8 in AP (ResNet-101). YOLACT's authors measured 33.5 frames a second for theirs and 8.6 for Mask R-CNN.
+#
+# Your branch learned for seconds, on a map that was trained for boxes alone, and meets the bar. (Mask R-CNN's time includes its keypoints.)
 #
 # In two of the three worst scenes the missed objects overlap. In the third a large heart in plain view is missed.
 

@@ -875,7 +875,9 @@ figure = figures.gain_figure(record, 0.6, "score from which an object takes part
 plotting.show(figure, "PQ with the unknown class less PQ without, by the score of objects that take part.")
 
 # %% [markdown]
-# **How to read it.** *C09.3 holds*, narrowly. PQ rises by 1.1 points (interval 0.1 to 2.0), with all five seeds above 0, and by recognition more than by drawing. About one pixel in a hundred becomes unknown. With more objects, from a score of 0.3 or 0.05 on, there is less to be unknown about, and the gain is no longer sure. From 0.9 on it is 1.8 points. (Both networks were trained for 200 steps only, and have a PQ of 0.67 to 0.68.)
+# **How to read it.** *C09.3 holds*, narrowly. PQ rises by 1.1 points (interval 0.1 to 2.0), with all five seeds above 0, and by recognition more than by drawing. About one pixel in a hundred becomes unknown.
+#
+# With more objects, from a score of 0.3 or 0.05 on, there is less to be unknown about, and the gain is no longer sure. From 0.9 on it is 1.8 points. (Both networks were trained for 200 steps only, and have a PQ of 0.67 to 0.68.)
 #
 # ### C09.4 · Temporal fusion raises video panoptic quality
 # VPSNet trained with fusion and without, on noisy frames; both have the track head. The claim is measured on clear clips, the boundary along the strength of the noise: the less one frame tells, the more there is to gain.
@@ -1114,11 +1116,11 @@ if practical is not None:
 #
 # ### Further exercises
 #
-# 1. Draw PQ of the merge by rule against its least score. Where is the best, and is it the same for SQ and RQ?
+# 1. Draw PQ of the merge by rule against its least score. Where is it best?
 # 2. Give `panoptic_logits` a weight for the semantic part. Which value is best on validation scenes?
 # 3. Choose keyframes by motion: a new one when the mean flow exceeds some pixels. Is it better than every fourth?
 # 4. Warp the last frame's *masks* by the flow in place of features, and measure their AP.
-# 5. Give the tracker an object of the same class and colour. When does the box decide, and when the embedding?
+# 5. Follow two objects alike. When does the box decide, and when the embedding?
 #
 # ### References
 #
