@@ -19,7 +19,12 @@ from lecture_utils import runtime, zoo
 
 SHIPPED = zoo.names()
 MIB = 2**20
-LARGE = {"": 6 * MIB}  # weights that may take up to 6 MB are named here, with the reason beside them
+LARGE = {  # weights that may take up to 6 MB are named here, with the reason beside them
+    "": 6 * MIB,
+    "shapes_mask_rcnn": 6 * MIB,  # a late stage that a video skips, box heads, masks and keypoints
+    "shapes_upsnet": 6 * MIB,  # the same with a semantic head
+    "shapes_vpsnet": 6 * MIB,  # and with fusion, flow and tracks
+}
 
 
 # --- the weights in the repository ------------------------------------------------------------------
