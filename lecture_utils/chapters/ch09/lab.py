@@ -141,14 +141,6 @@ def _least_sure_first(*given: Any) -> Tensor:
 
 
 @mistake(
-    "You go through the instances as they are listed. That is not always by falling score: what decides "
-    "who takes a pixel first?"
-)
-def _as_listed(*given: Any) -> Tensor:
-    return _merged(*given, order=lambda scores: torch.arange(len(scores)))
-
-
-@mistake(
     "Instances that the network is hardly sure of are in your map. Each of them may be a false positive: "
     "what is `least_score` for?"
 )
@@ -173,22 +165,6 @@ def _share_of_what_is_left(*given: Any) -> Tensor:
 
 
 @mistake(
-    "You ask that the share `overlap` of a mask be free. It says how much may be taken: the two are the "
-    "same at one half only."
-)
-def _share_that_is_free(*given: Any) -> Tensor:
-    return _merged(*given, stays=lambda mask, taken, most: (mask & ~taken).sum() >= most * mask.sum())
-
-
-@mistake(
-    "A mask of which just the share `overlap` is taken is left out with you. It is to go if more than that "
-    "is taken."
-)
-def _goes_at_the_bound(*given: Any) -> Tensor:
-    return _merged(*given, stays=lambda mask, taken, most: taken.sum() < most * mask.sum() or not taken.any())
-
-
-@mistake(
     "Less sure instances paint over surer ones. Only what is still free may be taken: which pixels of the "
     "mask are those?"
 )
@@ -202,14 +178,6 @@ def _painted_over(*given: Any) -> Tensor:
 )
 def _left_out_but_taken(*given: Any) -> Tensor:
     return _merged(*given, blocks=lambda sure: True)
-
-
-@mistake(
-    "Whoever is left out, also for a low score, still takes its pixels: from other objects and from stuff. "
-    "It is not in the map, so they are free: when does a mask become part of what is taken?"
-)
-def _left_out_bars_stuff(*given: Any) -> Tensor:
-    return _merged(*given, blocks=lambda sure: True, bars_stuff=True)
 
 
 @mistake(
@@ -241,14 +209,6 @@ def _without_numbers(*given: Any) -> Tensor:
 )
 def _numbers_from_0(*given: Any) -> Tensor:
     return _merged(*given, codes=lambda label, i: (STUFF + label) * 1000 + i)
-
-
-@mistake(
-    "A pixel of just ½ belongs to the object, one of less does not. Look at your threshold, and at whether "
-    "the bound itself counts."
-)
-def _above_the_threshold(*given: Any) -> Tensor:
-    return _merged(*given, threshold=0.5 + 1e-6)
 
 
 @mistake(
@@ -306,20 +266,6 @@ def _area_before_things(
     counts = torch.bincount(semantic.flatten(), minlength=STUFF)
     small = (panoptic >= 0) & (panoptic < STUFF * 1000) & (counts[semantic] < rest[2])
     return panoptic.masked_fill(small, VOID)
-
-
-@mistake(
-    "You leave out small instances as well. `least_area` is about stuff, whose small pieces are mostly "
-    "errors; small things are meant to be found."
-)
-def _small_things_left_out(masks: Tensor, *given: Any) -> Tensor:
-    return _merged(
-        masks,
-        *given,
-        stays=lambda mask, taken, most: (
-            taken.sum() <= most * mask.sum() and (mask & ~taken).sum() >= given[-1]
-        ),
-    )
 
 
 # --- step 2: who stays, with a fault ---------------------------------------------------------------
@@ -752,26 +698,20 @@ STEP_1 = Exercise(
     ),
     mistakes=(
         _least_sure_first,
-        _as_listed,
         _no_least_score,
         _no_overlap_rule,
         _share_of_what_is_left,
-        _share_that_is_free,
-        _goes_at_the_bound,
         _painted_over,
         _left_out_but_taken,
-        _left_out_bars_stuff,
         _dropped_bars_stuff,
         _labels_as_classes,
         _without_numbers,
         _numbers_from_0,
-        _above_the_threshold,
         _stuff_over_things,
         _things_without_instance,
         _void_as_0,
         _any_area,
         _area_before_things,
-        _small_things_left_out,
     ),
 )
 STEP_2 = Exercise(
