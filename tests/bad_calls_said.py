@@ -80,6 +80,7 @@ WITHOUT: dict[str, str] = {
     "metrics.localisation.spread_zeros": INSIDE,
     "metrics.probes.count_classes": INSIDE,
     "training.jobs.alone": INSIDE,
+    "training.kit.timed_call": ANY,
     "training.loop.prepare": INSIDE,
     "training.loop.to_device": ANY,
     "training.loop.in_evaluation": MODULE,

@@ -3,6 +3,7 @@
 Shapes: N samples, B batch.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -75,6 +76,13 @@ def train_cycle(
         cycle_momentum=cycle_momentum,
     )
     return fit(model, batches, loss=loss, optimizer=optimizer, steps=steps, schedule=schedule, progress=False)
+
+
+def timed_call(run: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
 
 
 def mirrored(images: Tensor, generator: torch.Generator) -> Tensor:

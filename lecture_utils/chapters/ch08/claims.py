@@ -7,8 +7,7 @@ measured on test scenes that no one trained on.
 
 import functools
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ from lecture_utils.ops.focal_loss import gradient_share
 from lecture_utils.ops.nms import batched_nms
 from lecture_utils.recipes import shapes_centernet
 from lecture_utils.recipes._detection import CLASSES, SIZE, Target
-from lecture_utils.training.kit import TUNING_SEED, Figures, best_setting, size
+from lecture_utils.training.kit import TUNING_SEED, Figures, best_setting, size, timed_call
 
 
 def precision(found: Sequence[Detections], targets: Sequence[Target]) -> dict[str, float]:
@@ -189,13 +188,6 @@ def c08_2_frames(seed: int, budget: str) -> Figures:
         "frames": {name: 1 / own for name, own in median.items()},
         "scores": scores,
     }
-
-
-def timed_call(run: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 # --- C08.3 -------------------------------------------------------------------------------------------

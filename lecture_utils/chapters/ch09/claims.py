@@ -7,8 +7,6 @@ test scenes that no one trained on.
 
 import functools
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,7 +25,7 @@ from lecture_utils.recipes._detection import BINS, CLASSES, HIDDEN, SmallBackbon
 from lecture_utils.recipes._masks import Truth, found_in, fresh_batches, labelled, mask_score, panoptic_score
 from lecture_utils.segmentation.mask_heads import MaskBranch, MaskHead
 from lecture_utils.segmentation.mask_rcnn import MaskRCNN
-from lecture_utils.training.kit import Figures, size, train_cycle
+from lecture_utils.training.kit import Figures, size, timed_call, train_cycle
 
 
 # --- C09.1 -------------------------------------------------------------------------------------------
@@ -173,13 +171,6 @@ def timed_and_weighed(models: dict[str, nn.Module], images: Tensor) -> Figures:
         "frames": {name: 1 / own for name, own in time_of.items()},
         "peak_bytes": bytes_of,
     }
-
-
-def timed_call(run: Callable[[], object]) -> float:
-    """Seconds that a call takes."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 @claim(
