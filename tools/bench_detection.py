@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import io
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -54,34 +55,35 @@ def sliding() -> Rows:
 
 
 def regions() -> Rows:
-    """RoIPool of 512 boxes out of a map of stride 16, without and with its gradient."""
+    """RoIPool and RoIAlign of 512 boxes out of a map of stride 16, without and with their gradients."""
     import torchvision
 
-    from lecture_utils.ops.roi import roi_pool
+    from lecture_utils.ops.roi import roi_align, roi_pool
 
     torch.manual_seed(0)
     features = torch.randn(2, 256, 50, 68, requires_grad=True)  # of two pictures, 800 × 1088
     boxes, index = boxes_in(512, 1088, 800, 16, 512), torch.randint(2, (512,))
     rois = torch.cat([index[:, None].float(), boxes], dim=1)
     slope = torch.randn(512, 256, 7, 7)
+    size = (7, 7), 1 / 16
 
-    def ours() -> Tensor:
-        return roi_pool(features, boxes, index, (7, 7), 1 / 16)
+    def forward(cut: Callable[[], Tensor]) -> Callable[[], object]:
+        return torch.no_grad()(cut)
 
-    def theirs() -> Tensor:
-        return torchvision.ops.roi_pool(features, rois, (7, 7), 1 / 16)
-
-    def forward(pool: Callable[[], Tensor]) -> Callable[[], object]:
-        return torch.no_grad()(pool)
-
-    def backward(pool: Callable[[], Tensor]) -> Callable[[], object]:
-        return lambda: torch.autograd.grad(pool(), features, slope)
+    def backward(cut: Callable[[], Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(cut(), features, slope)
 
     what = "of 512 boxes to 7×7, maps 2 × 256 × 50 × 68, ours : torchvision"
-    return [
-        compared(f"RoIPool {what}", forward(ours), forward(theirs), pairs=7),
-        compared(f"RoIPool forward + backward {what}", backward(ours), backward(theirs), pairs=7),
-    ]
+    rows: Rows = []
+    for name, ours, theirs in (
+        ("RoIPool", partial(roi_pool, features, boxes, index, *size),
+         partial(torchvision.ops.roi_pool, features, rois, *size)),
+        ("RoIAlign", partial(roi_align, features, boxes, index, *size),
+         partial(torchvision.ops.roi_align, features, rois, *size, 2, True)),
+    ):  # fmt: skip
+        rows.append(compared(f"{name} {what}", forward(ours), forward(theirs), pairs=7))
+        rows.append(compared(f"{name} forward + backward {what}", backward(ours), backward(theirs), pairs=7))
+    return rows
 
 
 def suppression() -> Rows:
@@ -190,28 +192,39 @@ def retinanet() -> Rows:
     return against_torchvision("RetinaNet, ResNet-50", from_torchvision(theirs), theirs, first=0)
 
 
-def against_torchvision(name: str, ours: Any, theirs: Any, *, first: int) -> Rows:
-    """Time detections, then losses with gradients, on one picture; `first` is torchvision's first class."""
+def against_torchvision(name: str, ours: Any, theirs: Any, *, first: int, masked: bool = False) -> Rows:
+    """Time what is found, then losses with gradients, on one picture; `first` is torchvision's first class.
+
+    With `masked` the networks give masks too, and learn from them.
+    """
     from lecture_utils.detection.resize import batch_images, detect
+    from lecture_utils.segmentation.mask_rcnn import segment
 
     image = torch.rand(3, SIDE, SIDE)
     boxes, labels = boxes_in(5, SIDE, SIDE, 20, 200), torch.randint(90, (5,))
+    target, truth = (boxes, labels), {"boxes": boxes, "labels": labels + first}
+    if masked:
+        at = torch.arange(SIDE)
+        across, down = ((at >= boxes[:, k, None]) & (at < boxes[:, k + 2, None]) for k in (0, 1))
+        masks = down[:, :, None] & across[:, None]  # (5, SIDE, SIDE)
+        target, truth = (*target, masks), truth | {"masks": masks.to(torch.uint8)}
+    see: Callable[..., object] = segment if masked else detect
     sized = "sizes" in inspect.signature(ours.losses).parameters
 
     def our_losses() -> None:
         batch = batch_images([image], shortest=SIDE, longest=SIDE)
         more = (batch.sizes,) if sized else ()
-        descend(ours, ours.losses(batch.images, [(boxes, labels)], *more))
+        descend(ours, ours.losses(batch.images, [target], *more))
 
     def their_losses() -> None:
-        descend(theirs, theirs([image], [{"boxes": boxes, "labels": labels + first}]))
+        descend(theirs, theirs([image], [truth]))
 
     what = f"{name}, one picture of {SIDE}², "
     with torch.inference_mode():
         rows = [
             compared(
-                what + "detections, ours : torchvision",
-                lambda: detect(ours, [image], shortest=SIDE, longest=SIDE),
+                what + f"{'objects and masks' if masked else 'detections'}, ours : torchvision",
+                lambda: see(ours, [image], shortest=SIDE, longest=SIDE),
                 lambda: theirs([image]),
                 pairs=9,
                 aim="≤ 1.10",
