@@ -127,7 +127,8 @@ ramp = torch.arange(16.0).expand(1, 16, 16)  # each cell holds its column: a map
 box = torch.tensor([[10.0, 10.0, 31.0, 31.0]])  # pixels; a cell has 4
 first = torch.zeros(1, dtype=torch.long)
 yours = roi_align(ramp, box, 5, 4.0)
-print("yours equals the package's:", torch.allclose(yours, package_align(ramp[None], box, first, (5, 5), 0.25)))
+packaged = package_align(ramp[None], box, first, (5, 5), 0.25)
+print("yours equals the package's:", torch.allclose(yours, packaged))
 true = (10 + 21 * (torch.arange(5) + 0.5) / 5) / 4 - 0.5  # the middle of each bin, in cells
 rows = [("true middle of each bin", true), ("RoIAlign", yours[0, 0, 0]),
         ("RoIPool", roi_pool(ramp[None], box, first, (5, 5), 0.25)[0, 0, 0])]
@@ -270,19 +271,22 @@ assemble = check("09.3", assemble)
 # %% tags=["system:S09.3"]
 one_stage = zoo.load("shapes_yolact")
 with torch.inference_mode():
-    raw = one_stage.raw(scenes)  # prototypes (100, 16, 32, 32); for 1,920 anchors classes, boxes, coefficients
+    # Prototypes (100, 16, 32, 32); for each of 1,920 anchors classes, a box and coefficients.
+    raw = one_stage.raw(scenes)
     chosen = one_stage.choose(raw)  # for each picture boxes, labels, scores, coefficients
     by_yolact = one_stage.instances(raw)
     yours = assemble(raw.prototypes[0], chosen[0].coefficients, chosen[0].boxes / 2)  # 2 pixels a cell
 figure, axes = plotting.panels(8, 8, 1.3, suptitle="Eight of the sixteen prototypes of one scene")
-for ax, prototype in zip(axes, raw.prototypes[0][raw.prototypes[0].amax((1, 2)).topk(8).indices], strict=True):
+strongest = raw.prototypes[0].amax((1, 2)).topk(8).indices
+for ax, prototype in zip(axes, raw.prototypes[0][strongest], strict=True):
     ax.imshow(prototype, cmap="gray", vmin=0, vmax=float(raw.prototypes[0].max()))
 plotting.show(figure, "Eight prototypes that YOLACT draws for a scene.")
 figure, axes = plotting.panels(2, 2, 2.8, titled=True, suptitle="Your mix of them")
 sure = chosen[0].scores > 0.5
 plotting.draw(axes[0], scenes[0], boxes=chosen[0].boxes[sure])
 full = F.interpolate(yours[None], size=64, mode="bilinear")[0]
-plotting.draw(axes[1], scenes[0], masks=full[sure], labels=[NAMES[k] for k in chosen[0].labels[sure].tolist()])
+names = [NAMES[k] for k in chosen[0].labels[sure].tolist()]
+plotting.draw(axes[1], scenes[0], masks=full[sure], labels=names)
 axes[0].set_title("scene and boxes")
 axes[1].set_title("masks")
 plotting.show(figure, "A scene with YOLACT's boxes, and the masks mixed by your function.")
