@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.exercises.exercise import Exercise, mistake
+from lecture_utils.exercises.exercise import Exercise, Mistake, mistake
 
 # --- 00.1: positions and values -------------------------------------------------------------------
 
@@ -56,51 +56,7 @@ def _value_at_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield image, float(rng.uniform(0, width)), float(rng.uniform(0, height))
 
 
-# --- 00.2: field of view and focal length ---------------------------------------------------------
-
-
-def focal_in_pixels(width: int, view: float) -> float:
-    """The focal length, in pixels, of a camera that sees `view` degrees across `width` pixels."""
-    return (width / 2) / math.tan(math.radians(view) / 2)
-
-
-@mistake("Your triangle is right, but math.tan takes its angle in radians, and view is in degrees.")
-def _degrees(width: int, view: float) -> float:
-    return (width / 2) / math.tan(view / 2)
-
-
-@mistake(
-    "You halved the width, but not the angle. The triangle from the pinhole to the middle and to the edge "
-    "of the picture holds half of both."
-)
-def _whole_angle(width: int, view: float) -> float:
-    return (width / 2) / math.tan(math.radians(view))
-
-
-@mistake(
-    "You halved the angle, but not the width. The triangle from the pinhole to the middle and to the edge "
-    "of the picture holds half of both."
-)
-def _whole_width(width: int, view: float) -> float:
-    return width / math.tan(math.radians(view) / 2)
-
-
-@mistake(
-    "Your focal length grows with the angle of view. A wide view needs a short focal length: in tan = "
-    "opposite / adjacent, which side is the focal length?"
-)
-def _upside_down_ratio(width: int, view: float) -> float:
-    return (width / 2) * math.tan(math.radians(view) / 2)
-
-
-def _focal_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield 100, 90.0
-    yield 640, 60.0
-    for _ in range(4):
-        yield int(rng.integers(32, 4000)), float(rng.uniform(10, 150))
-
-
-# --- 00.3: aliasing -------------------------------------------------------------------------------
+# --- 00.2: aliasing -------------------------------------------------------------------------------
 
 
 def apparent_frequency(f: float, rate: float) -> float:
@@ -158,115 +114,91 @@ def _alias_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         yield float(rng.uniform(0, 200)), float(rng.uniform(5, 40))
 
 
-# --- 00.4: quantisation ---------------------------------------------------------------------------
+# --- 00.3: a colour in a picture: two faults -------------------------------------------------------
 
 
-def round_to_bits(x: Tensor, bits: int) -> Tensor:
-    """The nearest of 2**bits evenly spaced levels, 0 and 1 among them, for every value of `x` in [0, 1]."""
-    steps = 2**bits - 1  # 2**bits levels have one step fewer between them
-    return torch.round(x * steps) / steps
+def pixels_of_hue_faulty(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    """Pixels (H, W) of `hsv` (3, H, W) at most `within` degrees of hue from `wanted`, if coloured enough."""
+    hue, _, value = hsv  # (H, W) each, 0 to 1
+    gap = (360 * hue - wanted).abs()
+    return (gap <= within) & (value >= least)
 
 
-@mistake("You always go down to the level below. Asked for is the nearest level, which may be the one above.")
-def _truncated(x: Tensor, bits: int) -> Tensor:
-    steps = 2**bits - 1
-    return torch.floor(x * steps) / steps
+def pixels_of_hue(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    """Pixels (H, W) of `hsv` (3, H, W) at most `within` degrees of hue from `wanted`, if coloured enough."""
+    hue, saturation, _ = hsv  # (H, W) each, 0 to 1
+    gap = (360 * hue - wanted).abs() % 360
+    gap = torch.minimum(gap, 360 - gap)  # the short way round
+    return (gap <= within) & (saturation >= least)
 
 
 @mistake(
-    "You cut the range into 2**bits steps. That gives one level too many: how many steps lie between 2 "
-    "levels, and how many between 4?"
+    "Both symptoms are still there. Half of the reds are missing: how far is it from 355° to 5°? And the "
+    "greys are in: which of the three numbers tells how far a colour is from grey?"
 )
-def _one_level_too_many(x: Tensor, bits: int) -> Tensor:
-    return torch.round(x * 2**bits) / 2**bits
+def _both_faults(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue_faulty(hsv, wanted, within, least)
 
 
 @mistake(
-    "Your highest level is below 1, and you always go down. Both 0 and 1 have to be levels, and the "
-    "nearest one counts."
+    "The greys are out now, but on the other side of 0° the reds are still missing. A hue of 355° and one of "
+    "5° are neighbours."
 )
-def _never_white(x: Tensor, bits: int) -> Tensor:
-    return torch.floor(x * 2**bits) / 2**bits
+def _one_side_of_red(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return ((360 * hsv[0] - wanted).abs() <= within) & (hsv[1] >= least)
 
 
 @mistake(
-    "You used bits as the number of steps. With 2 bits one can write 4 different numbers: how many levels "
-    "have k bits?"
+    "The reds are whole now, but grey pixels are still in. A bright grey has a high value and no colour: it "
+    "is another of the three numbers that has to be large."
 )
-def _levels_not_bits(x: Tensor, bits: int) -> Tensor:
-    return torch.round(x * bits) / bits
+def _greys_too(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    coloured = torch.stack([hsv[0], hsv[2], hsv[2]])
+    return pixels_of_hue(coloured, wanted, within, least)
 
 
 @mistake(
-    "Your values pass through 8-bit integers and come out slightly too large: 0 is no longer 0. Stay with "
-    "floating-point numbers from 0 to 1."
-)
-def _eight_bit_overflow(x: Tensor, bits: int) -> Tensor:
-    levels = torch.round(x * (2**bits - 1)).to(torch.uint8)
-    return (levels * (255 // (2**bits - 1)) + 1).float() / 255
-
-
-def _quantise_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield torch.tensor([0.6]), 1
-    yield torch.tensor([0.0, 0.4, 0.6, 1.0]), 1
-    yield torch.tensor([0.6]), 2
-    yield torch.tensor([0.0, 0.30, 0.55, 0.90, 1.0]), 2
-    for bits in (3, 4, 8):
-        yield torch.from_numpy(rng.uniform(0, 1, (3, 4, 5))).float(), bits
-
-
-def _same_levels(got: Any, want: Any) -> bool:
-    if not isinstance(got, Tensor) or got.shape != want.shape:
-        return False
-    return bool(torch.allclose(got.float(), want, atol=1e-6))
-
-
-# --- 00.5: hue is an angle ------------------------------------------------------------------------
-
-
-def hue_distance(a: float, b: float) -> float:
-    """The angle between two hues, in degrees, the short way round the colour circle: 0 to 180."""
-    gap = abs(a - b) % 360
-    return min(gap, 360 - gap)
-
-
-@mistake("From 350° to 10° you go 340° the long way round. A circle has two ways from one hue to the other.")
-def _plain_difference(a: float, b: float) -> float:
-    return abs(a - b)
-
-
-@mistake(
-    "Your angle lies from 0 to 360, but no two hues are more than 180° apart. You have found one way "
-    "round the circle: how long is the other?"
-)
-def _modulo_only(a: float, b: float) -> float:
-    return abs(a - b) % 360
-
-
-@mistake(
-    "The remainder by 180 makes opposite hues equal: 0° and 180° would be the same colour. A full turn is "
+    "The remainder by 180 makes opposite hues equal: you find green where red was asked for. A full turn is "
     "360°."
 )
-def _modulo_half(a: float, b: float) -> float:
-    return abs(a - b) % 180
+def _opposite_too(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    either = pixels_of_hue(hsv, wanted, within, least)
+    return either | pixels_of_hue(hsv, wanted + 180, within, least)
 
 
-@mistake("You treat the angles as radians, with a full turn of 2π. Hues here are in degrees.")
-def _radians(a: float, b: float) -> float:
-    gap = abs(a - b) % (2 * math.pi)
-    return min(gap, 2 * math.pi - gap)
+@mistake(
+    "You compare hues from 0 to 1 with degrees. A full turn is 1 in `hsv` and 360 in `wanted`: bring both to "
+    "the same unit first."
+)
+def _units_mixed(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    gap = (hsv[0] - wanted).abs() % 360
+    return (torch.minimum(gap, 360 - gap) <= within) & (hsv[1] >= least)
+
+
+@mistake("Every pixel comes out, coloured or not: a pixel counts only if its saturation is `least` or more.")
+def _all_colours(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue(hsv, wanted, within, 0.0)
 
 
 def _hue_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield 10.0, 50.0
-    yield 350.0, 10.0
-    yield 0.0, 180.0
-    yield -20.0, 700.0
-    for _ in range(6):
-        yield float(rng.uniform(0, 360)), float(rng.uniform(0, 360))
+    def row(*pixels: tuple[float, float, float]) -> Tensor:
+        return torch.tensor(pixels).T[:, None].contiguous()  # (3, 1, W)
+
+    yield row((0.1, 0.9, 0.5)), 36.0, 5.0, 0.3  # what it is for
+    yield row((0.99, 0.9, 0.5)), 2.0, 10.0, 0.3  # across 0°
+    yield row((0.0, 0.02, 0.9)), 0.0, 10.0, 0.3  # a bright grey
+    yield row((0.0, 0.9, 0.1)), 0.0, 10.0, 0.3  # a dark red
+    yield row((0.5, 0.9, 0.9), (0.01, 0.5, 0.2), (0.98, 0.1, 0.8)), 0.0, 12.0, 0.3
+    yield row((0.1, 0.9, 0.5), (0.9, 0.9, 0.5)), 395.0, 10.0, 0.3  # a turn too many
+    for wanted in (0.0, 20.0, 200.0, 350.0):
+        yield torch.from_numpy(rng.uniform(0, 1, (3, 5, 7))).float(), wanted, 40.0, 0.4
 
 
-# --- 00.6: the same annotation, derived a second time ---------------------------------------------
+def _same_mask(got: Any, want: Any) -> bool:
+    return isinstance(got, Tensor) and got.shape == want.shape and bool((got.bool() == want).all())
+
+
+# --- 00.4: the same annotation, derived a second time ---------------------------------------------
 
 
 def mask_to_box(mask: Tensor) -> Tensor:
@@ -328,6 +260,75 @@ def _box_tuple(mask: Tensor) -> tuple[int, ...]:
     return tuple(int(v) for v in mask_to_box(mask))
 
 
+# --- 00.5: the best step along one parameter --------------------------------------------------------
+
+
+def best_step(slope: Tensor, missing: Tensor) -> Tensor:
+    """How many nudges (N,) to take: the n that make (missing - n * slope)² least, (N, V) both; 0 if flat."""
+    strength = (slope * slope).sum(dim=1)  # (N,)
+    answers = (slope * missing).sum(dim=1)
+    return torch.where(strength > 0, answers / strength.where(strength > 0, torch.ones(())), 0.0)
+
+
+@mistake(
+    "You only compared the slope with what is missing. A picture that changes strongly needs fewer nudges: "
+    "by what has the sum to be divided?"
+)
+def _not_divided(slope: Tensor, missing: Tensor) -> Tensor:
+    return (slope * missing).sum(dim=1)
+
+
+@mistake(
+    "You divide by the length of the slope. Double the slope, and half the number of nudges is enough; with "
+    "yours it stays the same."
+)
+def _by_the_length(slope: Tensor, missing: Tensor) -> Tensor:
+    return best_step(slope, missing) * (slope * slope).sum(dim=1).sqrt()
+
+
+@mistake(
+    "Where a nudge changes nothing you divide by 0, and the step is not a number. No number of nudges helps "
+    "there: answer 0."
+)
+def _nothing_by_nothing(slope: Tensor, missing: Tensor) -> Tensor:
+    return (slope * missing).sum(dim=1) / (slope * slope).sum(dim=1)
+
+
+@mistake(
+    "Your step goes the wrong way. What is missing is target minus picture, and the slope says what one "
+    "nudge adds: if both agree, the step is positive."
+)
+def _wrong_way(slope: Tensor, missing: Tensor) -> Tensor:
+    return -best_step(slope, missing)
+
+
+@mistake(
+    "You have one number for the whole batch. Each of the N pictures has its own step: sum over the values "
+    "of a picture, which is the second axis."
+)
+def _one_for_all(slope: Tensor, missing: Tensor) -> Tensor:
+    return best_step(slope.reshape(1, -1), missing.reshape(1, -1)).expand(len(slope))
+
+
+@mistake(
+    "You averaged the ratio of each pixel. Pixels that hardly answer then count as much as those that do, or "
+    "divide by 0. Sum first, divide then."
+)
+def _mean_of_ratios(slope: Tensor, missing: Tensor) -> Tensor:
+    ratio = missing / slope
+    return torch.where(slope.abs() > 0, ratio, 0.0).mean(dim=1)
+
+
+def _step_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    yield torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 0.0]])
+    yield torch.tensor([[0.5, 0.0]]), torch.tensor([[2.0, 1.0]])
+    yield torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 2.0]])  # a ring that is turned
+    yield torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[-2.0, -4.0], [1.0, 1.0]])
+    yield torch.tensor([[1.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [1.0, 5.0]])
+    for n, v in ((3, 5), (2, 12), (4, 30)):
+        yield tuple(torch.from_numpy(rng.normal(size=(n, v))).float() for _ in range(2))
+
+
 EXERCISES = [
     Exercise(
         id="00.1",
@@ -347,22 +348,6 @@ EXERCISES = [
     ),
     Exercise(
         id="00.2",
-        title="From field of view to focal length",
-        reference=focal_in_pixels,
-        cases=_focal_cases,
-        difficulty=1,
-        minutes=6,
-        hints=(
-            "Draw the triangle: the pinhole, the centre of the picture, the picture's edge. How wide is "
-            "it, and what is its angle at the pinhole?",
-            "The triangle holds half the picture and half the angle: tan(view / 2) = (width / 2) / focal. "
-            "And math.tan wants radians.",
-            "focal = (width / 2) / math.tan(math.radians(view) / 2).",
-        ),
-        mistakes=(_degrees, _whole_angle, _whole_width, _upside_down_ratio),
-    ),
-    Exercise(
-        id="00.3",
         title="Predict the alias",
         reference=apparent_frequency,
         cases=_alias_cases,
@@ -378,37 +363,25 @@ EXERCISES = [
         mistakes=(_only_modulo, _one_fold, _clipped, _modulo_nyquist, _always_mirrored),
     ),
     Exercise(
-        id="00.4",
-        title="Round to k bits",
-        reference=round_to_bits,
-        cases=_quantise_cases,
-        difficulty=1,
-        minutes=6,
-        hints=(
-            "k bits name 2**k levels. The lowest is 0 and the highest is 1. How many steps lie between them?",
-            "With 2**k − 1 steps, x · steps is a position on a ruler whose marks are whole numbers. Take "
-            "the nearest mark, not the one below.",
-            "steps = 2**bits - 1, and then torch.round(x * steps) / steps.",
-        ),
-        mistakes=(_truncated, _one_level_too_many, _never_white, _levels_not_bits, _eight_bit_overflow),
-        same=_same_levels,
-    ),
-    Exercise(
-        id="00.5",
-        title="The distance between two hues",
-        reference=hue_distance,
+        id="00.3",
+        title="Find the red, with two faults",
+        reference=pixels_of_hue,
         cases=_hue_cases,
-        difficulty=1,
-        minutes=5,
+        difficulty=2,
+        minutes=10,
         hints=(
-            "Hue is an angle. Put 350° and 10° on a clock face: how many degrees from one hand to the other?",
-            "abs(a − b) % 360 is one way round the circle. How long is the other way?",
-            "gap = abs(a - b) % 360, and then min(gap, 360 - gap).",
+            "Take the symptoms one by one. Which reds are missing, those with a hue just above 0° or just "
+            "below 360°? And which pixels are in that have no colour at all?",
+            "Hue is an angle: with gap = abs(difference) % 360 the other way round is 360 - gap, and the "
+            "shorter of the two counts.",
+            "torch.minimum(gap, 360 - gap) is the distance. The number that tells colour from grey is the "
+            "saturation, hsv[1].",
         ),
-        mistakes=(_plain_difference, _modulo_only, _modulo_half, _radians),
+        mistakes=(_both_faults, _one_side_of_red, _greys_too, _opposite_too, _units_mixed, _all_colours),
+        same=_same_mask,
     ),
     Exercise(
-        id="00.6",
+        id="00.4",
         title="From mask to box",
         reference=mask_to_box,
         cases=_mask_cases,
@@ -423,5 +396,88 @@ EXERCISES = [
         ),
         mistakes=(_box_swapped, _box_short, _box_width_height, _box_empty_crashes, _box_tuple),
         same=_same_box,
+    ),
+    Exercise(
+        id="00.5",
+        title="The best step along one parameter",
+        reference=best_step,
+        cases=_step_cases,
+        difficulty=2,
+        minutes=12,
+        hints=(
+            "Write the error of one picture as a function of n: the sum of (missing - n * slope)². Where is "
+            "its derivative by n zero?",
+            "The derivative is -2 * sum(slope * (missing - n * slope)). It is zero where n * sum(slope²) "
+            "equals sum(slope * missing).",
+            "Divide (slope * missing).sum(1) by (slope * slope).sum(1), and answer 0 where the latter is 0: "
+            "torch.where chooses.",
+        ),
+        mistakes=(
+            _not_divided,
+            _by_the_length,
+            _nothing_by_nothing,
+            _wrong_way,
+            _one_for_all,
+            _mean_of_ratios,
+        ),
+    ),
+    Exercise(
+        id="00.6",
+        title="Which plan finds the ring?",
+        reference=("C", "2"),
+        cases=None,
+        difficulty=2,
+        minutes=8,
+        hints=(
+            "Begin at the dotted line on the right, where the search starts. On which of the curves does a "
+            "small step to the left lower the error?",
+            "Then look at the other end. Near the true place, which curve tells a step that is too far by a "
+            "tenth of a pixel from one that is right?",
+        ),
+        mistakes=(
+            Mistake(
+                ("A", "1"),
+                "Near the truth the sharp curve is the steepest. But the search starts far away: has that "
+                "curve a slope there which leads to the truth?",
+            ),
+            Mistake(
+                ("A", "2"),
+                "Your reason is what the curves show, but a search that never blurs can use only half of it.",
+            ),
+            Mistake(
+                ("A", "3"),
+                "All have their lowest point at the same place, but a search sees only the slope where it "
+                "stands. Look at the sharp curve at the start.",
+            ),
+            Mistake(
+                ("B", "1"),
+                "Steep near the truth is the sharp curve, and this plan never uses it.",
+            ),
+            Mistake(
+                ("B", "2"),
+                "Your reason is what the curves show, but a search that never sharpens can use only half of "
+                "it: how flat is the blurred valley at its bottom?",
+            ),
+            Mistake(
+                ("B", "3"),
+                "The lowest point is the same, but how exactly can it be found in a valley whose bottom is "
+                "nearly flat?",
+            ),
+            Mistake(
+                ("C", "1"),
+                "That is why one ends with sharp pictures. But why does one not begin with them?",
+            ),
+            Mistake(
+                ("C", "3"),
+                "If that were all, any of the plans would do. What do the slopes say, at the start and at "
+                "the end?",
+            ),
+            Mistake(
+                ("D", "2"),
+                "Your reason is what the curves show. Read it along the way of the search: which slope is "
+                "needed first, and which last?",
+            ),
+        ),
+        choices=(("A", "B", "C", "D"), ("1", "2", "3")),
     ),
 ]
