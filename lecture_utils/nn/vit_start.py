@@ -1,7 +1,7 @@
 """Where a small vision transformer starts, so that minutes of training are enough.
 
 Positions as sines and cosines of row and column: X. Chen, S. Xie, K. He, "An Empirical Study of Training
-Self-Supervised Vision Transformers", ICCV 2021, section 3. Attention that looks like that of trained ViTs:
+Self-Supervised Vision Transformers", ICCV 2021, section 5. Attention that looks like that of trained ViTs:
 A. Trockman, J. Z. Kolter, "Mimetic Initialization of Self-Attention Layers", ICML 2023.
 
 Shapes: D width, d head width.

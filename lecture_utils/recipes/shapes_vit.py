@@ -6,7 +6,7 @@ which takes the place of the paper's hundreds of millions of photographs.
 
 Twenty minutes are short for a ViT, so it starts and moves better than one in the paper does:
 
-- its learned positions start as sines and cosines of row and column (X. Chen et al., ICCV 2021, section 3);
+- its learned positions start as sines and cosines of row and column (X. Chen et al., ICCV 2021, section 5);
 - its attention starts as trained ViTs look: queries fit their own keys, values come back with their sign
   turned (A. Trockman, J. Z. Kolter, "Mimetic Initialization of Self-Attention Layers", ICML 2023);
 - the layers' matrices are moved by Muon, orthogonalised momentum (K. Jordan et al., 2024), the rest by AdamW.

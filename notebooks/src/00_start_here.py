@@ -131,7 +131,7 @@ plotting.show(figures.field_map(),
 # Then do the same with the lower cross: the broken bar becomes whole. Nobody measured what you see at that
 # place. It was *filled in* from around it.
 #
-# **Edges that are not there.** In the second picture you see a white triangle, and its sides between the discs.
+# **Edges that are not there.** In the second picture (Kanizsa 1976) you see a white triangle, and its sides between the discs.
 # In the third, one of the two small squares looks lighter. All three pictures are a few assignments to arrays:
 
 # %% tags=["slide"]
@@ -439,7 +439,7 @@ plotting.show(fig, "A piece of a photograph; a mosaic of red, green and blue pix
 # trick that your brain played in section 1. Two warnings: the hue of a grey pixel means nothing, and hue is
 # an **angle**: 359° and 1° are neighbours, although their difference says otherwise.
 #
-# **Debug: find the red.** Two cells below, a colleague wants the red parts of a motorcycle, by hue. The function
+# **Debug: find the red.** Below, a colleague wants the red parts of a motorcycle, by hue. The function
 # finds something red. But look at what is missing, and at what else is in.
 
 # %% tags=["show", "system:S00.2"]
@@ -968,13 +968,13 @@ show_table(rows, ["ours", "theirs", "mean difference, of 255"])
 #   <https://arxiv.org/abs/1801.00868>
 # * T. D. Kulkarni, W. Whitney, P. Kohli, J. B. Tenenbaum. *Deep convolutional inverse graphics network.*
 #   NIPS 2015. <https://arxiv.org/abs/1503.03167>
+# * G. Kanizsa. *Subjective contours.* Scientific American 234(4), 1976.
 # * K. Levenberg. *A method for the solution of certain non-linear problems in least squares.* Quarterly of
 #   Applied Mathematics 2, 1944. <https://doi.org/10.1090/qam/10666>
 # * D. W. Marquardt. *An algorithm for least-squares estimation of nonlinear parameters.* Journal of SIAM
 #   11, 1963. <https://doi.org/10.1137/0111030>
 # * H. S. Malvar, L. He, R. Cutler. *High-quality linear interpolation for demosaicing of Bayer-patterned
 #   color images.* ICASSP 2004. <https://doi.org/10.1109/ICASSP.2004.1326587>
-# * G. Kanizsa. *Subjective contours.* Scientific American 234(4), 1976.
 # * C. E. Shannon. *Communication in the presence of noise.* Proceedings of the IRE 37, 1949.
 #   <https://doi.org/10.1109/JRPROC.1949.232969>
 # * A. R. Smith. *Color gamut transform pairs.* SIGGRAPH 1978. <https://doi.org/10.1145/800248.807361>

@@ -10,8 +10,8 @@ Shapes: N pictures, B batch, D = 64 features, K classes.
 import numpy as np
 import torch
 
-from lecture_utils import zoo
 from lecture_utils.chapters.ch03 import collapse as ch03_collapse
+from lecture_utils.chapters.ch03 import student as ch03_student
 from lecture_utils.chapters.ch03.arms import (
     ARMS,
     COUNTS,
@@ -25,8 +25,7 @@ from lecture_utils.chapters.ch03.arms import (
     labelled,
     neighbours,
 )
-from lecture_utils.chapters.ch03.student import TRIALS, best_trial, student_net, train_student
-from lecture_utils.experiments.rules import Rule, claim
+from lecture_utils.experiments.rules import Boundary, Rule, claim
 from lecture_utils.recipes._shared import best_head
 from lecture_utils.training.kit import Figures, size
 from lecture_utils.training.loop import accuracy
@@ -62,12 +61,12 @@ def c03_1_masking_time(seed: int, budget: str) -> Figures:
     rule=Rule("gain", above=0.0),
     seeds=5,
     note="One shipped pre-training on 16,000 pictures without labels; the seeds draw labels and new "
-    "weights. First measured on pictures with three grounds and four patterns, three seeds of 120 "
-    "steps of AdamW, in which no arm learned much: gain 0.026, 95 % interval -0.0005 to 0.052, not "
-    "reproduced. Then the pictures, the encoder's start and the optimiser were changed for the whole "
-    "chapter: gain 0.113, interval 0.094 to 0.131, with the mean of the patches as features of either "
-    "arm. Measured once more, each arm now choosing mean or class token as well as its rate: shown "
-    "here.",
+    "weights. The paper's table 3 fine-tunes on all labels of ImageNet: that few labels profit is asked "
+    "here. First measured on pictures with three grounds and four patterns, three seeds of 120 steps of "
+    "AdamW, in which no arm learned much: gain 0.026, 95 % interval -0.0005 to 0.052, not reproduced. Then "
+    "the pictures, the encoder's start and the optimiser were changed for the whole chapter: gain 0.113, "
+    "interval 0.094 to 0.131, with the mean of the patches as features of either arm. Measured once more, "
+    "each arm now choosing mean or class token as well as its rate: shown here.",
 )
 def c03_2_few_labels(seed: int, budget: str) -> Figures:
     """Test accuracy after fine-tuning at three label counts; `gain` is MAE minus scratch, their mean.
@@ -198,39 +197,110 @@ def c03_5_attention(seed: int, budget: str) -> Figures:
 
 
 # --- C03.6 -----------------------------------------------------------------------------------------
-@claim(
-    "C03.6",
-    statement="A small student that also learns from a teacher's soft answers beats the same student alone.",
-    paper="G. Hinton, O. Vinyals, J. Dean, Distilling the Knowledge in a Neural Network, NeurIPS Deep "
-    "Learning Workshop 2015 (section 3)",
-    rule=Rule("gain", above=0.0),
-    seeds=5,
-    note="Teacher: the shipped shapes_supervised_vit, which has seen 16,000 other pictures. Both students "
-    "see the same 400 labelled pictures in the same order, and either arm has eight trials on a seed "
-    "that is not measured. First measured with a teacher trained with label smoothing "
-    "(shapes_resnet), a student of 6,408 weights, 800 pictures, T = 4 not tuned: gain -0.004, 95 % "
-    "interval -0.038 to 0.030, not reproduced. Then with another teacher and a student that can "
-    "overfit, from pilot runs on another seed: -0.001 (-0.028, 0.026), but only the student alone "
-    "could choose its weight decay. Measured a third time, with eight trials for either arm: shown "
-    "here.",
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+HINTON = (
+    "G. Hinton, O. Vinyals, J. Dean, Distilling the Knowledge in a Neural Network, NeurIPS Deep Learning "
+    "Workshop 2015 (section 3)"
 )
-def c03_6_distillation(seed: int, budget: str) -> Figures:
-    """Test accuracy of the student with the teacher's answers minus that without."""
-    steps = size(budget, quick=30, full=400)
-    test = labelled(2000, "test", seed)
-    trials = {arm: best_trial(arm, steps) for arm in TRIALS}
-    scores = {
-        arm: accuracy(train_student(**trial, steps=steps, seed=seed), *test) for arm, trial in trials.items()
+
+
+def lengths(budget: str) -> dict[str, int]:
+    """Steps of students and of teachers."""
+    return size(budget, quick={"steps": 20, "teacher_steps": 10}, full={"steps": 600, "teacher_steps": 400})
+
+
+def compared(count: int, arms: tuple[str, ...], seed: int, budget: str) -> Figures:
+    """Test and train accuracy of students of `count` labels, each arm with the trial best at 300 labels."""
+    how = lengths(budget)
+    learn, test = ch03_student.drawn(count, seed)
+    tuned_at = size(budget, quick=60, full=ch03_student.LABELS)
+    trials = {arm: ch03_student.best_trial(arm, tuned_at, **how) for arm in arms}
+    nets = {
+        arm: ch03_student.train_student(trial, count=count, seed=seed, **how)  # type: ignore[arg-type]
+        for arm, trial in trials.items()
     }
-    teacher = zoo.load("shapes_supervised_vit")
-    sizes = {
-        name: sum(p.numel() for p in net.parameters())
-        for name, net in (("student", student_net()), ("teacher", teacher))
-    }
+    scores = {arm: accuracy(net, *test) for arm, net in nets.items()}
     return {
         "gain": scores["distilled"] - scores["alone"],
         **scores,
-        "teacher": accuracy(teacher, *test),
+        "train": {arm: accuracy(net, *learn) for arm, net in nets.items()},
         "trials": trials,
-        "parameters": sizes,
+        "teacher": accuracy(ch03_student.teacher(count, seed, how["teacher_steps"]), *test),
     }
+
+
+def by_labels(seed: int, budget: str, count: float) -> Figures:
+    """C03.6 with another number of labelled digits, for teacher and students alike."""
+    return compared(int(count), ("alone", "distilled"), seed, budget)
+
+
+@claim(
+    "C03.6",
+    statement="A small student that also learns from a teacher's soft answers beats the same student alone.",
+    paper=HINTON,
+    rule=Rule("gain", above=0.0),
+    seeds=10,
+    names={"gain": "test accuracy with the teacher minus that without"},
+    boundary=Boundary("labelled digits", (60, 150, 400, 960), by_labels),
+    note="300 labelled digits of 8 × 8; a student of one hidden layer (300 units) sees them as they are, the "
+    "convolutional teacher learned the same 300 with shifts by a pixel. Each arm has nine trials, scored on "
+    "300 validation digits and two seeds that are not measured: alone and smoothed labels choose rate and "
+    "decay or smoothing, the distilled one rate and temperature; what was chosen at 300 labels serves at "
+    "every number of them. Tested on all other digits. A pilot on other seeds chose this regime. At first, "
+    "in the toy world, with a student of 400 pictures that had not finished learning (train accuracy 0.92), "
+    "it was measured three times and not reproduced: gain -0.004, -0.001, and -0.011 with 95 % interval "
+    "-0.041 to 0.019.",
+)
+def c03_6_distillation(seed: int, budget: str) -> Figures:
+    """Test accuracy of the student with the teacher's answers minus that without, at 300 labels.
+
+    The rule was fixed before the run: the interval of `gain` over ten seeds lies above 0. Two axes were named
+    before it too: the number of labels (60 to 960: the boundary) and the temperature (1 to 32, at the rate
+    that the distilled arm chose: `by_temperature`). Controls: labels smoothed without a teacher (`smoothed`),
+    and the teacher's shifts given to the student itself (`shifted`).
+    """
+    how, count = lengths(budget), size(budget, quick=60, full=ch03_student.LABELS)
+    figures = compared(count, ("alone", "distilled", "smoothed"), seed, budget)
+    test, trials = ch03_student.drawn(count, seed)[1], figures["trials"]
+
+    def score(trial: dict[str, float], **more: bool) -> float:
+        return accuracy(ch03_student.train_student(trial, count=count, seed=seed, **how, **more), *test)  # type: ignore[arg-type]
+
+    nets = {"student": ch03_student.student_net(), "teacher": ch03_student.teacher_net()}
+    return {
+        **figures,
+        "gain_of_smoothing": figures["smoothed"] - figures["alone"],
+        "shifted": score(trials["alone"], shift=True),
+        "by_temperature": {f"{t:g}": score({**trials["distilled"], "temperature": t}) for t in TEMPERATURES},
+        "parameters": {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()},
+        "multiplications": {name: ch03_student.multiplications(net) for name, net in nets.items()},
+    }
+
+
+# --- C03.7 -----------------------------------------------------------------------------------------
+@claim(
+    "C03.7",
+    statement="A student that never saw a 3 learns from a teacher's soft answers about the other digits to "
+    "name most threes, once one bias is corrected.",
+    paper=HINTON,
+    rule=(Rule("threes", above=0.5), Rule("over_hard", above=0.0)),
+    seeds=10,
+    names={
+        "threes": "share of threes named right by the student of soft answers",
+        "over_hard": "that minus the share of the student of hard labels",
+    },
+    note="The teacher has learned 1,000 digits, the student sees the 900 or so that are no 3 and no label at "
+    "all, only answers at T = 20. The bias of class 3 is then chosen, for either student, on 300 validation "
+    "digits with threes among them. A pilot on other seeds chose the settings. The paper, on MNIST: 98.6 % "
+    "of the threes after a correction on its test set.",
+)
+def c03_7_never_seen(seed: int, budget: str) -> Figures:
+    """Share of test threes that a student names right which has seen none, with its bias corrected.
+
+    Rules fixed before the run: over ten seeds the interval of the share lies above one half, and that of the
+    difference to a student of hard labels, corrected in the same way, above 0.
+    """
+    count = size(budget, quick=300, full=ch03_student.POOL)
+    found = ch03_student.left_out(seed, count=count, **lengths(budget))
+    threes = {name: found[name]["after"]["missing"] for name in ("soft", "hard")}
+    return {"threes": threes["soft"], "over_hard": threes["soft"] - threes["hard"], **found}

@@ -1,11 +1,11 @@
-"""Chapter 03: the checked exercises about learning without labels.
+"""Chapter 03: the checked exercises about learning without labels; the lab stands in `lab.py`.
 
-Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: B batch, N
-patches, P numbers in a patch, K prototypes or classes, D width of a feature.
+The references, which the notebook shows as solutions, stand in `solutions.py`. Here are inputs to try
+(smallest first), general hints that say more each time, and the usual mistakes, each with its own hint.
+Shapes: B batch, N patches, P numbers in a patch, V views, K prototypes or classes, D width of a feature.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lecture_utils.chapters.ch03.lab import LAB
+from lecture_utils.chapters.ch03.solutions import (
+    State,
+    beyond_guessing,
+    dino_loss,
+    distillation,
+    ema_update,
+    mae_loss,
+    mae_loss_faulty,
+    masking_indices,
+)
 from lecture_utils.exercises.exercise import Exercise, mistake
 
-State = dict[str, Tensor]
+__all__ = ["EXERCISES", "LAB"]
 Case = tuple[Any, ...]
 
 
@@ -23,65 +34,7 @@ def _normal(rng: np.random.Generator, *shape: int) -> Tensor:
     return torch.tensor(rng.normal(size=shape), dtype=torch.float32)
 
 
-# --- 03.1 moving average ---------------------------------------------------------------------------
-def ema_update(slow: State, fast: State, momentum: float) -> State:
-    """Move every floating-point tensor of `slow` a step towards `fast`; copy counters."""
-    moved = {}
-    for name, old in slow.items():
-        new = fast[name]
-        moved[name] = momentum * old + (1 - momentum) * new if old.is_floating_point() else new.clone()
-    return moved
-
-
-def _states(rng: np.random.Generator) -> Iterable[Case]:
-    yield {"weight": torch.tensor([1.0])}, {"weight": torch.tensor([3.0])}, 0.9
-    yield {"w": torch.zeros(2), "count": torch.tensor(3)}, {"w": torch.ones(2), "count": torch.tensor(7)}, 0.5
-    for momentum in (0.0, 1.0, 0.996):
-        slow, fast = ({"w": _normal(rng, 2, 3), "mean": _normal(rng, 3)} for _ in range(2))
-        yield slow | {"seen": torch.tensor(10)}, fast | {"seen": torch.tensor(11)}, momentum
-
-
-@mistake(
-    "Your average jumps nearly the whole way to the fast model. `momentum` is the share that the slow "
-    "model keeps of itself."
-)
-def _swapped(slow: State, fast: State, momentum: float) -> State:
-    return ema_update(slow, fast, 1 - momentum)
-
-
-@mistake(
-    "You averaged the counter too, and it became a broken number. How many batches were seen has no "
-    "average: it is copied from the fast model."
-)
-def _counter_averaged(slow: State, fast: State, momentum: float) -> State:
-    return {name: momentum * old + (1 - momentum) * fast[name] for name, old in slow.items()}
-
-
-@mistake(
-    "The weights are right, but the counter still stands where it was. Whole numbers are copied from the "
-    "fast model."
-)
-def _counter_kept(slow: State, fast: State, momentum: float) -> State:
-    return {
-        n: v if slow[n].is_floating_point() else slow[n] for n, v in ema_update(slow, fast, momentum).items()
-    }
-
-
-@mistake("You kept the slow value whole and added a share of the fast one. The two shares have to sum to 1.")
-def _added(slow: State, fast: State, momentum: float) -> State:
-    return {
-        n: old + (1 - momentum) * fast[n] if old.is_floating_point() else fast[n] for n, old in slow.items()
-    }
-
-
-# --- 03.2 random masking ---------------------------------------------------------------------------
-def masking_indices(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
-    """From noise (B, N): kept indices (B, keep), mask (B, N), True where hidden, and restore (B, N)."""
-    order = noise.argsort(dim=1)  # (B, N): place k of the shuffled list holds patch order[k]
-    restore = order.argsort(dim=1)  # (B, N): patch i stands at place restore[i]: the inverse permutation
-    return order[:, :keep], restore >= keep, restore
-
-
+# --- 03.1 random masking ---------------------------------------------------------------------------
 def _noises(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.tensor([[0.5, 0.9, 0.1]]), 1
     yield torch.tensor([[0.4, 0.1, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4]]), 2
@@ -122,16 +75,7 @@ def _sorted_across_the_batch(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, 
     return order[:, :keep], order.argsort(dim=0) >= keep, order.argsort(dim=0)
 
 
-# --- 03.3 the masked auto-encoder's loss -----------------------------------------------------------
-def mae_loss(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error to each patch's normalised pixels, over the hidden patches only."""
-    # of each patch alone, (B, N, 1)
-    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
-    target = (patches - mean) / (var + 1e-6).sqrt()
-    error = (prediction - target).square().mean(-1)  # (B, N)
-    return error[mask].mean()
-
-
+# --- 03.2 the masked auto-encoder's loss -----------------------------------------------------------
 def _predictions(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.zeros(1, 2, 2), torch.tensor([[[0.0, 2.0], [1.0, 5.0]]]), torch.tensor([[True, False]])
     for batch, count, width in [(1, 4, 3), (2, 4, 6), (3, 5, 12)]:
@@ -139,6 +83,14 @@ def _predictions(rng: np.random.Generator) -> Iterable[Case]:
         mask[:, 1:] = torch.tensor(rng.random((batch, count - 1)) < 0.6)
         mask[0, 1] = True
         yield _normal(rng, batch, count, width), 0.5 + 0.3 * _normal(rng, batch, count, width), mask
+
+
+@mistake(
+    "That is the colleague's version as it was. Give it a prediction of zeros: whatever the picture, the "
+    "answer should be (P - 1) / P. Which two lines keep it from that?"
+)
+def _as_it_was(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    return mae_loss_faulty(prediction, patches, mask)
 
 
 @mistake("You averaged over all patches. Copying what can be seen is easy, so only the hidden ones count.")
@@ -155,8 +107,8 @@ def _over_visible_patches(prediction: Tensor, patches: Tensor, mask: Tensor) -> 
 
 
 @mistake(
-    "You summed over the hidden patches but divided by the number of all of them. A mean over the hidden "
-    "ones divides by how many are hidden."
+    "One fault is mended. You still sum over the hidden patches but divide by the number of all of them: a "
+    "mean over the hidden ones divides by how many are hidden."
 )
 def _divided_by_all(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     return mae_loss(prediction, patches, mask) * mask.float().mean()
@@ -171,27 +123,92 @@ def _plain_pixels(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
 
 
 @mistake(
-    "You normalised with the mean and variance of the whole picture. Each patch uses its own: over which "
-    "axis only?"
+    "One fault is mended. You still normalise with the mean and variance of the whole picture. Each patch "
+    "uses its own: over which axis only?"
 )
 def _normalised_by_image(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
     mean, var = patches.mean((1, 2), keepdim=True), patches.var((1, 2), keepdim=True)
     return (prediction - (patches - mean) / (var + 1e-6).sqrt()).square().mean(-1)[mask].mean()
 
 
-# --- 03.4 one pair of views in DINO ----------------------------------------------------------------
-def dino_pair(
-    student: Tensor, teacher: Tensor, centre: Tensor, student_t: float = 0.1, teacher_t: float = 0.04
-) -> Tensor:
-    """Cross-entropy from the teacher's view to the student's other view: logits (B, K), centre (K,)."""
-    wanted = ((teacher.detach() - centre) / teacher_t).softmax(dim=-1)  # centred, sharpened, no gradient
-    return -(wanted * (student / student_t).log_softmax(dim=-1)).sum(-1).mean()
+@mistake(
+    "Your variance divides by P. PyTorch's var divides by P - 1, and so does the paper's code: leave its "
+    "default as it is."
+)
+def _biased_variance(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True, unbiased=False)
+    return (prediction - (patches - mean) / (var + 1e-6).sqrt()).square().mean(-1)[mask].mean()
 
 
-def _logits(rng: np.random.Generator) -> Iterable[Case]:
-    yield torch.tensor([[0.1, 0.0]]), torch.tensor([[0.0, 0.04]]), torch.zeros(2)
-    for batch, prototypes in [(1, 3), (4, 5), (3, 8)]:
-        student, teacher = (0.2 * _normal(rng, batch, prototypes) for _ in range(2))
+# --- 03.3 moving average ---------------------------------------------------------------------------
+def _states(rng: np.random.Generator) -> Iterable[Case]:
+    yield {"weight": torch.tensor([1.0])}, {"weight": torch.tensor([3.0])}, 0.9
+    yield {"w": torch.zeros(2), "count": torch.tensor(3)}, {"w": torch.ones(2), "count": torch.tensor(7)}, 0.5
+    for momentum in (0.0, 1.0, 0.996):
+        slow, fast = ({"w": _normal(rng, 2, 3), "mean": _normal(rng, 3)} for _ in range(2))
+        yield slow | {"seen": torch.tensor(10)}, fast | {"seen": torch.tensor(11)}, momentum
+
+
+@mistake(
+    "Your average jumps nearly the whole way to the fast model. `momentum` is the share that the slow "
+    "model keeps of itself."
+)
+def _swapped(slow: State, fast: State, momentum: float) -> State:
+    return ema_update(slow, fast, 1 - momentum)
+
+
+@mistake(
+    "You averaged the counter too, and it became a broken number. How many batches were seen has no "
+    "average: it is copied from the fast model."
+)
+def _counter_averaged(slow: State, fast: State, momentum: float) -> State:
+    return {name: momentum * old + (1 - momentum) * fast[name] for name, old in slow.items()}
+
+
+@mistake(
+    "The weights are right, but the counter still stands where it was. Whole numbers are copied from the "
+    "fast model."
+)
+def _counter_kept(slow: State, fast: State, momentum: float) -> State:
+    return {
+        n: v if slow[n].is_floating_point() else slow[n].clone()
+        for n, v in ema_update(slow, fast, momentum).items()
+    }
+
+
+@mistake("You kept the slow value whole and added a share of the fast one. The two shares have to sum to 1.")
+def _added(slow: State, fast: State, momentum: float) -> State:
+    return {
+        n: old + (1 - momentum) * fast[n] if old.is_floating_point() else fast[n].clone()
+        for n, old in slow.items()
+    }
+
+
+@mistake(
+    "The numbers are right, but your counter is the fast model's own tensor, not a copy: when the fast model "
+    "counts on, the slow one's counter moves with it."
+)
+def _counter_shared(slow: State, fast: State, momentum: float) -> State:
+    return {
+        n: v if slow[n].is_floating_point() else fast[n] for n, v in ema_update(slow, fast, momentum).items()
+    }
+
+
+def after_training_on(answer: Callable[..., Any], slow: State, fast: State, momentum: float) -> Any:
+    """Return the new state as it is after the fast model has been trained on, which changes its tensors."""
+    fast = {name: value.clone() for name, value in fast.items()}
+    new = answer(slow, fast, momentum)
+    for value in fast.values():
+        value.add_(100)
+    return new
+
+
+# --- 03.4 DINO's loss over all views ---------------------------------------------------------------
+def _views(rng: np.random.Generator) -> Iterable[Case]:
+    both = torch.tensor([[[0.1, 0.0]], [[0.0, 0.1]]])
+    yield both, torch.tensor([[[0.0, 0.04]], [[0.05, 0.0]]]), torch.zeros(2)
+    for views, large, batch, prototypes in [(3, 2, 1, 3), (4, 1, 2, 3), (6, 2, 3, 4), (2, 2, 4, 5)]:
+        student, teacher = (0.2 * _normal(rng, n, batch, prototypes) for n in (views, large))
         yield student, teacher, 0.1 * _normal(rng, prototypes)
 
 
@@ -200,69 +217,90 @@ def loss_and_gradients(
 ) -> Any:
     """Return the loss and what flows back to student and teacher: zeros where nothing does."""
     student, teacher = student.clone().requires_grad_(), teacher.clone().requires_grad_()
-    loss = answer(student, teacher, centre)
+    loss = answer(list(student), list(teacher), centre)
     if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
         return {"loss": loss}  # the comparison will say what is wrong with it
     loss.backward()
     both = (x.grad if x.grad is not None else torch.zeros_like(x) for x in (student, teacher))
-    return dict(
-        zip(
-            ("loss", "gradient to the student", "gradient to the teacher"),
-            (loss.detach(), *both),
-            strict=True,
-        )
-    )
+    names = ("loss", "gradient to the student", "gradient to the teacher")
+    return dict(zip(names, (loss.detach(), *both), strict=True))
+
+
+def _pair(student: Tensor, wanted: Tensor, temperature: float = 0.1) -> Tensor:
+    """Cross-entropy from wanted probabilities (B, K) to the student's logits (B, K)."""
+    return -(wanted * (student / temperature).log_softmax(dim=-1)).sum(-1).mean()
+
+
+def _pairs(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> list[list[Tensor]]:
+    """The loss of each view of the teacher, and in it of each view of the student."""
+    wanted = [((t.detach() - centre) / 0.04).softmax(-1) for t in teacher]
+    return [[_pair(s, w) for s in student] for w in wanted]
 
 
 @mistake(
     "The loss is right, but a gradient flows back into the teacher. Only the student learns by this loss: "
     "cut the teacher's logits off."
 )
-def _no_stop_gradient(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    wanted = ((teacher - centre) / 0.04).softmax(dim=-1)
-    return -(wanted * (student / 0.1).log_softmax(dim=-1)).sum(-1).mean()
+def _no_stop_gradient(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    wanted = [((t - centre) / 0.04).softmax(-1) for t in teacher]
+    pairs = [_pair(s, w) for i, w in enumerate(wanted) for j, s in enumerate(student) if i != j]
+    return torch.stack(pairs).mean()
 
 
 @mistake(
     "The loss is right, but no gradient reaches the student, so it cannot learn. It is the other network "
     "that must be cut off."
 )
-def _student_detached(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    return dino_pair(student.detach(), teacher, centre) + 0 * teacher.sum()
+def _student_detached(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss([s.detach() for s in student], teacher, centre) + 0 * sum(t.sum() for t in teacher)
 
 
 @mistake("You did not use the centre. It is taken away from the teacher's logits before the softmax.")
-def _centre_forgotten(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    return dino_pair(student, teacher, torch.zeros_like(centre))
+def _centre_forgotten(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss(student, teacher, torch.zeros_like(centre))
 
 
 @mistake("You centred the student as well. Only the teacher is centred.")
-def _centre_from_both(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    return dino_pair(student - centre, teacher, centre)
+def _centre_from_both(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss([s - centre for s in student], teacher, centre)
 
 
 @mistake("You swapped the two temperatures. The teacher is the sharper one, so it has the lower temperature.")
-def _temperatures_swapped(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    return dino_pair(student, teacher, centre, 0.04, 0.1)
+def _temperatures_swapped(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss(student, teacher, centre, student_temperature=0.04, teacher_temperature=0.1)
 
 
 @mistake(
-    "You took a mean over the prototypes. A cross-entropy is a sum over them; the mean is taken over the "
-    "batch only."
+    "You took a mean over the prototypes. A cross-entropy is a sum over them; means are taken over the batch "
+    "and over the pairs."
 )
-def _mean_over_prototypes(student: Tensor, teacher: Tensor, centre: Tensor) -> Tensor:
-    return dino_pair(student, teacher, centre) / student.shape[1]
+def _mean_over_prototypes(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss(student, teacher, centre) / len(centre)
+
+
+@mistake(
+    "You asked the student also for the very view that the teacher saw. Agreeing on one and the same picture "
+    "is no lesson: leave out view i of the student for view i of the teacher."
+)
+def _same_view_too(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return torch.stack([pair for row in _pairs(student, teacher, centre) for pair in row]).mean()
+
+
+@mistake(
+    "You paired each view of the teacher only with the student's view of the same number. It goes with all "
+    "the other ones."
+)
+def _same_view_only(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return torch.stack([row[i] for i, row in enumerate(_pairs(student, teacher, centre))]).mean()
+
+
+@mistake("You summed the pairs. Their mean keeps the loss's size the same, however many views there are.")
+def _summed(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    rows = _pairs(student, teacher, centre)
+    return torch.stack([p for i, row in enumerate(rows) for j, p in enumerate(row) if i != j]).sum()
 
 
 # --- 03.5 distillation -----------------------------------------------------------------------------
-def distillation(student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float) -> Tensor:
-    """soft · T² · KL(teacher ‖ student), both at T, + (1 - soft) · cross-entropy at temperature 1."""
-    log_p = (teacher / temperature).log_softmax(dim=1)  # (B, K)
-    log_q = (student / temperature).log_softmax(dim=1)
-    divergence = (log_p.exp() * (log_p - log_q)).sum(1).mean()
-    return soft * temperature**2 * divergence + (1 - soft) * F.cross_entropy(student, target)
-
-
 def _lessons(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 2.0, 1.0
     yield torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 2.0, 0.0
@@ -326,84 +364,66 @@ def _mean_over_classes(
     return soft * softened + (1 - soft) * F.cross_entropy(student, target)
 
 
-# --- 03.6 nearest neighbours -----------------------------------------------------------------------
-def knn_vote(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    """Class (Q,) of each query (Q, D): its k most similar rows of the bank (M, D) vote, by exp(s / 0.07)."""
-    similarity = F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T  # (Q, M): cosines
-    s, rows = similarity.topk(k, dim=1)  # (Q, k)
-    votes = F.one_hot(labels[rows], classes) * (s / 0.07).exp()[..., None]  # (Q, k, K)
-    return votes.sum(1).argmax(1)
+# --- 03.6 what an accuracy is worth ----------------------------------------------------------------
+def _votes(rng: np.random.Generator) -> Iterable[Case]:
+    yield torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 0, 1])  # half right where half is a guess: 0
+    yield torch.tensor([0, 0, 0, 0]), torch.tensor([0, 0, 0, 1])  # always the most frequent: 0
+    yield torch.tensor([2, 0, 1]), torch.tensor([2, 0, 1])  # all right: 1
+    yield torch.tensor([1, 1, 0, 0, 0]), torch.tensor([0, 0, 1, 0, 0])  # worse than a guess
+    for number, classes in ((10, 3), (30, 8), (50, 2)):
+        truth = rng.integers(0, classes, number)
+        answers = np.where(rng.random(number) < 0.6, truth, rng.integers(0, classes + 1, number))
+        yield torch.tensor(answers), torch.tensor(truth)
 
 
-def _banks(rng: np.random.Generator) -> Iterable[Case]:
-    east, north, south = [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]
-    yield torch.tensor([[1.0, 0.1]]), torch.tensor([east, north]), torch.tensor([0, 1]), 1, 2
-    # A long vector is no better than a short one in the same direction.
-    yield torch.tensor([[1.0, 0.3]]), torch.tensor([east, [5.0, 9.0], south]), torch.tensor([2, 0, 1]), 1, 3
-    # Two neighbours that are far do not outvote one that is near.
-    far = [[0.2, 1.0], [0.2, -1.0]]
-    yield torch.tensor([[1.0, 0.0]]), torch.tensor([east, *far]), torch.tensor([1, 0, 0]), 3, 2
-    for queries, bank, width, k, classes in [(2, 12, 3, 3, 3), (8, 40, 5, 5, 4), (8, 60, 6, 10, 8)]:
-        labels = torch.tensor(rng.integers(0, classes, bank))
-        scale = torch.tensor(rng.uniform(0.2, 5, (bank, 1)), dtype=torch.float32)
-        yield _normal(rng, queries, width), scale * _normal(rng, bank, width), labels, k, classes
+def _worth(right: float, guess: float) -> float:
+    return (right - guess) / (1 - guess)
 
 
-@mistake(
-    "Long vectors win in your vote. Only the direction counts: the rows of the bank have to be of length "
-    "1 as well."
-)
-def _lengths_kept(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    s, rows = (F.normalize(queries, dim=1) @ bank.T).topk(k, dim=1)
-    return (F.one_hot(labels[rows], classes) * (s / 0.07).exp()[..., None]).sum(1).argmax(1)
+def _right(answers: Tensor, truth: Tensor) -> float:
+    return (answers == truth).float().mean().item()
 
 
-@mistake("You asked the rows that are least alike. A large cosine means that two rows are alike.")
-def _farthest(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    return knn_vote(-queries, bank, labels, k, classes)
+@mistake("That is the share of right answers. How much of it would you have had without looking at anything?")
+def _plain_accuracy(answers: Tensor, truth: Tensor) -> float:
+    return _right(answers, truth)
 
 
 @mistake(
-    "Each of your neighbours has one vote. Here a near one has more to say than a far one: its vote has a "
-    "weight."
+    "You took 1 / (number of classes) for the guess. Where one class is more frequent than others, a better "
+    "guess is to say that one always."
 )
-def _unweighted(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    rows = (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).topk(k, dim=1).indices
-    return F.one_hot(labels[rows], classes).sum(1).argmax(1)
-
-
-@mistake("You asked the nearest neighbour alone. The k nearest all vote.")
-def _nearest_only(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    return knn_vote(queries, bank, labels, 1, classes)
+def _even_guess(answers: Tensor, truth: Tensor) -> float:
+    return _worth(_right(answers, truth), 1 / len(truth.unique()))
 
 
 @mistake(
-    "Your answer is the number of a row in the bank. Asked for is a class: what does `labels` say of that "
-    "row?"
+    "You looked for the most frequent of the *answers*. What can be had by guessing depends on the truth "
+    "alone."
 )
-def _row_for_label(queries: Tensor, bank: Tensor, labels: Tensor, k: int, classes: int) -> Tensor:
-    return (F.normalize(queries, dim=1) @ F.normalize(bank, dim=1).T).argmax(1)
+def _frequent_answer(answers: Tensor, truth: Tensor) -> float:
+    guess = (answers == answers.mode().values).float().mean().item()
+    return _worth(_right(answers, truth), guess) if guess < 1 else -1.0
+
+
+@mistake("You took the guess off, but all right should be 1. Divide by what a guess leaves to be known.")
+def _not_divided(answers: Tensor, truth: Tensor) -> float:
+    return _right(answers, truth) - (truth.bincount().max() / len(truth)).item()
+
+
+@mistake("You divided by the guess: how many times better than it. Then 1 would mean that nothing is known.")
+def _times(answers: Tensor, truth: Tensor) -> float:
+    return _right(answers, truth) / (truth.bincount().max() / len(truth)).item()
+
+
+@mistake("You cut off below 0. Who is worse than a constant guess should be seen to be so.")
+def _never_negative(answers: Tensor, truth: Tensor) -> float:
+    return max(0.0, beyond_guessing(answers, truth))
 
 
 EXERCISES = [
     Exercise(
         "03.1",
-        "One step of a moving average",
-        ema_update,
-        _states,
-        difficulty=1,
-        minutes=8,
-        hints=(
-            "The slow model keeps the share `momentum` of itself; how much of the fast one comes in?",
-            "momentum 1 never moves, momentum 0 copies: momentum * slow + (1 - momentum) * fast, for each "
-            "name.",
-            "Whole numbers, such as batch norm's count of batches, have no average: where `not "
-            "slow[name].is_floating_point()`, take the fast model's.",
-        ),
-        mistakes=(_swapped, _counter_averaged, _counter_kept, _added),
-    ),
-    Exercise(
-        "03.2",
         "Shuffle, keep, and find the way back",
         masking_indices,
         _noises,
@@ -419,41 +439,62 @@ EXERCISES = [
         mistakes=(_order_for_restore, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
     ),
     Exercise(
-        "03.3",
-        "The loss of a masked auto-encoder",
+        "03.2",
+        "The loss of a masked auto-encoder, with two faults",
         mae_loss,
         _predictions,
         difficulty=2,
-        minutes=10,
+        minutes=12,
         hints=(
-            "The target is each patch minus its own mean, divided by its own standard deviation: "
-            "statistics over the last axis, with keepdim=True.",
-            "patches.var(-1, keepdim=True) is PyTorch's variance (divided by n - 1); add 1e-6 before the "
-            "root.",
-            "Average the squared error over a patch's numbers, (B, N), and then over the hidden patches "
-            "alone: error[mask].mean().",
+            "Hide a single patch of a picture, now this one, now that, and predict zeros. The cost has to be "
+            "the same for each, or the target is not made patch by patch. And it may not fall with the share "
+            "that is hidden, or the mean runs over too many.",
+            "The target is each patch minus its own mean, divided by its own standard deviation: statistics "
+            "over the last axis alone, with keepdim=True.",
+            "The mean runs over the hidden patches only: error[mask].mean(), and not over all of them with "
+            "zeros in between.",
         ),
         mistakes=(
+            _as_it_was,
             _over_all_patches,
             _over_visible_patches,
             _divided_by_all,
             _plain_pixels,
             _normalised_by_image,
+            _biased_variance,
         ),
     ),
     Exercise(
-        "03.4",
-        "DINO's loss for one pair of views",
-        dino_pair,
-        _logits,
-        difficulty=3,
-        minutes=12,
+        "03.3",
+        "One step of a moving average",
+        ema_update,
+        _states,
+        difficulty=2,
+        minutes=8,
         hints=(
-            "What the teacher wants is softmax((teacher - centre) / teacher_t), over the last axis. The "
-            "student is not centred.",
-            "Cross-entropy: minus the sum over prototypes of wanted * log_softmax(student / student_t), "
-            "then the mean over the batch.",
-            "The teacher gets no gradient. Say so where you use its logits: teacher.detach().",
+            "The slow model keeps the share `momentum` of itself; how much of the fast one comes in?",
+            "momentum 1 never moves, momentum 0 copies: momentum * slow + (1 - momentum) * fast, for each "
+            "name.",
+            "Whole numbers, such as batch norm's count of batches, have no average: where `not "
+            "slow[name].is_floating_point()`, take a clone of the fast model's.",
+        ),
+        mistakes=(_swapped, _counter_averaged, _counter_kept, _counter_shared, _added),
+        use=after_training_on,
+    ),
+    Exercise(
+        "03.4",
+        "DINO's loss over all views",
+        dino_loss,
+        _views,
+        difficulty=3,
+        minutes=15,
+        hints=(
+            "What the teacher wants is softmax((teacher - centre) / teacher_temperature), over the last "
+            "axis. The student is not centred. No gradient: teacher.detach().",
+            "For one pair: minus the sum over prototypes of wanted * log_softmax(student / "
+            "student_temperature), then the mean over the batch.",
+            "Two loops, for i, t in enumerate(teacher) and for j, s in enumerate(student): keep the pairs "
+            "with i != j, and return torch.stack(pairs).mean().",
         ),
         mistakes=(
             _no_stop_gradient,
@@ -462,6 +503,9 @@ EXERCISES = [
             _centre_from_both,
             _temperatures_swapped,
             _mean_over_prototypes,
+            _same_view_too,
+            _same_view_only,
+            _summed,
         ),
         use=loss_and_gradients,
     ),
@@ -489,20 +533,18 @@ EXERCISES = [
     ),
     Exercise(
         "03.6",
-        "Ask the nearest neighbours",
-        knn_vote,
-        _banks,
+        "What is a share of right answers worth?",
+        beyond_guessing,
+        _votes,
         difficulty=2,
-        minutes=12,
+        minutes=8,
         hints=(
-            "Make every row of queries and bank of length 1 (F.normalize): then the matrix product holds "
-            "cosines.",
-            "similarity.topk(k, dim=1) gives the k largest similarities of each query, and their rows in "
-            "the bank.",
-            "Each neighbour votes for its label with weight exp(similarity / 0.07). "
-            "F.one_hot(labels[rows], classes) is (Q, k, K): weight it, sum over the neighbours, take the "
-            "largest.",
+            "Somebody who never looks at a picture, but knows which class is the most frequent, says that "
+            "one always. Which share has he right? This should be worth 0.",
+            "Right answers beyond that guess, out of all that a guess leaves open: (right - guess) / "
+            "(1 - guess). Nothing keeps it from being negative.",
+            "truth.bincount().max() / len(truth) is the guess's share; return a float.",
         ),
-        mistakes=(_lengths_kept, _farthest, _unweighted, _nearest_only, _row_for_label),
+        mistakes=(_plain_accuracy, _even_guess, _frequent_answer, _not_divided, _times, _never_negative),
     ),
 ]

@@ -48,7 +48,7 @@ def picture_rows(
     rows: Mapping[str, Sequence[Any]],
     titles: Sequence[str] | None = None,
     *,
-    size: float = 1.15,
+    size: float = 1.68,
     suptitle: str = "",
 ) -> Figure:
     """Draw pictures of the same things in several rows, each row named at its left.
@@ -70,7 +70,8 @@ def picture_rows(
     fig.set_layout_engine("none")
     columns, dots = lengths.pop(), fig.dpi
     first = to_image(next(iter(rows.values()))[0])
-    side = max(1, round(size * dots / len(first))) * len(first) if len(first) < 100 else round(size * dots)
+    half = len(first) / 2  # figures are saved at twice the dots, so half a dot a pixel is a whole one there
+    side = round(max(1, round(size * dots / half)) * half) if len(first) < 100 else round(size * dots)
     gap, label = 5, round(0.85 * dots)  # whole dots throughout: small pictures are enlarged without a seam
     top = round((0.3 if suptitle else 0.03) * dots) + (round(0.2 * dots) if titles else 0)
     width, height = label + columns * (side + gap), top + len(rows) * (side + gap)
@@ -168,9 +169,9 @@ def dino_branches(large: Sequence[Any], small: Sequence[Any], title: str = "") -
     for k, view in enumerate(small[:4]):
         ax = bare(fig.add_axes(((0.1 + 0.39 * k) / 8, 0.92 / 3.5, 0.34 / 8, 0.34 / 3.5)))
         ax.imshow(to_image(view), interpolation="nearest")
-    sheet.text(0.85, 2.8, "two global views", ha="center", fontsize=9, color=INK)
-    sheet.text(0.87, 1.34, "local views", ha="center", fontsize=9, color=INK)
-    rows = ((2.35, "teacher", ORANGE, "− centre, ÷ 0.04"), (0.95, "student", BLUE, "÷ 0.1"))
+    sheet.text(0.85, 2.8, "two large views", ha="center", fontsize=9, color=INK)
+    sheet.text(0.87, 1.34, "small views", ha="center", fontsize=9, color=INK)
+    rows = ((2.35, "teacher", ORANGE, "− centre, ÷ 0.03"), (0.95, "student", BLUE, "÷ 0.1"))
     for y, name, colour, scaled in rows:
         box(sheet, (3.05, y), name, colour, width=1.15)
         box(sheet, (4.95, y), f"{scaled}\nsoftmax", width=1.5)
@@ -186,6 +187,6 @@ def dino_branches(large: Sequence[Any], small: Sequence[Any], title: str = "") -
     sheet.plot([6.02, 6.18], [2.0, 2.26], color=VERMILION, linewidth=2.5)
     sheet.text(6.28, 0.92, "gradient", fontsize=9, ha="left", color=INK)
     sheet.text(3.05, 0.42, "sees all views", fontsize=9, ha="center", color=QUIET)
-    sheet.text(3.05, 2.8, "sees global views only", fontsize=9, ha="center", color=QUIET)
+    sheet.text(3.05, 2.8, "sees large views only", fontsize=9, ha="center", color=QUIET)
     sheet.text(0.08, 3.28, title, fontsize=11, fontweight="bold", va="center")
     return fig

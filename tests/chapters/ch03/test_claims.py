@@ -8,6 +8,7 @@ from lecture_utils.chapters.ch03 import claims as ch03
 from lecture_utils.chapters.ch03 import collapse as ch03_collapse
 from lecture_utils.chapters.ch03 import student as ch03_student
 from lecture_utils.chapters.ch03 import table as ch03_table
+from lecture_utils.data import digits
 from lecture_utils.data.portraits import portraits
 from lecture_utils.experiments.ledger import ClaimError
 from lecture_utils.selfsup.distillation import distillation_loss
@@ -76,19 +77,56 @@ def test_collapse_runs_watch_what_they_say(name: str) -> None:
 @pytest.mark.system("S03.4")
 def test_students_differ_only_in_their_loss() -> None:
     torch.manual_seed(0)
-    model, x = ch03_student.student_net().eval(), torch.rand(4, 3, 32, 32)
-    label, teacher = torch.tensor([1, 0, 7, 3]), torch.randn(4, 8)
+    model, x = ch03_student.student_net(), torch.rand(4, 1, 8, 8)
+    label, teacher = torch.tensor([1, 0, 7, 3]), torch.randn(4, 10)
     y = torch.cat([label[:, None].float(), teacher], dim=1)
     alone, both = (ch03_student.student_loss(temperature)(model, x, y) for temperature in (None, 4.0))
     torch.testing.assert_close(alone, torch.nn.functional.cross_entropy(model(x), label))
     torch.testing.assert_close(both, distillation_loss(model(x), teacher, label, temperature=4.0, soft=0.9))
 
 
-def test_both_arms_of_distillation_have_as_many_trials() -> None:
-    alone, distilled = ch03_student.TRIALS["alone"], ch03_student.TRIALS["distilled"]
-    assert len(alone) == len(distilled)
-    assert {t["rate"] for t in alone} >= {t["rate"] for t in distilled}
-    assert {t["decay"] for t in alone} == {t["decay"] for t in distilled}
+def test_all_arms_of_distillation_have_as_many_trials() -> None:
+    assert {len(trials) for trials in ch03_student.TRIALS.values()} == {9}
+    for trials in ch03_student.TRIALS.values():
+        assert {trial["rate"] for trial in trials} == set(ch03_student.RATES)
+
+
+def test_digits_to_learn_test_and_choose_on_are_disjoint() -> None:
+    (learn, _), (test, _) = ch03_student.drawn(300, 0)
+    val = digits.load(8, "val")[0]
+    assert (len(learn), len(test)) == (300, 1197)
+    sets = [{tuple(x.flatten().tolist()) for x in images} for images in (learn, test, val)]
+    assert not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
+
+
+def test_shifted_digits_move_by_one_pixel_at_most() -> None:
+    x = torch.zeros(200, 1, 8, 8)
+    x[..., 4, 4] = 1
+    moved = ch03_student.shifted(x, torch.Generator().manual_seed(0)).sum((0, 1))
+    assert moved.sum() == 200 and moved[3:6, 3:6].sum() == 200 and (moved[3:6, 3:6] > 0).all()
+
+
+def test_the_bias_lifts_only_the_missing_class() -> None:
+    class Three(torch.nn.Module):
+        """Scores class 3 by the first pixel less 2, class 0 by nothing."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            logits = torch.full((len(x), 10), -50.0)
+            logits[:, 0] = 0
+            logits[:, 3] = x[:, 0, 0, 0] - 2
+            return logits
+
+    x, y = torch.zeros(6, 1, 8, 8), torch.tensor([0, 0, 0, 3, 3, 3])
+    x[3:] = 1.0  # threes score -1, others -2: a bias between 1 and 2 parts them
+    bias = ch03_student.best_bias(Three(), (x, y))
+    assert 1 < bias < 2
+    assert ch03_student.recalls(ch03_student.raised(Three()(x), bias), y) == {"missing": 1.0, "all": 1.0}
+
+
+def test_nobody_who_learns_without_threes_sees_one() -> None:
+    found = ch03_student.left_out(0, count=60, steps=2, teacher_steps=2)
+    assert set(found) == {"teacher", "hard", "soft"}
+    assert all(0 <= found[name]["after"]["missing"] <= 1 for name in ("hard", "soft"))
 
 
 def test_the_table_has_a_row_for_each_arm() -> None:

@@ -1,29 +1,8 @@
-"""Chapter 03's widgets show what average, masking and attention compute."""
-
-import re
+"""Chapter 03's widgets show what masking and attention compute."""
 
 import numpy as np
 import pytest
 import torch
-
-
-def test_the_average_is_a_geometric_series():
-    from lecture_utils.chapters.ch03.widgets.ema_decay import average_of
-
-    weights = np.random.default_rng(0).normal(size=30)
-    m, last = 0.8, len(weights) - 1
-    series = m**last * weights[0] + (1 - m) * sum(m ** (last - k) * weights[k] for k in range(1, last + 1))
-    assert average_of(weights, m)[-1] == pytest.approx(series)
-    assert np.array_equal(average_of(weights, 0.0), weights)
-
-
-def test_the_averages_caption_says_how_many_updates_make_half():
-    from lecture_utils.chapters.ch03.widgets.ema_decay import decay
-
-    for momentum, half in ((0.0, 1), (0.5, 1), (0.9, 7), (0.98, 35), (0.996, 173)):
-        title = decay(momentum).axes[1].get_title(loc="left")
-        assert int(re.findall(r"\d+", title)[-1]) == half
-        assert 1 - momentum**half >= 0.5 - 1e-9 > 1 - momentum ** (half - 1) - 2e-9 * (half == 1)
 
 
 def test_the_masking_slider_hides_what_it_says():

@@ -9,7 +9,7 @@ from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.widget import Widget
 
 SCENES, SEED = 8, 5
-MEAN, OUTLINE = "mean of the heads", "#D55E00"
+MEAN, OUTLINE = "mean of the heads", "#0072B2"
 HEADS = (MEAN, *(f"head {k + 1}" for k in range(4)))
 BEST = {"DINO": "head 2", "MAE": "head 3", "supervised": "head 1"}  # by IoU with the object; a test compares
 LEARNED = {
@@ -66,9 +66,9 @@ def look(scene: int = 1, head: str = MEAN, mass: int = 60, network: str = "DINO,
     Figure
         With the overlap (IoU) of the patches with the object's exact pixels.
     """
+    from lecture_utils.chapters.ch03.charts import heated
     from lecture_utils.metrics.attention_iou import head_masks, intersection_over_union
     from lecture_utils.plotting.images import to_image
-    from lecture_utils.plotting.overlays import heat_overlay
     from lecture_utils.widgets.layouts import three_panels
 
     images, truth, attention = looked_at(LEARNED[network])
@@ -81,10 +81,11 @@ def look(scene: int = 1, head: str = MEAN, mass: int = 60, network: str = "DINO,
     fig, (left, middle, right) = three_panels()
     left.imshow(picture, interpolation="nearest")
     left.set_title("scene")
-    middle.imshow(heat_overlay(picture, chosen[0, 0].reshape(side, side)), interpolation="nearest")
+    middle.imshow(heated(picture, chosen[0, 0].reshape(side, side)), interpolation="nearest")
     middle.set_title(head)
-    right.imshow(0.35 * picture + 0.65 * mask[..., None].numpy() * picture, interpolation="nearest")
-    right.contour(truth[scene - 1].numpy(), levels=[0.5], colors=[OUTLINE], linewidths=1.6)
+    share = 0.3 + 0.7 * mask[..., None].numpy()  # what is not kept fades to white
+    right.imshow(share * picture + 1 - share, interpolation="nearest")
+    right.contour(truth[scene - 1].numpy(), levels=[0.5], colors=[OUTLINE], linewidths=1.8)
     right.set_title(f"{mass} % of it; IoU {iou:.2f}")
     return fig
 
@@ -106,7 +107,7 @@ def dino_attention() -> Widget:
             "network": Choice(list(LEARNED)),
         },
         tour=[
-            ("DINO, the mean of its heads. Orange: the object's true outline, never shown to it.", {}),
+            ("DINO, the mean of its heads. Blue: the object's true outline, never shown to it.", {}),
             ("Another scene, DINO's best head: the middle of the object.",
              {"scene": 2, "head": BEST["DINO"]}),
             ("The MAE's best head on the same scene.",

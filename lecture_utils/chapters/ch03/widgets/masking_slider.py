@@ -22,16 +22,20 @@ def painter() -> nn.Module:
     return zoo.load("shapes_mae")
 
 
-@lru_cache(maxsize=len(NAMES))
-def picture_of(name: str) -> Tensor:
-    """A test scene with one object, or a photograph, as (1, 3, 48, 48) in [0, 1]."""
+@lru_cache(maxsize=1)
+def pictures() -> dict[str, Tensor]:
+    """All pictures by name, each (1, 3, 48, 48) in [0, 1]: rendered and read once, not on a change."""
     from lecture_utils.data.portraits import portraits
     from lecture_utils.selfsup.small_vit import SIZE
 
-    if name in PHOTOGRAPHS:
-        return photograph(name, SIZE)[None]
-    images = portraits(SCENES, split="test", seed=3).image
-    return images[NAMES.index(name)][None]
+    scenes = portraits(SCENES, split="test", seed=3).image
+    real = [photograph(name, SIZE) for name in PHOTOGRAPHS]
+    return {name: picture[None] for name, picture in zip(NAMES, (*scenes, *real), strict=True)}
+
+
+def picture_of(name: str) -> Tensor:
+    """A test scene with one object, or a photograph, as (1, 3, 48, 48) in [0, 1]."""
+    return pictures()[name]
 
 
 def fill_in(hidden: int = 75, picture: str = NAMES[0], draw: int = 1) -> Figure:
