@@ -85,7 +85,8 @@ def clip_and_rest(model: DINO, optimizer: torch.optim.Optimizer) -> None:
 def follow(model: DINO, step: int, steps: int) -> None:
     """After an optimiser's step: the teacher follows the student, the last line of the paper's algorithm 1.
 
-    The prototypes rest for the first 5 % of the steps (the authors' code, main_dino.py, freezes them for an epoch).
+    The prototypes rest for the first 5 % of the steps (the authors' code, main_dino.py, freezes them for an
+    epoch).
     """
     model.update_teacher(step, steps)
     if step + 1 >= FROZEN * steps:

@@ -271,8 +271,7 @@ assemble = check("09.3", assemble)
 # %% tags=["system:S09.3"]
 one_stage = zoo.load("shapes_yolact")
 with torch.inference_mode():
-    # Prototypes (100, 16, 32, 32); for each of 1,920 anchors classes, a box and coefficients.
-    raw = one_stage.raw(scenes)
+    raw = one_stage.raw(scenes)  # prototypes (100, 16, 32, 32); 1,920 classes, boxes, coefficients
     chosen = one_stage.choose(raw)  # for each picture boxes, labels, scores, coefficients
     by_yolact = one_stage.instances(raw)
     yours = assemble(raw.prototypes[0], chosen[0].coefficients, chosen[0].boxes / 2)  # 2 pixels a cell
