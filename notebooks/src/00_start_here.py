@@ -460,8 +460,8 @@ garage = photographs.load("motorcycle", size=96)
 hsv = rgb_to_hsv(garage)
 red = pixels_of_hue_faulty(hsv, 2.0, 12.0, 0.5)  # (96, 96)
 fig = plotting.image_grid([garage, garage * red], ["photograph", "called red"], columns=2, size=2.0)
-plotting.show(fig, "A red motorcycle in a garage; what the faulty function calls red: its tank with a hole in "
-              "the middle, and crumbs of the grey floor and the chrome.")
+plotting.show(fig, "A red motorcycle in a garage; what the faulty function calls red: its tank with a hole "
+              "in the middle, and crumbs of the grey floor and the chrome.")
 
 # %% tags=["exercise:00.3"]
 def pixels_of_hue(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:

@@ -302,7 +302,7 @@ def multi_crop(pictures: Tensor, size: int) -> tuple[list[Tensor], list[Tensor]]
 torch.manual_seed(5)
 large, small = multi_crop(images[1:2], 48)
 figure = picture_rows({"one picture,\nfour views": [v[0] for v in (*large, *small)]},
-                      ["large", "large", "small", "small"], suptitle="Two large views and two of a corner, in changed colours")
+                      ["large", "large", "small", "small"], suptitle="Two views of all, two of a corner")
 plotting.show(figure, "Four views of one picture: two large crops and two small ones, in changed colours.")
 title = "Two networks of the same shape; gradients reach only the student"
 figure = dino_branches([v[0] for v in large], [v[0] for v in small], title)
@@ -629,7 +629,7 @@ for k in (int((labels == c).nonzero()[0]) for c in (3, 5)):
         nearest = F.cosine_similarity(described[name][1][k], described[name][0]).topk(2).indices
         rows[toyworld.CLASSES[labels[k]]] += list(bank[0][nearest])
 columns = ["query", *["by pixels"] * 2, *["by DINO"] * 2]
-figure = picture_rows(rows, columns, size=1.3, suptitle="Pixels find the colour; DINO, nearly always, the shape")
+figure = picture_rows(rows, columns, size=1.3, suptitle="Pixels find the colour, DINO mostly the shape")
 plotting.show(figure, "Two queries, each with its two nearest pictures by pixels and by DINO's features.")
 
 # %% tags=["section:failures"]
