@@ -70,8 +70,9 @@ def train(step: Step, *, steps: int = STEPS, every: int = 10, seed: int = 0) -> 
 @torch.no_grad()
 def look(teacher: nn.Module, centre: Tensor, pictures: Tensor) -> tuple[Tensor, float]:
     """The teacher's logits (B, K) as the loss uses them, and the spread of its features."""
-    features = F.normalize(teacher[0](pictures), dim=1)  # type: ignore[index]
-    return (teacher(pictures) - centre) / 0.04, features.var(0).sum().sqrt().item()
+    features = teacher[0](pictures)  # type: ignore[index]
+    spread = F.normalize(features, dim=1).var(0).sum().sqrt().item()
+    return (teacher[1](features) - centre) / 0.04, spread  # type: ignore[index]
 
 
 def stacked(loss_of: Callable[[Tensor, Tensor, Tensor, int], Tensor]) -> Step:
