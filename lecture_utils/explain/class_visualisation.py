@@ -4,7 +4,7 @@ K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks", ICL
 I* = argmax S(I) − λ‖I‖². Without a prior, the result is noise that no eye can read. Priors here: L2; total
 variation (A. Mahendran, A. Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015);
 blur (J. Yosinski et al., "Understanding Neural Networks Through Deep Visualization", ICML 2015 workshop,
-section 3); jitter (A. Mordvintsev, C. Olah, M. Tyka, "Inceptionism", 2015).
+section 3); jitter (A. Mordvintsev, C. Olah, M. Tyka, the code example "DeepDream", 2015).
 
 Simplified: steps of a fixed mean size that shrinks linearly; pixels are kept in [0, 1] by clipping.
 

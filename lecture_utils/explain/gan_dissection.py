@@ -9,11 +9,11 @@ Agreement alone is correlation. An intervention changes the units and nothing el
 picture is their effect.
 
 Simplified: a unit's threshold is the level that it exceeds as often as the concept is there (the paper picks
-the one with most mutual information), on the pictures that are judged (the paper holds out others); units are
-ranked by agreement, and the best are cut together (the paper then optimises the set). Insertion and
-ablation are measured apart (the paper's average causal effect is their difference), and the level that is
-inserted is a high quantile of the unit (an option of the authors' code; their default is its mean where the
-class is present).
+the one at which the mutual information is the largest share of the joint entropy), on the pictures that are
+judged (the paper holds out others); units are ranked by agreement, and the best are cut together (the paper
+then optimises the set). Insertion and ablation are measured apart (the paper's average causal effect is their
+difference), and the level that is inserted is a high quantile of the unit (an option of the authors' code;
+their default is its mean where the class is present).
 
 Shapes: N pictures, Z latent numbers, U units, h × w of a layer's maps, K concepts, H × W of the pictures.
 """

@@ -64,8 +64,8 @@ def grad_cam(
     `shapes_resnet` takes 1.4 GB for one of 640 × 480 and 2.6 GB for one of 1200 × 900. Shrink a photograph to
     the size that the network was trained on first: `photographs.open("my.jpg", 224)`.
     """
-    check_evaluation(model)
-    check_finite(x, "images")
+    check_evaluation(model)  # not shown
+    check_finite(x, "images")  # not shown
     x = without_inference(x)  # not shown
     with torch.enable_grad(), record(model, layer, gradients=True) as seen:
         score = target_score(model(x), target)  # Σ over the batch of y

@@ -5,7 +5,7 @@
 - Gradient × input: A. Shrikumar, P. Greenside, A. Shcherbina, A. Kundaje, "Not Just a Black Box: Learning
   Important Features Through Propagating Activation Differences", 2016.
 - SmoothGrad: D. Smilkov, N. Thorat, B. Kim, F. Viégas, M. Wattenberg, "SmoothGrad: removing noise by adding
-  noise", 2017, section 3.
+  noise", 2017, section 2.2.
 
 Shapes: B batch, C channels, H × W of the image.
 """

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def tsne_gradient(p: Tensor, y: Tensor, exaggeration: float = 1.0) -> Tensor:
-    """Gradient of KL(P ‖ Q) with respect to the map: 4 Σ_j (p_ij − q_ij) w_ij (y_i − y_j) (equation 5).
+    """Gradient of KL(P ‖ Q) by the map: 4 Σ_j (p_ij − q_ij) w_ij (y_i − y_j) (equation 5).
 
     Parameters
     ----------

@@ -60,6 +60,14 @@ GOOD: dict[str, dict[str, Call]] = {
         "dissect": {"maps": floats(2, 3, 4, 4), "concepts": masks(2, 2, 8, 8), "names": ["a", "b"],
             "share": number(0.1), "batch": count(2)},
     },
+    "explain.fourier_ascent": {
+        "colour_basis": {"photographs": X},
+        "wave_scale": {"size": count(8), "decay": number(1.0)},
+        "picture_of": {"waves": floats(2, 3, 8, 5, 2), "scale": floats(8, 5), "colours": floats(3, 3)},
+        "moved_at_random": {"x": X, "generator": made(torch.Generator)},
+        "climb_waves": {"model": NET, "target": index(1, 5), "colours": floats(3, 3), "size": count(8),
+            "steps": count(1), "rate": number(0.05), "decay": number(1.0), "seed": count(0, zero=True)},
+    },
     "explain.gan_dissection": {
         "edited": {"generator": GAN, "layer": word("blocks.0"), **UNITS},
         "generate": {"generator": GAN, "z": floats(2, 4), "batch": count(2)},

@@ -1,11 +1,12 @@
-"""Chapter 04: the checked exercises about looking inside networks.
+"""Chapter 04: the checked exercises about looking inside networks; the lab stands in `lab.py`.
 
-Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-general hints that say more each time, and the usual mistakes, each with its own hint. Shapes: N rows of a
-database or images, D features, C channels, K classes, h×w a map, H×W the image, T tokens, L layers.
+The references, which the notebook shows as solutions, stand in `solutions.py`. Here are inputs to try
+(smallest first), general hints that say more each time, and the usual mistakes, each with its own hint.
+Shapes: N rows of a database or images, Q queries, D features, B pictures, C channels, K classes, h × w a map,
+H × W the image, T tokens, L layers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,79 +14,97 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lecture_utils.chapters.ch04.lab import LAB
+from lecture_utils.chapters.ch04.solutions import (
+    attention_rollout,
+    grad_cam_map,
+    neighbour_probabilities,
+    precision_at_k,
+    unit_iou,
+    unit_iou_faulty,
+    where_it_points,
+)
 from lecture_utils.exercises.exercise import Exercise, mistake
+
+__all__ = ["EXERCISES", "LAB"]
 
 
 def _normal(rng: np.random.Generator, *shape: int) -> Tensor:
     return torch.tensor(rng.normal(size=shape), dtype=torch.float32)
 
 
-# --- 04.1 nearest neighbours -----------------------------------------------------------------------
-def nearest(database: Tensor, query: Tensor, k: int) -> Tensor:
-    """Rows of the (N, D) database whose direction is most like that of the (D,) query, best first: (k,)."""
-    similarity = F.normalize(database, dim=1) @ F.normalize(query, dim=0)  # (N,): cosines
-    return similarity.topk(k).indices  # (k,)
-
-
+# --- 04.1 how good are the neighbours? -------------------------------------------------------------
 def _databases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield torch.tensor([[5.0, 0.0], [0.0, 1.0], [2.0, 2.0]]), torch.tensor([0.0, 3.0]), 2
-    yield torch.tensor([[9.0, 8.0, 0.0], [0.1, 0.2, 0.1], [-1.0, -2.0, -1.0]]), torch.tensor([1.0, 2, 1]), 3
-    for rows, features, k in [(6, 3, 1), (20, 5, 5), (9, 4, 9)]:
-        scale = torch.tensor(rng.uniform(0.1, 10, size=(rows, 1)), dtype=torch.float32)
-        yield _normal(rng, rows, features) * scale, 3 * _normal(rng, features), k
+    rows = torch.tensor([[5.0, 0.0], [0.0, 1.0], [2.0, 2.0]])
+    yield rows, torch.tensor([0, 1, 1]), torch.tensor([[0.0, 3.0]]), torch.tensor([1]), 2
+    yield rows, torch.tensor([0, 1, 0]), torch.tensor([[0.1, 0.3]]), torch.tensor([1]), 1
+    for number, queries, features, k, classes in [(8, 3, 3, 2, 2), (20, 5, 5, 5, 3), (40, 12, 4, 3, 4)]:
+        scale = torch.tensor(rng.uniform(0.1, 10, size=(number, 1)), dtype=torch.float32)
+        labels, asked = (torch.tensor(rng.integers(0, classes, n)) for n in (number, queries))
+        yield _normal(rng, number, features) * scale, labels, 3 * _normal(rng, queries, features), asked, k
+
+
+def _share(rows: Tensor, labels: Tensor, asked: Tensor) -> float:
+    return (labels[rows] == asked[:, None]).float().mean().item()
 
 
 @mistake(
-    "Long rows win in your list: an inner product grows with a vector's length. Only the direction should "
+    "Long rows win in your lists: an inner product grows with a vector's length. Only the direction should "
     "count."
 )
-def _inner_product(database: Tensor, query: Tensor, k: int) -> Tensor:
-    return (database @ query).topk(k).indices
+def _inner_product(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    return _share((queries @ database.T).topk(k, 1).indices, labels, asked)
 
 
 @mistake(
     "You compared by distance, so a row in the right direction but of another length falls back. Only the "
     "direction should count."
 )
-def _euclidean(database: Tensor, query: Tensor, k: int) -> Tensor:
-    return (database - query).norm(dim=1).topk(k, largest=False).indices
+def _euclidean(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    return _share(torch.cdist(queries, database).topk(k, 1, largest=False).indices, labels, asked)
 
 
 @mistake(
-    "Your list begins with the rows that are least alike. A large cosine means that two vectors point the "
+    "Your lists begin with the rows that are least alike. A large cosine means that two vectors point the "
     "same way."
 )
-def _least_alike(database: Tensor, query: Tensor, k: int) -> Tensor:
-    return (F.normalize(database, dim=1) @ query).topk(k, largest=False).indices
+def _least_alike(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    return precision_at_k(database, labels, -queries, asked, k)
 
 
 @mistake(
     "You brought each column (one feature over all rows) to length 1. It is each row, the vector of one "
     "picture, that needs length 1."
 )
-def _features_normalised(database: Tensor, query: Tensor, k: int) -> Tensor:
-    return (F.normalize(database, dim=0) @ F.normalize(query, dim=0)).topk(k).indices
+def _features_normalised(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    similarity = F.normalize(queries, dim=0) @ F.normalize(database, dim=0).T
+    return _share(similarity.topk(k, 1).indices, labels, asked)
 
 
-@mistake("You returned how alike they are. Asked for is where they stand in the database: topk gives both.")
-def _similarities_not_rows(database: Tensor, query: Tensor, k: int) -> Tensor:
-    return (F.normalize(database, dim=1) @ F.normalize(query, dim=0)).topk(k).values
+@mistake(
+    "You ask whether *any* of the k neighbours has the label. Wanted is the share of all neighbours that "
+    "have it: one right of five is 0.2."
+)
+def _any_of_k(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    rows = (F.normalize(queries, dim=1) @ F.normalize(database, dim=1).T).topk(k, 1).indices
+    return (labels[rows] == asked[:, None]).any(1).float().mean().item()
+
+
+@mistake(
+    "You let the neighbours vote and counted right votes. Wanted is the share of the neighbours themselves "
+    "that have the query's label."
+)
+def _votes(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    rows = (F.normalize(queries, dim=1) @ F.normalize(database, dim=1).T).topk(k, 1).indices
+    return (labels[rows].mode(1).values == asked).float().mean().item()
+
+
+@mistake("You looked at the nearest row alone. The k nearest all count.")
+def _nearest_only(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+    return precision_at_k(database, labels, queries, asked, 1)
 
 
 # --- 04.2 perplexity -------------------------------------------------------------------------------
-def neighbour_probabilities(squared: Tensor, perplexity: float) -> Tensor:
-    """Turn squared distances (N,) to the other points into probabilities (N,) of the wanted perplexity."""
-    low, high, precision = 0.0, float("inf"), 1.0  # precision = 1 / (2σ²)
-    for _ in range(100):
-        p = torch.softmax(-precision * squared.double(), dim=0)  # (N,)
-        entropy = -(p * p.clamp_min(1e-300).log()).sum()  # in nats
-        if entropy.exp() > perplexity:  # too many neighbours: narrower
-            low, precision = precision, 2 * precision if high == float("inf") else (precision + high) / 2
-        else:
-            high, precision = precision, (precision + low) / 2
-    return p.to(squared.dtype)
-
-
 def _distances(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([1.0, 2.0, 4.0]), 2.0
     yield torch.tensor([0.5, 0.6, 3.0, 9.0]), 1.5
@@ -148,14 +167,6 @@ def _nearest_alike(squared: Tensor, perplexity: float) -> Tensor:
 
 
 # --- 04.3 unit IoU ---------------------------------------------------------------------------------
-def unit_iou(maps: Tensor, threshold: float, concept: Tensor) -> float:
-    """IoU between where a unit fires, maps (N, h, w), and where a concept is, bool (N, H, W)."""
-    large = F.interpolate(maps[:, None], concept.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
-    fires = large > threshold  # (N, H, W)
-    union = (fires | concept).sum()
-    return ((fires & concept).sum() / union).item() if union else 0.0
-
-
 def _maps_and_concepts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), 0.5, torch.tensor([[[False, True], [False, False]]])
     half = torch.zeros(1, 4, 4, dtype=torch.bool)
@@ -169,21 +180,36 @@ def _maps_and_concepts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 @mistake(
-    "You took an IoU for each picture and averaged. Count the pixels of all pictures together, and divide "
+    "That is the colleague's version as it was. Which of its steps decides where a unit fires, and over what "
+    "does it take the mean?"
+)
+def _as_it_was(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    return unit_iou_faulty(maps, threshold, concept)
+
+
+@mistake("One fault is mended. You still threshold the small map and enlarge the mask, which gives stairs.")
+def _enlarged_last(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    small = F.interpolate((maps[:, None] > threshold).float(), concept.shape[-2:], mode="nearest")[:, 0] > 0.5
+    union = (small | concept).sum()
+    return ((small & concept).sum() / union).item() if union else 0.0
+
+
+@mistake(
+    "One fault is mended. You still take the mean over the pictures that have the concept. In the others "
+    "every pixel at which the unit fires counts against it."
+)
+def _mean_where_present(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    there = concept.flatten(1).any(1)
+    each = [unit_iou(m[None], threshold, c[None]) for m, c in zip(maps[there], concept[there], strict=True)]
+    return float(np.mean(each)) if each else float("nan")
+
+
+@mistake(
+    "You take an IoU for each picture and average. Count the pixels of all pictures together, and divide "
     "once."
 )
 def _mean_over_pictures(maps: Tensor, threshold: float, concept: Tensor) -> float:
     return float(np.mean([unit_iou(m[None], threshold, c[None]) for m, c in zip(maps, concept, strict=True)]))
-
-
-@mistake(
-    "You thresholded the small map and enlarged the mask, which gives stairs. Which of the two steps has "
-    "to come first?"
-)
-def _thresholded_first(maps: Tensor, threshold: float, concept: Tensor) -> float:
-    small = F.interpolate((maps[:, None] > threshold).float(), concept.shape[-2:], mode="nearest")[:, 0] > 0.5
-    union = (small | concept).sum()
-    return ((small & concept).sum() / union).item() if union else 0.0
 
 
 @mistake("Your number counts the overlap twice: it is Dice. An IoU divides the intersection by the union.")
@@ -211,118 +237,106 @@ def _absent_pictures_left_out(maps: Tensor, threshold: float, concept: Tensor) -
     return unit_iou(maps[there], threshold, concept[there])
 
 
-# --- 04.4 CAM --------------------------------------------------------------------------------------
-def class_activation_map(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    """CAM of class k from the last maps (C, h, w) and the head's weight (K, C): (h, w)."""
-    return torch.einsum("c,chw->hw", weight[k], maps)
+# --- 04.4 Grad-CAM ---------------------------------------------------------------------------------
+def _networks(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    maps = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 3.0]]]])
+    yield maps, torch.ones(2, 2, 2, 2) * torch.tensor([1.0, -1.0])[:, None, None], 0
+    yield maps, torch.tensor([[[[0.0, 4.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]]]), 0
+    for batch, channels, side, classes in [(1, 3, (3, 4), 2), (2, 4, (3, 3), 3), (3, 5, (4, 4), 4)]:
+        weight = _normal(rng, classes, channels, *side)
+        yield _normal(rng, batch, channels, *side).relu(), weight, int(rng.integers(0, classes))
 
 
-def _heads(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield torch.tensor([[[1.0, 0.0]], [[0.0, 2.0]]]), torch.tensor([[1.0, -1.0], [0.5, 3.0]]), 0
-    yield torch.tensor([[[1.0, 0.0]], [[0.0, 2.0]]]), torch.tensor([[1.0, -1.0], [0.5, 3.0]]), 1
-    for channels, classes, side, k in [(3, 3, (4, 5), 2), (8, 4, (3, 3), 1), (5, 10, (8, 8), 9)]:
-        yield _normal(rng, channels, *side).relu(), _normal(rng, classes, channels), k
+def explained(answer: Callable[..., Any], maps: Tensor, weight: Tensor, k: int) -> Any:
+    """Ask an answer why class k: the rest of the network sums with weights (K, C, h, w), and bends a "
+    "little."""
+
+    def rest(maps: Tensor) -> Tensor:
+        said = torch.einsum("bchw,kchw->bk", maps, weight)
+        return said + 0.1 * said.square()  # so that the gradient depends on the picture
+
+    found = answer(maps, rest, lambda output: output[:, k])
+    return found.detach() if isinstance(found, Tensor) else found
 
 
-@mistake(
-    "You set the negative values to 0. A CAM keeps them: they say where the evidence is against the "
-    "class. (The ReLU belongs to Grad-CAM.)"
-)
-def _positive_only(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    return class_activation_map(maps, weight, k).relu()
+Rest = Callable[[Tensor], Tensor]
 
 
-@mistake("You took a column of the weights. A class is a row: weight is (classes, channels).")
-def _wrong_axis(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    return torch.einsum("k,khw->hw", weight[:, k % weight.shape[1]][: len(maps)], maps[: len(weight)])
+def _gradient(maps: Tensor, rest: Rest, score: Rest, *, mean: bool = False) -> tuple[Tensor, Tensor]:
+    maps = maps.detach().requires_grad_()
+    y = score(rest(maps))
+    (gradient,) = torch.autograd.grad(y.mean() if mean else y.sum(), maps)
+    return maps.detach(), gradient
 
 
-@mistake(
-    "You showed the one channel with the largest weight. All channels add to the class's score, each with "
-    "its own weight."
-)
-def _strongest_channel(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    return maps[weight[k].argmax()]
-
-
-@mistake(
-    "Your map is the same everywhere: the averaging came first. Weight and add the maps themselves, and "
-    "leave the average over the places out."
-)
-def _pooled_first(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    return (weight[k] * maps.mean((1, 2))).sum().expand(maps.shape[1:]).clone()
-
-
-@mistake(
-    "You used the size of the weights without their sign. A negative weight means that its channel speaks "
-    "against the class."
-)
-def _magnitudes(maps: Tensor, weight: Tensor, k: int) -> Tensor:
-    return class_activation_map(maps, weight.abs(), k)
-
-
-# --- 04.5 Grad-CAM ---------------------------------------------------------------------------------
-def grad_cam_map(maps: Tensor, gradient: Tensor) -> Tensor:
-    """Grad-CAM from a layer's maps (C, h, w) and the score's gradient there (C, h, w): (h, w)."""
-    alpha = gradient.mean(dim=(1, 2))  # (C,): how much the score gains from each channel
-    return torch.einsum("c,chw->hw", alpha, maps).relu()
-
-
-def _maps_and_gradients(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    first = torch.tensor([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 3.0]]])
-    yield first, torch.tensor([[[1.0, 1.0], [1.0, 1.0]], [[-1.0, -1.0], [-1.0, -1.0]]])
-    yield first, torch.tensor([[[0.0, 4.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]])
-    for channels, side in [(3, (3, 4)), (6, (5, 5)), (4, (8, 8))]:
-        yield _normal(rng, channels, *side).relu(), _normal(rng, channels, *side)
-
-
-@mistake("Your map has negative values. At the very end Grad-CAM keeps only what speaks for the class.")
-def _no_relu(maps: Tensor, gradient: Tensor) -> Tensor:
-    return torch.einsum("c,chw->hw", gradient.mean(dim=(1, 2)), maps)
+@mistake("Your map has negative values. At the very end Grad-CAM keeps only what speaks for the score.")
+def _no_relu(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (gradient.mean((2, 3), keepdim=True) * maps).sum(1)
 
 
 @mistake(
     "You multiplied gradient and map place by place. Grad-CAM uses one weight for each channel: the "
     "gradient's mean over the places."
 )
-def _gradient_times_activation(maps: Tensor, gradient: Tensor) -> Tensor:
-    return (gradient * maps).sum(0).relu()
+def _gradient_times_activation(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (gradient * maps).sum(1).relu()
 
 
 @mistake(
-    "You set negative weights to 0 before you summed. A channel that speaks against the class has to be "
+    "You set negative weights to 0 before you summed. A channel that speaks against the score has to be "
     "able to cancel the others: the ReLU comes last, on the sum."
 )
-def _relu_on_weights(maps: Tensor, gradient: Tensor) -> Tensor:
-    return torch.einsum("c,chw->hw", gradient.mean(dim=(1, 2)).relu(), maps)
+def _relu_on_weights(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (gradient.mean((2, 3), keepdim=True).relu() * maps).sum(1)
 
 
 @mistake(
     "You averaged the maps and kept the gradient as pictures. It is the other way round: the gradient "
     "gives the weights."
 )
-def _roles_swapped(maps: Tensor, gradient: Tensor) -> Tensor:
-    return grad_cam_map(gradient, maps)
+def _roles_swapped(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (maps.mean((2, 3), keepdim=True) * gradient).sum(1).relu()
 
 
 @mistake(
-    "You took absolute values at the end, so evidence against the class lights up too. Only what speaks "
+    "You took absolute values at the end, so evidence against the score lights up too. Only what speaks "
     "for it should stay."
 )
-def _absolute(maps: Tensor, gradient: Tensor) -> Tensor:
-    return torch.einsum("c,chw->hw", gradient.mean(dim=(1, 2)), maps).abs()
+def _absolute(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    return _no_relu.wrong(maps, rest, score).abs()
 
 
-# --- 04.6 rollout ----------------------------------------------------------------------------------
-def attention_rollout(attention: Tensor) -> Tensor:
-    """Combine the attention (L, heads, T, T) of all layers, first layer first: (T, T), rows sum to 1."""
-    tokens = attention.shape[-1]
-    total = torch.eye(tokens)
-    for layer in attention.mean(dim=1):  # (T, T): mean over heads
-        total = (0.5 * layer + 0.5 * torch.eye(tokens)) @ total  # half the signal takes the shortcut
-    return total
+@mistake(
+    "Your weights are the gradient's sum over the places, h·w times too large. Its mean is wanted, as in the "
+    "formula."
+)
+def _summed_over_places(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    return grad_cam_map(maps, rest, score) * maps.shape[2] * maps.shape[3]
 
 
+@mistake(
+    "Your maps shrink as the batch grows: you took the gradient of the scores' mean. Each picture's score "
+    "depends on its own maps alone, so the gradient of their *sum* holds what each one wants."
+)
+def _mean_of_scores(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score, mean=True)
+    return (gradient.mean((2, 3), keepdim=True) * maps).sum(1).relu()
+
+
+@mistake(
+    "All pictures of the batch share your weights. Each picture has a gradient of its own: average over the "
+    "places only."
+)
+def _shared_weights(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (gradient.mean((0, 2, 3), keepdim=True) * maps).sum(1).relu()
+
+
+# --- 04.5 rollout ----------------------------------------------------------------------------------
 def _attentions(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield (torch.tensor([[[[0.25, 0.75], [1.0, 0.0]]]]),)
     yield (torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]], [[[1.0, 0.0], [1.0, 0.0]]]]),)
@@ -375,22 +389,123 @@ def _elementwise(attention: Tensor) -> Tensor:
     return total
 
 
+# --- 04.6 what kind of miss? -----------------------------------------------------------------------
+def _pointed(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    strip = torch.tensor([[[True, False, False, False]]])
+    other = torch.tensor([[[False, False, False, True]]])
+    for peak in range(4):  # on it, one beside it, two beside it, on the other
+        yield F.one_hot(torch.tensor([[peak]]), 4).float(), strip, other, 1.0
+    diagonal = torch.zeros(1, 3, 3, dtype=torch.bool)
+    diagonal[0, 0, 0] = True
+    yield torch.eye(3)[None] * torch.tensor([0.0, 1.0, 0.0]), diagonal, ~diagonal & False, 1.0  # √2 away
+    touching = torch.tensor([[[False, True, False]]])
+    yield torch.tensor([[[1.0, 0.0, 0.0]]]), touching, torch.tensor([[[True, False, False]]]), 1.5
+    for number, height, width, near in [(6, 4, 5, 1.0), (20, 5, 3, 1.5), (40, 6, 8, 2.0)]:
+        own = torch.tensor(rng.random((number, height, width)) < 0.12)
+        own[:, 0, 0] = True
+        others = torch.tensor(rng.random((number, height, width)) < 0.2) & ~own
+        yield _normal(rng, number, height, width), own, others, near
+
+
+def _kinds(on: Tensor, astray: Tensor, beside: Tensor) -> dict[str, float]:
+    nowhere = ~(on | astray | beside)
+    kinds = {"on it": on, "on the other": astray, "beside it": beside, "nowhere": nowhere}
+    return {name: kind.float().mean().item() for name, kind in kinds.items()}
+
+
+def _looked_up(maps: Tensor, own: Tensor, other: Tensor, metric: str = "euclidean") -> tuple[Tensor, ...]:
+    """Whether each peak is on its own object and on the other (B,), and how far from its own (B,)."""
+    width = maps.shape[2]
+    peak = maps.flatten(1).argmax(1)
+    on, astray = (mask.flatten(1).gather(1, peak[:, None])[:, 0] for mask in (own, other))
+    y, x = torch.meshgrid(torch.arange(maps.shape[1]), torch.arange(width), indexing="ij")
+    dy, dx = (y - (peak // width)[:, None, None]).abs(), (x - (peak % width)[:, None, None]).abs()
+    away = (dy**2 + dx**2).float().sqrt() if metric == "euclidean" else (dy + dx).float()
+    if metric == "square":
+        away = torch.maximum(dy, dx).float()
+    return on, astray & ~on, away.masked_fill(~own, torch.inf).flatten(1).amin(1)
+
+
+@mistake(
+    "You counted steps up, down, left and right. `near` is a distance: a pixel at the corner of another is "
+    "√2 away, not 2."
+)
+def _city_blocks(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other, "blocks")
+    return _kinds(on, astray, (away <= near) & ~on & ~astray)
+
+
+@mistake(
+    "You grew the object by a square. `near` is a distance: a pixel at the corner of another is √2 away, "
+    "more than 1."
+)
+def _by_a_square(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other, "square")
+    return _kinds(on, astray, (away <= near) & ~on & ~astray)
+
+
+@mistake("A peak just `near` pixels away is still beside its object: at most, not less than.")
+def _strictly(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other)
+    return _kinds(on, astray, (away < near) & ~on & ~astray)
+
+
+@mistake(
+    "A peak on the other object that is also near its own counts as beside it with you. It points at the "
+    "other: that is looked at first."
+)
+def _beside_first(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other)
+    beside = (away <= near) & ~on
+    return _kinds(on, astray & ~beside, beside)
+
+
+@mistake(
+    "Your shares sum to more than 1: a peak on its object is no further than `near` from it, and you count "
+    "it as beside it too."
+)
+def _counted_twice(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other)
+    return _kinds(on, astray, (away <= near) & ~astray)
+
+
+@mistake(
+    "Row and column of your peak are mixed up. Of a flattened map, the row is the number divided by the "
+    "*width*, the column what is left."
+)
+def _rows_for_columns(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    height, width = maps.shape[1:]
+    peak = maps.flatten(1).argmax(1)
+    turned = (peak // height).clamp(max=height - 1) * width + peak % height
+    fake = F.one_hot(turned.clamp(max=height * width - 1), height * width).float().view_as(maps)
+    return where_it_points(fake, own, other, near)
+
+
 EXERCISES = [
     Exercise(
         "04.1",
-        "Nearest neighbours by direction",
-        nearest,
+        "How good are the neighbours?",
+        precision_at_k,
         _databases,
-        difficulty=1,
-        minutes=6,
+        difficulty=2,
+        minutes=10,
         hints=(
             "The cosine of two vectors does not care how long they are. An inner product does: what must "
-            "happen to the vectors first?",
-            "Divide every row of the database by its own length (F.normalize(…, dim=1)), and the query by "
-            "its. Then one matrix product gives all N cosines.",
-            "similarity.topk(k) has .values and .indices, largest first; asked for are the rows.",
+            "happen to rows and queries first?",
+            "F.normalize(…, dim=1) for both; then one matrix product gives all Q × N cosines, and topk(k, "
+            "dim=1) the k nearest rows of each query.",
+            "labels[rows] is (Q, k): compare it with asked[:, None], and take the mean of all Q · k answers "
+            "as a float.",
         ),
-        mistakes=(_inner_product, _euclidean, _least_alike, _features_normalised, _similarities_not_rows),
+        mistakes=(
+            _inner_product,
+            _euclidean,
+            _least_alike,
+            _features_normalised,
+            _any_of_k,
+            _votes,
+            _nearest_only,
+        ),
     ),
     Exercise(
         "04.2",
@@ -419,54 +534,58 @@ EXERCISES = [
     ),
     Exercise(
         "04.3",
-        "Does a unit detect a concept?",
+        "An IoU that is too good",
         unit_iou,
         _maps_and_concepts,
         difficulty=2,
-        minutes=10,
+        minutes=12,
         hints=(
-            "Three steps: bring the map to the image's size, threshold it, compare two masks.",
-            "Enlarge first, then threshold: F.interpolate(maps[:, None], size, mode='bilinear'). The "
-            "other way round the mask has stairs.",
+            "Walk through the three steps of the text and hold the code against each: bring the map to the "
+            "picture's size, threshold it there, compare two masks over the whole data set.",
+            "Enlarge first, then threshold: F.interpolate(maps[:, None], size, mode='bilinear', "
+            "align_corners=False). The other way round the mask has stairs.",
             "One intersection and one union over the pixels of *all* pictures, also of those without the "
             "concept: there every firing pixel counts against the unit. An empty union gives 0.",
         ),
-        mistakes=(_mean_over_pictures, _thresholded_first, _dice, _precision, _absent_pictures_left_out),
+        mistakes=(
+            _as_it_was,
+            _enlarged_last,
+            _mean_where_present,
+            _mean_over_pictures,
+            _dice,
+            _precision,
+            _absent_pictures_left_out,
+        ),
     ),
     Exercise(
         "04.4",
-        "Class activation map",
-        class_activation_map,
-        _heads,
-        difficulty=1,
-        minutes=5,
+        "Grad-CAM for any score",
+        grad_cam_map,
+        _networks,
+        difficulty=2,
+        minutes=12,
         hints=(
-            "The head adds up channels with weights: logit = Σ_c weight[k, c] · mean(maps[c]) + bias. "
-            "Take the mean out of the sum.",
-            "One number weight[k, c] for each channel, times that channel's whole map, summed over channels.",
-            "torch.einsum('c,chw->hw', weight[k], maps). No ReLU: a CAM also says where the evidence is "
-            "against the class.",
+            "You need the gradient of the score with respect to the maps: make them a leaf, "
+            "maps.detach().requires_grad_(), before they go through `rest` and `score`.",
+            "torch.autograd.grad(score(rest(maps)).sum(), maps) holds every picture's own gradient. Its mean "
+            "over the places is one weight for each picture and channel.",
+            "Weight times map, summed over the channels, and the ReLU last, on the sum; .detach() at the "
+            "end.",
         ),
-        mistakes=(_positive_only, _wrong_axis, _strongest_channel, _pooled_first, _magnitudes),
+        mistakes=(
+            _no_relu,
+            _gradient_times_activation,
+            _relu_on_weights,
+            _roles_swapped,
+            _absolute,
+            _summed_over_places,
+            _mean_of_scores,
+            _shared_weights,
+        ),
+        use=explained,
     ),
     Exercise(
         "04.5",
-        "Grad-CAM",
-        grad_cam_map,
-        _maps_and_gradients,
-        difficulty=1,
-        minutes=6,
-        hints=(
-            "CAM takes a channel's weight from the head. Grad-CAM asks the gradient for it: one number "
-            "for each channel, so average the gradient over the places.",
-            "Then as before: weight times map, summed over the channels.",
-            "The ReLU comes last, on the sum. Put on the weights or on the single maps it would keep "
-            "channels from cancelling.",
-        ),
-        mistakes=(_no_relu, _gradient_times_activation, _relu_on_weights, _roles_swapped, _absolute),
-    ),
-    Exercise(
-        "04.6",
         "Attention rollout",
         attention_rollout,
         _attentions,
@@ -480,5 +599,29 @@ EXERCISES = [
             "total = layer @ total.",
         ),
         mistakes=(_last_layer_first, _no_shortcut, _rows_sum_to_two, _averaged_layers, _elementwise),
+    ),
+    Exercise(
+        "04.6",
+        "What kind of miss?",
+        where_it_points,
+        _pointed,
+        difficulty=2,
+        minutes=12,
+        hints=(
+            "First the peaks: maps.flatten(1).argmax(1) is a number for each map; divided by the width it is "
+            "the row, and what is left is the column.",
+            "The distance from the peak to an object is the smallest of the distances to its pixels: all "
+            "distances (B, H, W) from torch.meshgrid, infinity outside the mask, then the minimum.",
+            "Each map counts once, in this order: on its own object, on the other, beside its own (at most "
+            "`near` away), nowhere. The four shares sum to 1.",
+        ),
+        mistakes=(
+            _city_blocks,
+            _by_a_square,
+            _strictly,
+            _beside_first,
+            _counted_twice,
+            _rows_for_columns,
+        ),
     ),
 ]

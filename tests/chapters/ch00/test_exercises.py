@@ -1,7 +1,4 @@
-"""Chapter 00: the exercises' references, what the readings rest on, and who calls them."""
-
-import ast
-from pathlib import Path
+"""Chapter 00: the exercises' references, and what the readings rest on."""
 
 import numpy as np
 import pytest
@@ -20,8 +17,6 @@ from lecture_utils.data import photographs
 from lecture_utils.exercises import checker
 from lecture_utils.imaging.colour import rgb_to_hsv
 from lecture_utils.imaging.formation import alias_frequency
-
-SOURCE = Path(__file__).parents[3] / "notebooks" / "src" / "00_start_here.py"
 
 
 def test_the_two_squares_are_equal_and_their_paint_is_not() -> None:
@@ -71,18 +66,6 @@ def test_hints_of_the_reading_do_not_name_the_key() -> None:
     for mistake in step.mistakes:
         assert mistake.wrong != step.reference
         assert not any(key in mistake.hint for key in (" C ", "(C", " 2 ", "(2"))
-
-
-def test_every_exercise_is_called_by_a_later_cell() -> None:
-    cells = SOURCE.read_text(encoding="utf-8").split("\n# %%")
-    for exercise in checker.exercises("00"):
-        name = getattr(exercise.reference, "__name__", "plan")
-        own = next(i for i, cell in enumerate(cells) if f'check("{exercise.id}"' in cell)
-        later = "\n".join(
-            cell.partition("\n")[2] for cell in cells[own + 1 :] if "[markdown]" not in cell[:14]
-        )
-        names = {node.id for node in ast.walk(ast.parse(later)) if isinstance(node, ast.Name)}
-        assert name in names, f"{exercise.id}: {name} is in no later cell"
 
 
 def test_the_map_holds_all_chapters() -> None:

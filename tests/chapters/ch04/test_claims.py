@@ -93,7 +93,7 @@ def test_on_a_net_that_averages_grad_cam_is_the_positive_part_of_cam() -> None:
     torch.testing.assert_close(found["Grad-CAM"].amax((2, 3)), low, rtol=0.2, atol=1e-3)
 
 
-@pytest.mark.parametrize("id", ["C04.1", "C04.2", "C04.3", "C04.4"])
+@pytest.mark.parametrize("id", ["C04.1", "C04.2", "C04.3", "C04.4", "C04.5"])
 def test_each_runs_small(id: str) -> None:
     experiment = ledger.find(id)
     figures = experiment(0, "quick")

@@ -13,7 +13,7 @@ from lecture_utils.widgets.widget import Widget
 if TYPE_CHECKING:
     from lecture_utils.explain.retrieval import FeatureDatabase
 
-QUERIES, ROWS, NEIGHBOURS = 16, 600, 4
+QUERIES, ROWS, NEIGHBOURS = 16, 400, 4
 SPACES = {
     "pixels": "pixels",
     "stage 1, mean over places": "stages.0",
@@ -49,7 +49,7 @@ def retrieve(query: int, space: str) -> Figure:
     from lecture_utils.widgets.layouts import picture, strip
 
     (asked, truth), (stored, labels) = pictures()
-    stored_features, features = database(space)
+    stored_features, features = databases()[space]
     found = stored_features.query(features[query : query + 1], NEIGHBOURS)
     index, cosine = (part[0] for part in found)  # (4,) each
     hits = int((labels[index] == truth[query]).sum())
@@ -67,8 +67,8 @@ def retrieval_browser() -> Widget:
         title="Retrieval browser",
         compute=retrieve,
         controls={
-            "query": Slider(0, QUERIES - 1, 1, 0, label="picture"),
-            "space": Choice(list(SPACES.items()), "pixels", label="nearest by"),
+            "query": Slider(0, QUERIES - 1, 1, 3, label="picture"),
+            "space": Choice(list(SPACES.items()), "stages.2", label="nearest by"),
         },
         tour=[(caption, {"query": query, "space": space}) for query, space, caption in _TOUR],
         trivial={"query": 3, "space": "pixels"},
@@ -84,17 +84,18 @@ def pictures() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     return classification(QUERIES, size=32, split="test"), classification(ROWS, size=32, split="val")
 
 
-@lru_cache(maxsize=len(SPACES))
-def database(space: str) -> tuple["FeatureDatabase", Tensor]:
-    """Give the database in a space, and the queries' features in it."""
+@lru_cache(maxsize=1)
+def databases() -> dict[str, tuple["FeatureDatabase", Tensor]]:
+    """Give for each space the database and the queries' features: one pass of the network for all."""
     from lecture_utils import zoo
-    from lecture_utils.explain.hooks import activations
+    from lecture_utils.explain.hooks import record
     from lecture_utils.explain.retrieval import FeatureDatabase
 
     (asked, _), (stored, labels) = pictures()
-    both = torch.cat([asked, stored])
-    if space == "pixels":
-        features = both.flatten(1)  # (616, 3072)
-    else:
-        features = activations(zoo.load("shapes_resnet"), both, space).mean((2, 3))  # (616, C)
-    return FeatureDatabase(features[QUERIES:], labels), features[:QUERIES]
+    both = torch.cat([asked, stored])  # (416, 3, 32, 32)
+    layers = [space for space in SPACES.values() if space != "pixels"]
+    network = zoo.load("shapes_resnet")
+    with torch.inference_mode(), record(network, *layers) as seen:
+        network(both)
+    features = {"pixels": both.flatten(1), **{layer: seen[layer].mean((2, 3)) for layer in layers}}
+    return {name: (FeatureDatabase(f[QUERIES:], labels), f[:QUERIES]) for name, f in features.items()}

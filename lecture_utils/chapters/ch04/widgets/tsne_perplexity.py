@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lecture_utils.explain.tsne import TSNE
 
 DIGITS, STEPS, EVERY = 200, 400, 50
-PERPLEXITIES = (2, 5, 15, 30, 60, 120)
+PERPLEXITIES = (2, 5, 15, 40, 120)
 _TOUR = (
     (15, STEPS, "Perplexity 15: about one island a digit, of which there are 20 copies each."),
     (2, STEPS, "Perplexity 2: each point cares for two others, and digits fall into crumbs."),
@@ -50,14 +50,14 @@ def embed(perplexity: int, step: int) -> Figure:
     from lecture_utils.widgets.layouts import strip
 
     _, labels = digits()
-    found = layout(perplexity)
+    found, p = layouts()[perplexity]
     y = found.frames[found.frame_steps.index(step)]  # (200, 2)
-    kl = kl_divergence(neighbourhoods(perplexity), y)
+    kl = kl_divergence(p, y)
     foot = f"perplexity {perplexity}, step {step}: KL = {kl:.2f} nats, extent {y.abs().max():.2g}"
     fig, (left, right) = strip([2.7, 1.9], 1.8, foot=foot)
     points(left, y, labels, [str(k) for k in range(10)], size=9)
-    ranked = neighbourhoods(perplexity)[0].sort(descending=True).values[:60]  # of the first digit
-    right.bar(range(1, 61), (ranked / ranked.max()).tolist(), width=1.0, color=PALETTE[0])
+    ranked = p[0].sort(descending=True).values[:60]  # of the first digit
+    right.fill_between(range(1, 61), (ranked / ranked.max()).tolist(), step="mid", color=PALETTE[0])
     right.set_title("one digit's neighbours", fontsize=8.5, fontweight="normal", pad=3)
     right.set_xticks([1, 20, 40, 60])
     right.spines["bottom"].set_visible(True)
@@ -89,17 +89,16 @@ def digits() -> tuple[Tensor, Tensor]:
     return images[rows], labels[rows]
 
 
-@lru_cache(maxsize=len(PERPLEXITIES))
-def neighbourhoods(perplexity: int) -> Tensor:
-    """Give P (200, 200) for a perplexity."""
-    from lecture_utils.explain.tsne import joint_probabilities
+@lru_cache(maxsize=1)
+def layouts() -> dict[int, tuple["TSNE", Tensor]]:
+    """Run t-SNE for every perplexity, keeping a frame every 50 steps; beside each its P (200, 200)."""
+    from lecture_utils.explain.tsne import joint_probabilities, tsne
 
-    return joint_probabilities(digits()[0].flatten(1), perplexity)
-
-
-@lru_cache(maxsize=len(PERPLEXITIES))
-def layout(perplexity: int) -> "TSNE":
-    """Run t-SNE once for a perplexity, keeping a frame every 50 steps."""
-    from lecture_utils.explain.tsne import tsne
-
-    return tsne(digits()[0].flatten(1), perplexity=perplexity, steps=STEPS, every=EVERY)
+    x = digits()[0].flatten(1)  # (200, 64)
+    return {
+        perplexity: (
+            tsne(x, perplexity=perplexity, steps=STEPS, every=EVERY),
+            joint_probabilities(x, perplexity),
+        )
+        for perplexity in PERPLEXITIES
+    }
