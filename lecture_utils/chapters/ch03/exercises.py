@@ -53,6 +53,15 @@ def _order_for_restore(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor
 
 
 @mistake(
+    "Your `restore` and your mask come from a single argsort, which says which patch stands at each place. "
+    "Both need the opposite: at which place does patch i stand?"
+)
+def _sorted_once(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+    order = noise.argsort(dim=1)
+    return order[:, :keep], order >= keep, order
+
+
+@mistake(
     "Your mask is in the order of the shuffled list: hidden ones last. It has to be in the order of the "
     "picture, one entry for each patch i."
 )
@@ -294,6 +303,21 @@ def _same_view_only(student: Sequence[Tensor], teacher: Sequence[Tensor], centre
     return torch.stack([row[i] for i, row in enumerate(_pairs(student, teacher, centre))]).mean()
 
 
+@mistake(
+    "You took the divergence of the two. Its gradient is the same, but DINO's loss is the cross-entropy: the "
+    "divergence plus the teacher's own entropy."
+)
+def _divergence(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    wanted = [((t.detach() - centre) / 0.04).softmax(-1) for t in teacher]
+    pairs = [
+        _pair(s, w) - torch.special.entr(w).sum(-1).mean()
+        for i, w in enumerate(wanted)
+        for j, s in enumerate(student)
+        if i != j
+    ]
+    return torch.stack(pairs).mean()
+
+
 @mistake("You summed the pairs. Their mean keeps the loss's size the same, however many views there are.")
 def _summed(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
     rows = _pairs(student, teacher, centre)
@@ -436,7 +460,7 @@ EXERCISES = [
             "stand? It is the inverse permutation, and the argsort of a permutation is its inverse.",
             "Patch i is hidden if its place in the shuffled list is `keep` or later: restore >= keep.",
         ),
-        mistakes=(_order_for_restore, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
+        mistakes=(_order_for_restore, _sorted_once, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
     ),
     Exercise(
         "03.2",
@@ -505,6 +529,7 @@ EXERCISES = [
             _mean_over_prototypes,
             _same_view_too,
             _same_view_only,
+            _divergence,
             _summed,
         ),
         use=loss_and_gradients,
