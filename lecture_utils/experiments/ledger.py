@@ -32,6 +32,7 @@ from lecture_utils.experiments.record import (
     verdict,
 )
 from lecture_utils.experiments.rules import Boundary, Claim, Experiment, Rule, claim
+from lecture_utils.experiments.unfinished import Unfinished
 from lecture_utils.provenance import fingerprint
 from lecture_utils.provenance.files import write_atomically
 from lecture_utils.provenance.modules import chapter_modules
@@ -90,6 +91,8 @@ def run_all(
 ) -> list[Record]:
     """Measure claims over all their seeds, print one line a seed, and write each record when it is complete.
 
+    A measurement that was interrupted goes on where it was: see `Unfinished`. One of time begins again.
+
     Parameters
     ----------
     ids : sequence of str
@@ -108,12 +111,26 @@ def run_all(
     experiments = [find(id) for id in ids]
     # Before the run: an edit, or new weights, in mid-run must not pass as measured.
     before = [(code(experiment), weights(experiment)) for experiment in experiments]
-    plans = [_plan(experiment.claim) for experiment in experiments]  # type: ignore[attr-defined]
-    tasks = [(id, seed, budget, at) for id, plan in zip(ids, plans, strict=True) for seed, at in plan]
+    claims: list[Claim] = [experiment.claim for experiment in experiments]  # type: ignore[attr-defined]
+    begun = [
+        Unfinished(
+            id, {"code": hash, "weights": loaded, "budget": budget, "on": _device(), "torch": _torch()}
+        )
+        for id, (hash, loaded) in zip(ids, before, strict=True)
+    ]
+    for item, part in zip(claims, begun, strict=True):
+        if item.timed:
+            part.results.clear()
+    tasks = [
+        (item.id, seed, budget, at)
+        for item, part in zip(claims, begun, strict=True)
+        for seed, at in _plan(item)
+        if (seed, at) not in part.results
+    ]
     results = spread(_one_point, tasks, jobs=jobs, engine=engine)
     return [
-        _measured(experiment.claim, plan, results, budget, *known)  # type: ignore[attr-defined]
-        for experiment, plan, known in zip(experiments, plans, before, strict=True)
+        _measured(item, part, results, budget, *known)
+        for item, part, known in zip(claims, begun, before, strict=True)
     ]
 
 
@@ -125,37 +142,42 @@ def _plan(item: Claim) -> list[tuple[int, float | None]]:
 
 def _measured(
     item: Claim,
-    plan: list[tuple[int, float | None]],
+    begun: Unfinished,
     results: Iterator[tuple[dict[str, Any], float]],
     budget: str,
     source_hash: str,
     loaded: dict[str, str],
 ) -> Record:
     """Take a claim's results as they come, and write its record."""
-    import torch
-
+    plan = _plan(item)
     rows: dict[float | None, list[dict[str, Any]]] = {at: [] for _, at in plan}
     seconds = 0.0
     for seed, at in plan:
-        row, took = next(results)
+        if earlier := begun.results.get((seed, at)):
+            row, took = earlier
+        else:
+            row, took = next(results)
+            begun.keep(seed, at, (row, took))
         rows[at].append(row)
         seconds += took
         shown = item.rules if at is None else item.rules[:1]
         values = ", ".join(f"{in_words(r.figure, item.names)} = {number(row[r.figure])}" for r in shown)
         where = "" if at is None or item.boundary is None else f", {item.boundary.axis} {at:g}"
-        print(f"{item.id} seed {seed}{where} ({len(rows[at])} of {item.seeds}): {values}  [{took:.1f} s]",
-              flush=True)  # fmt: skip
+        when = ", earlier" if earlier else ""
+        count = f"{len(rows[at])} of {item.seeds}"
+        print(f"{item.id} seed {seed}{where} ({count}): {values}  [{took:.1f} s{when}]", flush=True)
     figures = rows.pop(None)
     swept = [{"at": at, "figures": found} for at, found in rows.items()]
     record = Record(
         id=item.id, statement=item.statement, paper=item.paper, rules=item.rules, figures=figures,
         effect=derive_effect(item.rules[0], figures), holds=all(holds(r, figures) for r in item.rules),
         device=_device(), seconds=float(f"{seconds:.3g}"), budget=budget, source_hash=source_hash,
-        torch=torch.__version__.partition("+")[0], date=datetime.now(UTC).date().isoformat(), note=item.note,
+        torch=_torch(), date=datetime.now(UTC).date().isoformat(), note=item.note,
         weights=loaded,
         boundary={"axis": item.boundary.axis, "points": swept} if item.boundary else None,
     )  # fmt: skip
     write(record)
+    begun.forget()
     print(f"{item.id} {verdict(record)}: {effect_text(record, item.names)}", flush=True)
     return record
 
@@ -208,6 +230,12 @@ def _one_point(id: str, seed: int, budget: str, at: float | None) -> tuple[dict[
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise ClaimError(f"{id}: got {row.get(rule.figure)!r} for {rule.figure!r}, want a number.")
     return row, seconds
+
+
+def _torch() -> str:
+    import torch
+
+    return torch.__version__.partition("+")[0]
 
 
 def _device() -> str:
