@@ -394,8 +394,8 @@ def after_steps(seed: int, budget: str, steps: float) -> Figures:
     "concepts: 4 stuffs, 8 colours, 3 textures (the patterns of objects), 7 parts (corners, tips, lobes, "
     "arms, ends, around keypoints) and 8 classes; a unit fires on its top 0.5 % and detects its best concept "
     "if their IoU is above 0.04. Shares are of all units of a stage. The boundary trains networks anew, one "
-    "a seed, and looks at them on the way. The rule has no control for its second figure: with random weights "
-    "units for colours get fewer with depth too, so a part of that fall is depth and not training. (The rule "
+    "a seed, and looks at them on the way. The rule has no control for its second figure: random networks "
+    "have fewer units for colours with depth too, so a part of that fall is depth, not training. (The rule "
     "was written before any run; the statement was cut to what the rule tests after the first.)",
     boundary=Boundary("steps of training", MARKS, after_steps),
 )
