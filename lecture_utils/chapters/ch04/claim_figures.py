@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from lecture_utils.chapters.ch04.figures import KIND_COLOURS, grouped_bars, kinds_by_stage
 from lecture_utils.experiments import ledger
 from lecture_utils.plotting.charts import curves
+from lecture_utils.plotting.style import INK
 
+MEASURES = ("pointing", "energy", "selectivity")
 STAGES = {"stem": "stem", "stages.0": "stage 1", "stages.1": "stage 2", "stages.2": "stage 3"}
 
 
@@ -24,18 +26,26 @@ def neighbours_by_space() -> Figure:
         measured = [row["precision_at_5"]["gap"][arm] for row in seeds]
         facts = ("class", "colour", "material")
         rows[arm] = {f"same {fact}": mean([m[fact] for m in measured]) for fact in facts}
-    title = "The network's neighbours share the class, those by pixels the colour"
+    title = "Features find the same class; pixels, in a third, the same colour"
     return grouped_bars(rows, title, "share of the five nearest, mean over the seeds")
 
 
 def who_was_named() -> Figure:
-    """Draw C04.2: pointing game and selectivity of Grad-CAM, two baselines and attention."""
+    """Draw C04.2: pointing game, energy and selectivity of maps by gradients, two baselines and attention."""
     seeds = ledger.load("C04.2").figures
     rows = {
-        name: {key: mean([row["methods"][name][key] for row in seeds]) for key in ("pointing", "selectivity")}
-        for name in ("Grad-CAM", "where objects stand", "centre", "attention rollout")
+        name: {key: mean([row["methods"][name][key] for row in seeds]) for key in MEASURES}
+        for name in (
+            "Grad-CAM",
+            "CAM",
+            "input gradient",
+            "where objects stand",
+            "centre",
+            "attention rollout",
+        )
     }
-    return grouped_bars(rows, "Only Grad-CAM knows which object was named", "mean over the seeds")
+    title = "CAM and gradients know what was named; attention does not"
+    return grouped_bars(rows, title, "mean over the seeds")
 
 
 def detectors_by_limit() -> Figure:
@@ -50,8 +60,13 @@ def detectors_by_limit() -> Figure:
     ):
         lines[name] = limits, [mean([row[key] for row in point["figures"]]) for point in points]
     title = "Detectors of classes come with training; random weights have some for colours"
-    figure = curves(lines, "IoU above which a unit is a detector", "concepts", title, log_x=True)
+    figure = curves(lines, "IoU above which a unit is a detector (dashed: the paper's)", "concepts", title)
     figure.set_size_inches(7.4, 2.8)
+    ax = figure.axes[0]
+    ax.axvline(0.04, color=INK, linestyle="--", linewidth=0.8)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(limits, [f"{limit:g}" for limit in limits])
+    ax.legend(loc="center", bbox_to_anchor=(0.34, 0.7))  # between the lines
     return figure
 
 
@@ -76,4 +91,4 @@ def kinds_with_depth() -> Figure:
             name: {kind: mean([row[layer][kind] for row in rows]) for kind in KIND_COLOURS}
             for layer, name in STAGES.items()
         }
-    return kinds_by_stage(tables, "Training moves detectors from colours to classes")
+    return kinds_by_stage(tables, "Detectors of classes come with depth, and only with training")

@@ -237,6 +237,16 @@ def _absent_pictures_left_out(maps: Tensor, threshold: float, concept: Tensor) -
     return unit_iou(maps[there], threshold, concept[there])
 
 
+@mistake(
+    "Where the unit fires nowhere and the concept is nowhere, you divide 0 by 0. The text counts an empty "
+    "union as 0."
+)
+def _empty_union(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    large = F.interpolate(maps[:, None], concept.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    fires = large > threshold
+    return ((fires & concept).sum() / (fires | concept).sum()).item()
+
+
 # --- 04.4 Grad-CAM ---------------------------------------------------------------------------------
 def _networks(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     maps = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 3.0]]]])
@@ -481,6 +491,11 @@ def _rows_for_columns(maps: Tensor, own: Tensor, other: Tensor, near: float) -> 
     return where_it_points(fake, own, other, near)
 
 
+@mistake("You count maps. Wanted are shares: divide by the number of maps.")
+def _counts(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    return {kind: share * len(maps) for kind, share in where_it_points(maps, own, other, near).items()}
+
+
 EXERCISES = [
     Exercise(
         "04.1",
@@ -494,7 +509,7 @@ EXERCISES = [
             "happen to rows and queries first?",
             "F.normalize(…, dim=1) for both; then one matrix product gives all Q × N cosines, and topk(k, "
             "dim=1) the k nearest rows of each query.",
-            "labels[rows] is (Q, k): compare it with asked[:, None], and take the mean of all Q · k answers "
+            "labels[rows] is (Q, k): compare it with asked_labels[:, None]; take the mean of all answers "
             "as a float.",
         ),
         mistakes=(
@@ -515,7 +530,7 @@ EXERCISES = [
         difficulty=3,
         minutes=15,
         hints=(
-            "For a precision β the probabilities are softmax(-β · squared distances). Perplexity is the "
+            "For a given β the probabilities are softmax(-β · squared distances). Perplexity is the "
             "exponential of their entropy, -Σ p log p in nats: the effective number of neighbours.",
             "A larger β is a narrower bell: fewer neighbours, a lower perplexity. So you can search: too "
             "many neighbours, raise β; too few, lower it.",
@@ -555,6 +570,7 @@ EXERCISES = [
             _dice,
             _precision,
             _absent_pictures_left_out,
+            _empty_union,
         ),
     ),
     Exercise(
@@ -622,6 +638,7 @@ EXERCISES = [
             _beside_first,
             _counted_twice,
             _rows_for_columns,
+            _counts,
         ),
     ),
 ]

@@ -160,21 +160,22 @@ def units_firing(
     suptitle: str,
     *,
     dark: float = 0.25,
-    words: Sequence[str] = (),
+    units: Sequence[int] = (),
 ) -> Figure:
-    """Draw the pictures that excite the best unit of each of two concepts most, bright where it fires.
+    """Draw for each unit the pictures in most of which it fires, bright where it does.
 
-    The concepts are `words`, or those with the best units.
+    The units are `units`, or the best ones of the two concepts with the best units.
     """
     leaders = {label.concept: label for label in reversed(found.labels())}  # the best unit of each concept
     shown: list[Any] = []
     titles: list[str] = []
     best = sorted(leaders.values(), key=lambda label: -label.iou)[:2]
-    for unit, concept, iou in [leaders[word] for word in words if word in leaders] or best:
-        peak = maps[:, unit].amax((1, 2)).topk(each).indices
-        own, level = maps[peak, unit : unit + 1], found.thresholds[unit : unit + 1]
-        fires = unit_masks(own, level, pictures.shape[-1])[:, 0]  # (each, S, S)
-        shown += [dim_outside(pictures[i], mask, dark) for i, mask in zip(peak, fires, strict=True)]
+    named = {label.unit: label for label in found.labels()}
+    for unit, concept, iou in [named[unit] for unit in units] or best:
+        own, level = maps[:, unit : unit + 1], found.thresholds[unit : unit + 1]
+        fires = unit_masks(own, level, pictures.shape[-1])[:, 0]  # (N, S, S)
+        most = fires.flatten(1).sum(1).topk(each).indices
+        shown += [dim_outside(pictures[i], fires[i], dark) for i in most]
         titles += [f"unit {unit}: {concept}", f"IoU {iou:.2f}", *[""] * (each - 2)]
     return image_grid(shown, titles, each, 7.4 / each, suptitle)
 

@@ -159,7 +159,8 @@ def most_fixed(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, in
     """The class whose maps (N, h, w) agree most on one place, and that place: (class, row, column).
 
     Each map counts as shares of its own sum; a class's maps (labels (N,)) are averaged, and the largest
-    value of all these averages decides. A map without evidence counts nothing, a class without maps neither.
+    value of all these averages decides. A map of zeros stays one, and is counted in its class's average; a
+    class without maps is not suspected.
     """
     height, width = maps.shape[1:]
     share = maps / maps.sum(dim=(1, 2), keepdim=True).clamp(min=1e-12)  # (N, h, w)
@@ -173,9 +174,12 @@ def most_fixed(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, in
 def _collections(rng: np.random.Generator) -> Iterable[Case]:
     spot = torch.zeros(3, 2, 3)
     spot[0, 0, 2] = spot[1, 1, 0] = spot[2, 0, 1] = 1.0
+    even = torch.full((1, 2, 3), 1.0)
+    even[0, 1, 2] = 5.0  # half of its sum
     yield spot[[0, 0, 1, 2]], torch.tensor([0, 0, 1, 1]), 2
     yield torch.cat([spot[[1, 1]], 9 * spot[[0, 2]]]), torch.tensor([1, 1, 0, 0]), 2  # bright, and apart
     yield torch.cat([0 * spot[[0]], spot[[1, 0, 2]]]), torch.tensor([2, 2, 0, 0]), 4  # no map, no evidence
+    yield torch.cat([spot[[0]], 0 * spot, even]), torch.tensor([0, 0, 0, 0, 1]), 2  # one good map of four
     for number, classes, height, width in ((12, 3, 3, 4), (40, 5, 4, 6), (60, 4, 6, 5)):
         labels = torch.tensor(rng.integers(0, classes, number))
         labels[labels == classes - 1] = 0  # the last class has no picture, the first has many
@@ -246,6 +250,15 @@ def _scaled_by_the_peak(maps: Tensor, labels: Tensor, classes: int) -> tuple[int
 def _nothing_wins(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, int]:
     share = maps / maps.sum((1, 2), keepdim=True)
     return _place(torch.stack([share[labels == k].mean(0) for k in range(classes)]))
+
+
+@mistake(
+    "You left maps of zeros out of the mean, so that one good map can stand for a class. Count them: a map "
+    "without evidence is a vote for no place."
+)
+def _zero_maps_left_out(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, int]:
+    some = maps.flatten(1).any(1)
+    return _place(_averages(_shares(maps[some]), labels[some], classes))
 
 
 @mistake(
@@ -397,7 +410,7 @@ STEP_2 = Exercise(
     hints=(
         "Three steps: let every map count the same, average the maps of each class, find the largest value "
         "of all averages.",
-        "Divide each map by its sum; use .clamp(min=1e-12) on the sum for maps without evidence. A class "
+        "Divide each map by its sum; use .clamp(min=1e-12) on the sum for maps of zeros. A class "
         "without pictures keeps an average of zeros.",
         "argmax of the averages (K, h, w) counts through all of them: divmod by h · w gives the class and "
         "the place, divmod of the place by w gives row and column.",
@@ -408,6 +421,7 @@ STEP_2 = Exercise(
         _one_map_decides,
         _scaled_by_the_peak,
         _nothing_wins,
+        _zero_maps_left_out,
         _divided_by_the_height,
     ),
 )

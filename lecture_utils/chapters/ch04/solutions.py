@@ -16,26 +16,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def precision_at_k(database: Tensor, labels: Tensor, queries: Tensor, asked: Tensor, k: int) -> float:
+def precision_at_k(database: Tensor, labels: Tensor, queries: Tensor, asked_labels: Tensor, k: int) -> float:
     """Share of the k rows of the (N, D) database nearest to each query (Q, D) that have its label.
 
-    Nearest by direction (cosine); labels (N,) of the rows, asked (Q,) of the queries; the mean over all.
+    Nearest by direction (cosine); labels (N,) of the rows, asked_labels (Q,) of the queries; mean over all.
     """
     similarity = F.normalize(queries, dim=1) @ F.normalize(database, dim=1).T  # (Q, N): cosines
     rows = similarity.topk(k, dim=1).indices  # (Q, k)
-    return (labels[rows] == asked[:, None]).float().mean().item()
+    return (labels[rows] == asked_labels[:, None]).float().mean().item()
 
 
 def neighbour_probabilities(squared: Tensor, perplexity: float) -> Tensor:
     """Turn squared distances (N,) to the other points into probabilities (N,) of the wanted perplexity."""
-    low, high, precision = 0.0, float("inf"), 1.0  # precision = 1 / (2σ²)
+    low, high, beta = 0.0, float("inf"), 1.0  # beta = 1 / (2σ²)
     for _ in range(100):
-        p = torch.softmax(-precision * squared.double(), dim=0)  # (N,)
+        p = torch.softmax(-beta * squared.double(), dim=0)  # (N,)
         entropy = -(p * p.clamp_min(1e-300).log()).sum()  # in nats
         if entropy.exp() > perplexity:  # too many neighbours: narrower
-            low, precision = precision, 2 * precision if high == float("inf") else (precision + high) / 2
+            low, beta = beta, 2 * beta if high == float("inf") else (beta + high) / 2
         else:
-            high, precision = precision, (precision + low) / 2
+            high, beta = beta, (beta + low) / 2
     return p.to(squared.dtype)
 
 

@@ -61,13 +61,14 @@ def grad_cam_chooser() -> Widget:
     scene, here, absent = examples()
     first, second = here[0], here[1]
     tour = [
-        (f"Asked for the {first}, at the last stage.", {"scene": scene, "name": first, "layer": "stages.1"}),
-        (f"The same scene, asked for the {second}: another map.",
+        (f"Asked for the {first} at stage 1: finer, but it strays from the object.",
+         {"scene": scene, "name": first, "layer": "stages.0"}),
+        (f"The {first} at stage 2, the last: coarser, and on the object.",
+         {"scene": scene, "name": first, "layer": "stages.1"}),
+        (f"The same layer, asked for the {second}: another map.",
          {"scene": scene, "name": second, "layer": "stages.1"}),
         (f"Asked for a {absent}, which is not there: scaled to its own largest value, even this map glows.",
          {"scene": scene, "name": absent, "layer": "stages.1"}),
-        (f"The {first} at stage 1: finer, but it strays from the object.",
-         {"scene": scene, "name": first, "layer": "stages.0"}),
         (f"The {first} at the stem: edges and colours, not the thing.",
          {"scene": scene, "name": first, "layer": "stem"}),
         (f"And the {second} at the stem: would you know what was asked for?",
@@ -79,7 +80,7 @@ def grad_cam_chooser() -> Widget:
         controls={
             "scene": Slider(0, SCENES - 1, 1, scene, label="scene"),
             "name": Choice(CLASSES, first, label="class"),
-            "layer": Choice(list(LAYERS.items()), "stages.1", label="layer"),
+            "layer": Choice(list(LAYERS.items()), "stages.0", label="layer"),
         },
         tour=tour,
         trivial={"layer": "stem"},

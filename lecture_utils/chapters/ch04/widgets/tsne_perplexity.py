@@ -53,7 +53,7 @@ def embed(perplexity: int, step: int) -> Figure:
     found, p = layouts()[perplexity]
     y = found.frames[found.frame_steps.index(step)]  # (200, 2)
     kl = kl_divergence(p, y)
-    foot = f"perplexity {perplexity}, step {step}: KL = {kl:.2f} nats, extent {y.abs().max():.2g}"
+    foot = f"perplexity {perplexity}, step {step}: KL = {kl:.2f}, furthest coordinate {y.abs().max():.2g}"
     fig, (left, right) = strip([2.7, 1.9], 1.8, foot=foot)
     points(left, y, labels, [str(k) for k in range(10)], size=9)
     ranked = p[0].sort(descending=True).values[:60]  # of the first digit
