@@ -46,7 +46,6 @@ from lecture_utils import plotting, zoo
 from lecture_utils.chapters.ch04 import figures as draw
 from lecture_utils.data import digits, photographs, toyworld
 from lecture_utils.exercises import check, predict, progress
-from lecture_utils.explain.target import Target, target_score
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
 from lecture_utils.training.loop import predictions
@@ -62,6 +61,7 @@ start("04")
 # %%
 from lecture_utils.explain.grad_cam import grad_cam
 from lecture_utils.explain.maps import upsample
+from lecture_utils.explain.target import Target, target_score
 from lecture_utils.hub import packaged
 
 photos = torch.stack([photographs.load(name, size=224) for name in ("coffee", "cat", "astronaut", "rocket")])
