@@ -91,6 +91,12 @@ def tuned_reader_rate(shifted: bool, steps: int) -> float:
         "(gap 0 on its only seed). The second, 200 steps and three seeds, gave gaps of 0.50, 0.74 and 0.75: "
         "one net had not finished learning. This one has 400 steps and five seeds; the rule is the same."
     ),
+    names={
+        "accuracy_gap": "accuracy with the shift minus without",
+        "outside_without_shift": "tokens outside of its window that one token depends on, without the shift",
+        "outside_with_shift": "the same with the shift",
+        "rates": "learning rates",
+    },
 )
 def c02_5_shift(seed: int, budget: str) -> Figures:
     """Name the tint of the bottom right window, reading the top left one only: with and without the shift.

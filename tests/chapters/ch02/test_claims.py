@@ -46,7 +46,7 @@ def test_a_vit_without_positions_sees_a_bag_of_patches() -> None:
 
 
 @pytest.mark.parametrize(
-    ("world", "shape", "classes"), [("toy world", (3, 16, 16), 8), ("digits", (1, 8, 8), 10)]
+    ("world", "shape", "classes"), [("portraits", (3, 16, 16), 8), ("digits", (1, 8, 8), 10)]
 )
 def test_both_learners_are_equally_large(world: str, shape: tuple[int, ...], classes: int) -> None:
     cnn, vit = ch02_hunger.learner("CNN", world), ch02_hunger.learner("ViT", world)
@@ -55,45 +55,46 @@ def test_both_learners_are_equally_large(world: str, shape: tuple[int, ...], cla
     assert cnn(torch.rand(2, *shape)).shape == vit(torch.rand(2, *shape)).shape == (2, classes)
 
 
-def test_pictures_are_as_many_as_asked_for_and_fixed_by_the_seed() -> None:
-    x, y = ch02_hunger.pictures("digits", "train", 48, 3)
-    assert x.shape == (48, 1, 8, 8) and y.shape == (48,)
-    assert torch.equal(x, ch02_hunger.pictures("digits", "train", 48, 3)[0])
-    assert not torch.equal(x, ch02_hunger.pictures("digits", "train", 48, 4)[0])
-
-
-def test_a_smaller_toy_set_is_the_beginning_of_a_larger_one() -> None:
-    x, y = ch02_hunger.pictures("toy world", "train", 8, 3)
-    more, labels = ch02_hunger.pictures("toy world", "train", 20, 3)
+def test_a_smaller_set_is_the_beginning_of_a_larger_one_and_fixed_by_its_seed() -> None:
+    x, y = ch02_hunger.rendered("train", 3, 8)
+    more, labels = ch02_hunger.rendered("train", 3, 20)
     assert torch.equal(x, more[:8]) and torch.equal(y, labels[:8])
+    assert not torch.equal(x, ch02_hunger.rendered("train", 4, 8)[0])
 
 
 def test_both_learners_are_tuned_over_the_same_rates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The better rate on validation pictures wins, after half the steps, on a seed that is not measured."""
+    """The better rate on validation pictures wins, on a seed that is not measured."""
     asked = []
 
-    def score(name: str, world: str, size: int, rate: float, **how: object) -> tuple[float, float]:
-        asked.append((name, rate, how["steps"], how["seed"], how["split"]))
-        return rate, 0.0
+    def score(name: str, n: int, rate: float, steps: int, seed: int, split: str) -> tuple[float, ...]:
+        asked.append((name, n, rate, steps, seed, split))
+        return rate, 0.0, 0.0
 
     monkeypatch.setattr(ch02_hunger, "score", score)
     for name in ("CNN", "ViT"):
-        assert ch02_hunger.tuned_rate.__wrapped__(name, "digits", 48, 300) == max(ch02_hunger.RATES)
-    assert asked[:2] == [("CNN", rate, 150, ch02_hunger.TUNING_SEED, "val") for rate in ch02_hunger.RATES]
-    assert [row[1:] for row in asked[:2]] == [row[1:] for row in asked[2:]]
+        assert ch02_hunger.tuned_rate.__wrapped__(name, "full") == max(ch02_hunger.HUNGER_RATES)
+    tuned = [(rate, ch02_hunger.TUNING_SEED, "val") for rate in ch02_hunger.HUNGER_RATES]
+    assert [(row[2], *row[4:]) for row in asked] == 2 * tuned
+    assert len({(row[1], row[3]) for row in asked}) == 1
 
 
 def test_the_gaps_follow_from_the_accuracies(monkeypatch: pytest.MonkeyPatch) -> None:
-    def score(name: str, world: str, size: int, rate: float, **how: object) -> tuple[float, float]:
-        return {"CNN": 0.9, "ViT": {48: 0.3, 96: 0.5, 192: 0.8}.get(size, 0.6)}[name], 1.0
+    seeds = set()
+
+    def score(name: str, n: int, rate: float, steps: int, seed: int, split: str) -> tuple[float, ...]:
+        seeds.add((seed, split))
+        right = {256: 0.3, 512: 0.5, 8192: 0.7 if steps == 500 else 0.8}.get(n, 0.6)
+        return (0.9 if name == "CNN" else right), 1.0, 0.01
 
     monkeypatch.setattr(ch02_hunger, "score", score)
     monkeypatch.setattr(ch02_hunger, "tuned_rate", lambda *_: 1e-3)
-    found = ch02_hunger.c02_3_data_hunger(0, "quick")
-    assert found["digits_gap_few"] == pytest.approx(0.5)
-    assert found["digits_gap_many"] == pytest.approx(0.1)
-    assert found["digits_shrinks_by"] == pytest.approx(0.4)
-    assert found["toy_shrinks_by"] == pytest.approx(0.0)
+    found = ch02_hunger.c02_3_data_hunger(4, "full")
+    assert found["gap_few"] == pytest.approx(0.5)
+    assert found["gap_many"] == pytest.approx(0.1)
+    assert found["shrinks_by"] == pytest.approx(0.4)
+    assert len(found["sizes"]) == 5 and found["test"]["CNN"] == [0.9] * 5
+    assert ch02_hunger.shrinks_after(4, "full", 500.0)["shrinks_by"] == pytest.approx(0.3)
+    assert seeds == {(104, "test")}, "what is measured is no seed of the pilot's"
 
 
 def test_multiply_adds_are_those_of_the_formula() -> None:
@@ -102,8 +103,8 @@ def test_multiply_adds_are_those_of_the_formula() -> None:
     with torch.device("meta"):
         whole, windowed = ch02.MultiHeadAttention(32, 2), ch02.WindowAttention(32, 2, 8)
         x = torch.zeros(1, 16, 16, 32)
-    assert ch02.multiply_adds(whole, x.flatten(1, 2)) == multiply_adds(256, 32)
-    assert ch02.multiply_adds(windowed, x) == multiply_adds(256, 32, 8)
+    assert ch02.multiply_adds(whole, x.flatten(1, 2)) == multiply_adds(256, 32, 2)
+    assert ch02.multiply_adds(windowed, x) == multiply_adds(256, 32, 2, 8)
 
 
 def test_slope_of_a_power() -> None:

@@ -91,7 +91,8 @@ def attention_explorer() -> Widget:
                 {"asker": CLASS_TOKEN},
             ),
             (
-                "The class token in the first layer: ball, water, horizon. Head 1 (peak 0 %) stays at home.",
+                "The class token in the first layer: ball, water, horizon. Head 1 looks at the class token "
+                "itself.",
                 {"layer": 1, "asker": CLASS_TOKEN},
             ),
             (

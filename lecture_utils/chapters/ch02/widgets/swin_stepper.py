@@ -117,16 +117,17 @@ def swin_stepper() -> Widget:
         },
         tour=[
             (
-                "Shifted: rolled up and left by 2, cut as before. Window 2 holds tokens from the right "
-                "border and, come round, from the left. They were never neighbours: grey pairs are masked.",
+                "First what it comes to: rolled up and left by 2, cut as before. Window 2 holds tokens from "
+                "the right border and, come round, from the left. They were never neighbours: grey pairs are "
+                "masked.",
                 {"window": 2},
             ),
             (
-                "Where it began: regular windows. 16 tokens each, all may look at each other; nothing "
+                "Now from the start: regular windows. 16 tokens each, all may look at each other; nothing "
                 "crosses a line.",
                 {"step": "regular windows"},
             ),
-            ("The roll again. Window 1 now joins tokens of all four old windows: every pair is allowed.", {}),
+            ("The roll. Window 1 now joins tokens of all four old windows: every pair is allowed.", {}),
             ("Window 3: bottom and top rows together, and the same remedy.", {"window": 3}),
             ("Window 4 holds all four corners of the image: four groups.", {"window": 4}),
             (
