@@ -43,6 +43,8 @@ WITHOUT: dict[str, str] = {
     "explain.target.class_numbers": ANY,
     "explain.target.shape_of": ANY,
     "explain.tsne.start": INSIDE,
+    "augment.photometric_plain.*": SHOWN,
+    "augment.warp_plain.*": SHOWN,
     "explain.tsne_plain.*": SHOWN,
     "augment.warp.take_pixels": INSIDE,
     "generative.dcgan.init_": MODULE,

@@ -1,12 +1,12 @@
 """Motion synthesis (S05.6): sprites moved on a background by parts of a pixel, and the motion magnified.
 
 T.-H. Oh, R. Jaroensri, C. Kim, M. Elgharib, F. Durand, W. T. Freeman, W. Matusik, Learning-based Video Motion
-Magnification, ECCV 2018 (section 3.3): no camera records a magnified truth, so the pairs are made. Segmented
+Magnification, ECCV 2018 (section 3): no camera records a magnified truth, so the pairs are made. Segmented
 objects are pasted on photographs; frame A has them in place, frame B moved by a small displacement d, and the
 magnified frame moved by α d.
 
-Here α is the factor on the displacement itself, so that α = 1 gives frame B. The paper counts what is added,
-(1 + α) d.
+Here α is the factor on the displacement itself, so that α = 1 gives frame B. The paper's definition of the
+task counts what is added, (1 + α) d; its network's manipulator, M_a + α (M_b - M_a), is as here.
 
 Exact up to the interpolation: the magnified frame is rendered from the same sprites as the others, never from
 frame B. Moving by whole pixels is exact; by parts of a pixel a sprite is read bilinearly, so that its finest

@@ -1,4 +1,7 @@
-"""Figures of chapter 05's claims: accuracy by light, by size of the training set, and gains seed by seed."""
+"""Figures of chapter 05's claims: every arm against what the claim was swept over, means and extremes.
+
+A panel is (title, y label, {arm: (seeds, points) values}); the arms are the same in all panels of a figure.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,77 +12,25 @@ from matplotlib.figure import Figure
 from lecture_utils.plotting.charts import curves
 from lecture_utils.plotting.style import INK
 
+Panel = tuple[str, str, Mapping[str, Any]]
 
-def light_matrix(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], title: str) -> Figure:
-    """Draw claim C05.1's matrices, means over the seeds: a row an augmentation and light, a column a test.
 
-    Parameters
-    ----------
-    seeds : sequence of {world: {training light: {augmentation: {test light: accuracy}}}}
-    worlds : dict of world to its name on the panel
-    title : str
+def arm_curves(panels_: Sequence[Panel], points: Sequence[float], xlabel: str, suptitle: str, *,
+               log_x: bool = True) -> Figure:  # fmt: skip
+    """Draw panels in a row: a line an arm, its mean over the seeds, and a band between the extremes.
+
+    Where values fall below 0 (gains), a line is drawn at 0.
     """
-    first = next(iter(seeds[0].values()))
-    rows = [(light, change) for light in first for change in first[light]]
-    tests = list(first[rows[0][0]][rows[0][1]])
-    fig = Figure(figsize=(7.6, 3.7))
-    axes = fig.subplots(1, len(worlds), sharey=True, squeeze=False)[0]
-    for ax, (world, name) in zip(axes, worlds.items(), strict=True):
-        table = np.array(
-            [[np.mean([s[world][a][b][test] for s in seeds]) for test in tests] for a, b in rows]
-        )
-        ax.imshow(table, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
-        for (r, c), value in np.ndenumerate(table):
-            ax.text(c, r, f"{value:.0%}", ha="center", va="center", color="white" if value > 0.7 else INK)
-        ax.set_xticks(range(len(tests)), [f"tested {test}" for test in tests])
-        ax.set_yticks(range(len(rows)), [f"trained {a}, {b}" for a, b in rows])
-        ax.grid(False)
-        ax.tick_params(length=0)
-        ax.set_title(name, fontsize=10, fontweight="normal")
-    fig.suptitle(title, x=0.01, ha="left")
-    return fig
-
-
-def light_rows(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Tell claim C05.1's bright-trained nets by size: "accuracy (calibration error)", means over the seeds.
-
-    Parameters
-    ----------
-    seeds : sequence of the claim's figures
-        With "by_size" and "error_by_size": {world: {augmentation: {size: {test light: number}}}}.
-    worlds : dict of world to its name in the table
-
-    Returns
-    -------
-    list of (world's name, augmentation, test light, one text a size)
-    """
-    rows = []
-    for world, name in worlds.items():
-        for arm, test in (("none", "bright"), ("none", "dark"), ("photometric", "dark")):
-            right, off = (
-                np.mean([[each[test] for each in s[key][world][arm].values()] for s in seeds], axis=0)
-                for key in ("by_size", "error_by_size")
-            )
-            rows.append((name, arm, test, *(f"{a:.0%} ({e:.2f})" for a, e in zip(right, off, strict=True))))
-    return rows
-
-
-def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Sequence[int], xlabel: str,
-                suptitle: str, columns: int = 2) -> Figure:  # fmt: skip
-    """Draw a panel for each (title, y label, {arm: (seeds, sizes) values}): means and extremes by size.
-
-    The arms are the same in every panel, so one legend below names them for all.
-    """
-    rows = -(-len(panels_) // columns)
-    fig = Figure(figsize=(7.2, 1.0 + 1.6 * rows))
-    axes = fig.subplots(rows, columns, squeeze=False).ravel()
-    for k, (ax, (title, ylabel, arms)) in enumerate(zip(axes, panels_, strict=True)):
-        means = {name: (list(sizes), np.mean(values, axis=0)) for name, values in arms.items()}
+    fig = Figure(figsize=(8, 3.0))
+    axes = fig.subplots(1, len(panels_), squeeze=False)[0]
+    for ax, (title, ylabel, arms) in zip(axes, panels_, strict=True):
+        means = {name: (list(points), np.mean(values, axis=0)) for name, values in arms.items()}
         spread = {name: (np.min(values, axis=0), np.max(values, axis=0)) for name, values in arms.items()}
-        last = k >= len(panels_) - columns
-        curves(means, xlabel if last else "", ylabel, bands=spread, log_x=True, ax=ax)
+        curves(means, xlabel, ylabel, bands=spread, log_x=log_x, ax=ax)
+        if min(np.min(low) for low, _ in spread.values()) < 0:
+            ax.axhline(0, color=INK, linewidth=1, linestyle="--")
         ax.set_title(title, fontsize=10, fontweight="normal")
-        ax.set_xticks(list(sizes), [str(size) for size in sizes])
+        ax.set_xticks(list(points), [f"{point:g}" for point in points])
         ax.minorticks_off()
         for name in (*ax.texts, ax.get_legend()):
             if name is not None:
@@ -90,65 +41,49 @@ def size_curves(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], sizes: Se
     return fig
 
 
-def mixing_panels(
-    arms: Mapping[str, tuple[Sequence[Mapping[str, Any]], str]], worlds: Mapping[str, str]
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Arrange claims C05.2 and C05.3 for `size_curves`: accuracy above, calibration error below.
+def light_panels(record: Any, worlds: Mapping[str, str]) -> tuple[list[Panel], list[float]]:
+    """Arrange claim C05.1: accuracy by halvings of the light, 0 first; and the halvings."""
+    swept = record.boundary["points"]
+    stops = [0.0, *(float(point["at"]) for point in swept)]
+    rows = [[row["light"] for row in record.figures]]
+    rows += [[row["accuracy"] for row in point["figures"]] for point in swept]  # (stops, seeds)
+    arms = {"bright": "bright pictures only", "photometric": "the same, recoloured"}
 
-    Parameters
-    ----------
-    arms : dict of arm to (the seeds' figures, its name in them)
-    worlds : dict of world to its title
-    """
+    def values(world: str, arm: str) -> np.ndarray:
+        return np.array([[row[world][arm] for row in stop] for stop in rows]).T
+
     return [
-        (title, label,
-         {arm: [row[key][world][name] for row in seeds] for arm, (seeds, name) in arms.items()})
-        for key, label in (("accuracy", "test accuracy"), ("error", "calibration error"))
+        (title, "test accuracy", {name: values(world, arm) for arm, name in arms.items()})
         for world, title in worlds.items()
-    ]  # fmt: skip
+    ], stops
 
 
-def iou_panels(
-    seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str], key: str = "iou", label: str = "mean IoU"
-) -> list[tuple[str, str, dict[str, Any]]]:
-    """Arrange a figure of claim C05.4 for `size_curves`: a panel a world, its arms as in the record."""
-    return [
-        (title, label,
-         {arm: [row[key][world][arm] for row in seeds] for arm in seeds[0][key][world]})
-        for world, title in worlds.items()
-    ]  # fmt: skip
+def mixing_panels(records: Mapping[str, Any]) -> tuple[list[Panel], list[float]]:
+    """Arrange claims C05.2 and C05.3, {arm: record}: what each adds on digits, by their number."""
+    points = next(iter(records.values())).boundary["points"]
 
+    def swept(record: Any, figure: str) -> np.ndarray:
+        return np.array([[row[figure] for row in at["figures"]] for at in record.boundary["points"]]).T
 
-def paired_gains(panels_: Sequence[tuple[str, str, Mapping[str, Any]]], arm: str) -> list[tuple[str, ...]]:
-    """Compare an arm with every other, seed by seed: the mean difference and its 95 % t-interval by size.
-
-    Parameters
-    ----------
-    panels_ : sequence of (title, y label, {arm: (seeds, sizes) values})
-        As `size_curves` takes them; two seeds or more.
-    arm : str
-
-    Returns
-    -------
-    list of (title, "arm − other", one "mean ± half interval" a size)
-    """
-    from scipy import stats
-
-    rows = []
-    for title, _, arms in panels_:
-        for other in arms:
-            if other != arm:
-                gain = np.subtract(arms[arm], arms[other])  # (seeds, sizes)
-                half = stats.t.ppf(0.975, len(gain) - 1) * gain.std(0, ddof=1) / np.sqrt(len(gain))
-                values = (f"{m:+.3f} ± {h:.3f}" for m, h in zip(gain.mean(0), half, strict=True))
-                rows.append((title, f"{arm} − {other}", *values))
-    return rows
-
-
-def pixel_errors(seeds: Sequence[Mapping[str, Any]], worlds: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Tell claim C05.4's calibration error of the pixels: (world's title, arm, one mean a size)."""
-    return [
-        (title, arm, *(f"{error:.2f}" for error in np.mean(errors, axis=0)))
-        for title, _, arms in iou_panels(seeds, worlds, "error")
-        for arm, errors in arms.items()
+    panels_: list[Panel] = [
+        (title, label, {arm: swept(record, figure) for arm, record in records.items()})
+        for title, label, figure in (
+            ("accuracy: above 0 is better", "with mixing minus without", "digits_gain"),
+            ("calibration error: above 0 is better", "without mixing minus with", "digits_calibration"),
+        )
     ]
+    return panels_, [float(point["at"]) for point in points]
+
+
+def paste_panels(record: Any) -> tuple[list[Panel], list[float]]:
+    """Arrange claim C05.4: mean IoU of the arms on test scenes and on their own, by training steps."""
+    swept = record.boundary["points"]
+    arms = {"none": "no augmentation", "jitter": "flips and sizes", "copy-paste": "and copy-paste"}
+
+    def values(arm: str, figure: str) -> np.ndarray:
+        return np.array([[row["arms"][arm][figure] for row in at["figures"]] for at in swept]).T
+
+    return [
+        (title, "mean IoU", {name: values(arm, figure) for arm, name in arms.items()})
+        for title, figure in (("on test scenes", "iou"), ("on the 32 scenes to learn from", "fits"))
+    ], [float(at["at"]) for at in swept]

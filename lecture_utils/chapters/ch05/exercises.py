@@ -1,9 +1,9 @@
 """Chapter 05: the checked exercises about data augmentation.
 
-Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
+Each exercise holds a reference (`solutions`, which the notebook shows), inputs to try (smallest first),
 general hints that say more each time, and the usual mistakes, each with its own hint. Coordinates: pixel
-(row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5, y = i + 0.5. Shapes: B
-batch, C classes, K objects, H and W height and width.
+(row i, column j) covers i to i + 1 and j to j + 1, so its centre is at x = j + 0.5, y = i + 0.5. Shapes: K
+objects, H and W height and width.
 """
 
 import math
@@ -13,27 +13,24 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from lecture_utils.exercises.exercise import Exercise, mistake
+from lecture_utils.augment.annotations import boxes_from_masks
+from lecture_utils.chapters.ch05.lab import LAB
+from lecture_utils.chapters.ch05.solutions import (
+    Pair,
+    after_paste,
+    after_paste_faulty,
+    bilinear,
+    cutmix_box,
+    move_boxes,
+    output_to_input,
+)
+from lecture_utils.exercises.exercise import Exercise, Mistake, mistake
 
-Box = tuple[int, int, int, int]
-Pair = tuple[float, float]
+__all__ = ["EXERCISES", "LAB"]
 
 
 # --- 05.1 bilinear sampling ------------------------------------------------------------------------
-def bilinear(image: Tensor, x: float, y: float) -> float:
-    """Value of an (H, W) image at the point (x, y); everything outside the image is 0."""
-    left, top = math.floor(x - 0.5), math.floor(y - 0.5)  # the pixel whose centre is up and left of the point
-    right, down = x - 0.5 - left, y - 0.5 - top  # how far the point is beyond that centre, 0 to 1
-    value = 0.0
-    for i, weight_i in ((top, 1 - down), (top + 1, down)):
-        for j, weight_j in ((left, 1 - right), (left + 1, right)):
-            if 0 <= i < image.shape[0] and 0 <= j < image.shape[1]:
-                value += weight_i * weight_j * image[i, j].item()
-    return value
-
-
 def _points(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[0.0, 10.0]]), 1.0, 0.5
     yield torch.tensor([[0.0, 10.0]]), 1.5, 0.5
@@ -82,17 +79,34 @@ def _border_repeated(image: Tensor, x: float, y: float) -> float:
     return bilinear(image, min(max(x, 0.5), width - 0.5), min(max(y, 0.5), height - 0.5))
 
 
+def _four(image: Tensor, x: float, y: float, left: int, top: int, *, wrap: bool = False) -> float:
+    """The formula of `bilinear` with `left` and `top` given; `wrap`: a negative index is no error."""
+    right, down = x - 0.5 - left, y - 0.5 - top
+    total, (height, width) = 0.0, image.shape
+    for i, j, weight in (
+        (top, left, (1 - right) * (1 - down)),
+        (top, left + 1, right * (1 - down)),
+        (top + 1, left, (1 - right) * down),
+        (top + 1, left + 1, right * down),
+    ):
+        if (wrap or min(i, j) >= 0) and i < height and j < width:
+            total += weight * float(image[i, j])
+    return total
+
+
+@mistake(
+    "Your int() cuts towards 0: int(-0.25) is 0, while floor(-0.25) is -1. Which of the two is left of it?"
+)
+def _int_for_floor(image: Tensor, x: float, y: float) -> float:
+    return _four(image, x, y, int(x - 0.5), int(y - 0.5))
+
+
+@mistake("Your image[-1] is the last row, not the one outside: test 0 <= i < H, and j likewise.")
+def _wrapped_round(image: Tensor, x: float, y: float) -> float:
+    return _four(image, x, y, math.floor(x - 0.5), math.floor(y - 0.5), wrap=True)
+
+
 # --- 05.2 the matrix of an inverse warp ------------------------------------------------------------
-def output_to_input(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
-    """Where to look, (3, 3): turn clockwise and grow about the centre, then shift (right, down); inverted."""
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    to_centre = torch.tensor([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
-    turn_grow = torch.tensor([[scale * c, -scale * s, 0], [scale * s, scale * c, 0], [0, 0, 1]])
-    back_shift = torch.tensor([[1, 0, width / 2 + shift[0]], [0, 1, height / 2 + shift[1]], [0, 0, 1]])
-    forward = back_shift @ turn_grow @ to_centre  # the factor at the right acts first
-    return torch.linalg.inv(forward)
-
-
 def _warps(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield 0.0, 1.0, (3.0, 0.0), 4, 4
     yield 0.0, 2.0, (0.0, 0.0), 4, 8
@@ -112,8 +126,9 @@ def _forward_returned(degrees: float, scale: float, shift: Pair, height: int, wi
 
 
 @mistake(
-    "You inverted each factor but left them in the same order. Undoing steps begins with the last one: "
-    "take off the shoes before the socks."
+    "Your factors stand in the wrong order. Either your forward matrix has its first step at the left (it "
+    "belongs at the right), or you inverted each factor and kept the order: undoing begins with the last "
+    "step, shoes before socks."
 )
 def _factors_inverted_order_kept(
     degrees: float, scale: float, shift: Pair, height: int, width: int
@@ -149,8 +164,8 @@ def _counter_clockwise(degrees: float, scale: float, shift: Pair, height: int, w
 
 
 @mistake(
-    "You undo the shift as if it had been turned and scaled about the corner: in the forward way the "
-    "shift comes last, and turning and scaling happen about the picture's centre."
+    "Your shift comes first, so it is turned and grown with the picture. Wanted: turn and grow about the "
+    "centre, then shift."
 )
 def _shifted_first(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
     first = torch.tensor([[1, 0, -shift[0]], [0, 1, -shift[1]], [0, 0, 1.0]])
@@ -165,16 +180,12 @@ def _half_a_pixel_off(degrees: float, scale: float, shift: Pair, height: int, wi
     return output_to_input(degrees, scale, shift, height - 1, width - 1)
 
 
+@mistake("You took the height for x. The centre is (W / 2, H / 2): x runs along the width.")
+def _height_for_x(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
+    return output_to_input(degrees, scale, shift, width, height)
+
+
 # --- 05.3 a box after a warp -----------------------------------------------------------------------
-def move_boxes(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
-    """Upright boxes (K, 4) x1, y1, x2, y2 around boxes moved by matrix (3, 3), cut to the image."""
-    x, y = boxes[:, [0, 2, 2, 0]], boxes[:, [1, 1, 3, 3]]  # all four corners, (K, 4)
-    corners = torch.stack([x, y, torch.ones_like(x)], dim=2) @ matrix.T  # (K, 4, 3)
-    x, y = corners[..., 0] / corners[..., 2], corners[..., 1] / corners[..., 2]
-    x, y = x.clamp(0, width), y.clamp(0, height)
-    return torch.stack([x.amin(1), y.amin(1), x.amax(1), y.amax(1)], dim=1)
-
-
 def _boxes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     one = torch.tensor([[1.0, 2.0, 3.0, 6.0]])
     yield one, torch.tensor([[1.0, 0, 2], [0, 1, 0], [0, 0, 1]]), 8, 8
@@ -232,79 +243,17 @@ def _matrix_of_the_image(boxes: Tensor, matrix: Tensor, height: int, width: int)
     return move_boxes(boxes, torch.linalg.inv(matrix), height, width)
 
 
-# --- 05.4 mixup's loss -----------------------------------------------------------------------------
-def mixup_loss(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    """Mean cross-entropy of logits (B, C) with targets that are `lam` first and 1 - `lam` second, (B,)."""
-    targets = torch.zeros_like(logits)  # (B, C), rows sum to 1
-    rows = torch.arange(len(logits))
-    targets[rows, first] += lam
-    targets[rows, second] += 1 - lam  # adds up to 1 where both are of one class
-    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+@mistake("You cut x by the height and y by the width. x runs along the width.")
+def _cut_by_the_other_side(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
+    return move_boxes(boxes, matrix, width, height)
 
 
-def _mixed_logits(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield torch.tensor([[2.0, 0.0]]), torch.tensor([0]), torch.tensor([1]), 1.0
-    yield torch.tensor([[2.0, 0.0]]), torch.tensor([0]), torch.tensor([1]), 0.75
-    yield torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0]), torch.tensor([0]), 0.5
-    for lam in rng.uniform(0, 1, 6).tolist():
-        logits = torch.tensor(3 * rng.normal(size=(4, 5)), dtype=torch.float32)
-        yield logits, *(torch.tensor(rng.integers(0, 5, 4)) for _ in range(2)), lam
-
-
-@mistake(
-    "You used only the label with the larger share. The target is a mixture: each label counts with its "
-    "share."
-)
-def _larger_share_only(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    return cross_entropy(logits, first if lam >= 0.5 else second)
-
-
-@mistake("You swapped the shares: lam belongs to the first label.")
-def _shares_swapped(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    return mixup_loss(logits, first, second, 1 - lam)
-
-
-@mistake(
-    "You mixed the numbers of the classes. Half-way between class 0 and class 4 is not class 2: mix the "
-    "probabilities, or the two losses."
-)
-def _class_numbers_mixed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    return cross_entropy(logits, (lam * first + (1 - lam) * second).round().long())
-
-
-@mistake(
-    "You put the logits through a softmax before a function that applies one itself. log_softmax and "
-    "cross_entropy want raw logits."
-)
-def _softmax_twice(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    return mixup_loss(logits.softmax(1), first, second, lam)
-
-
-@mistake(
-    "Where both labels are the same class, your second share overwrote the first. The two shares have to "
-    "be added."
-)
-def _overwritten(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    targets, rows = torch.zeros_like(logits), torch.arange(len(logits))
-    targets[rows, first], targets[rows, second] = lam, 1 - lam
-    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
-
-
-@mistake("Your loss is right but for its size: it grows with the batch. Take the mean over the batch.")
-def _summed(logits: Tensor, first: Tensor, second: Tensor, lam: float) -> Tensor:
-    return mixup_loss(logits, first, second, lam) * logits.numel() / logits.shape[1] ** 2
+@mistake("Your matrix multiplies from the wrong side: for points in rows it is corners @ matrix.T.")
+def _not_transposed(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
+    return move_boxes(boxes, matrix.T, height, width)
 
 
 # --- 05.5 CutMix's box and share -------------------------------------------------------------------
-def cutmix_box(height: int, width: int, lam: float, x: int, y: int) -> tuple[Box, float]:
-    """Box x1, y1, x2, y2, a share 1 - `lam` of the image, about (x, y), cut to it; and what share stays."""
-    w, h = int(math.sqrt(1 - lam) * width), int(math.sqrt(1 - lam) * height)
-    left, top = x - w // 2, y - h // 2
-    x1, y1 = max(left, 0), max(top, 0)
-    x2, y2 = min(left + w, width), min(top + h, height)
-    return (x1, y1, x2, y2), 1 - (x2 - x1) * (y2 - y1) / (height * width)
-
-
 def _cuts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield 8, 8, 0.75, 4, 4
     yield 8, 8, 0.75, 0, 4
@@ -363,18 +312,18 @@ def _box_not_cut(height: int, width: int, lam: float, x: int, y: int) -> Any:
     return (left, top, left + w, top + h), 1 - w * h / (height * width)
 
 
-# --- 05.6 annotations after a paste ----------------------------------------------------------------
-def after_paste(masks: Tensor, pasted: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks (K', H, W) and boxes (K', 4) that are left when `pasted` (H, W) covers `masks` (K, H, W)."""
-    masks = torch.cat([masks & ~pasted, pasted[None]])  # the newcomer is in front, and last in the list
-    masks = masks[masks.flatten(1).any(1)]  # who has vanished is no object any more
-    boxes = torch.zeros(len(masks), 4)
-    for k, mask in enumerate(masks):
-        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-        boxes[k] = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-    return masks, boxes
+@mistake(
+    "Where a side of the box is odd, yours is a pixel short: it ends w pixels after it begins, which is not "
+    "x + w // 2."
+)
+def _halves_on_both_sides(height: int, width: int, lam: float, x: int, y: int) -> Any:
+    half_w, half_h = (int(math.sqrt(1 - lam) * side) // 2 for side in (width, height))
+    left, right = (min(max(v, 0), width) for v in (x - half_w, x + half_w))
+    top, bottom = (min(max(v, 0), height) for v in (y - half_h, y + half_h))
+    return (left, top, right, bottom), 1 - (right - left) * (bottom - top) / (height * width)
 
 
+# --- 05.6 annotations after a paste: two faults ----------------------------------------------------
 def _mask(height: int, width: int, x1: int, y1: int, x2: int, y2: int) -> Tensor:
     mask = torch.zeros(height, width, dtype=torch.bool)
     mask[y1:y2, x1:x2] = True
@@ -382,64 +331,91 @@ def _mask(height: int, width: int, x1: int, y1: int, x2: int, y2: int) -> Tensor
 
 
 def _pastes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    yield _mask(3, 4, 0, 0, 2, 2)[None], _mask(3, 4, 3, 1, 4, 3)  # apart
-    yield _mask(3, 4, 0, 0, 3, 2)[None], _mask(3, 4, 2, 0, 4, 3)  # half hidden
-    yield _mask(3, 4, 1, 1, 2, 2)[None], _mask(3, 4, 0, 0, 3, 3)  # covered
-    yield torch.zeros(0, 3, 4, dtype=torch.bool), _mask(3, 4, 1, 0, 3, 2)  # none before
-    yield _mask(5, 5, 0, 0, 5, 5)[None], _mask(5, 5, 1, 1, 4, 4)  # a ring stays, and its box
+    five = torch.tensor([5])
+    yield _mask(3, 4, 0, 0, 2, 2)[None], five, _mask(3, 4, 3, 1, 4, 3), 2  # apart
+    yield _mask(3, 4, 0, 0, 3, 2)[None], five, _mask(3, 4, 2, 0, 4, 3), 2  # half hidden
+    yield _mask(3, 4, 1, 1, 2, 2)[None], five, _mask(3, 4, 0, 0, 3, 3), 2  # covered
+    yield torch.zeros(0, 3, 4, dtype=torch.bool), five[:0], _mask(3, 4, 1, 0, 3, 2), 2  # none before
+    yield _mask(5, 5, 0, 0, 5, 5)[None], five, _mask(5, 5, 1, 1, 4, 4), 2  # a ring stays, and its box
+    whole = torch.stack([_mask(4, 6, 2, 1, 4, 3), _mask(4, 6, 0, 0, 1, 4)])
+    yield whole, torch.tensor([5, 7]), _mask(4, 6, 2, 0, 5, 4), 2  # the first of two is covered
     for _ in range(5):
         corners = rng.integers(0, 6, size=(4, 2))
         sizes = rng.integers(1, 5, size=(4, 2))
         drawn = [_mask(8, 9, *c, *(c + s)) for c, s in zip(corners.tolist(), sizes, strict=True)]
-        yield torch.stack(drawn[:3]), drawn[3]
+        yield torch.stack(drawn[:3]), torch.tensor(rng.integers(0, 8, 3)), drawn[3], int(rng.integers(8))
+
+
+def _left(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All masks before and after the paste, the newcomer's last, all labels, and which are still seen."""
+    before = torch.cat([masks, pasted[None]])
+    after = torch.cat([masks & ~pasted, pasted[None]])
+    return before, after, torch.cat([labels, torch.tensor([label])]), after.flatten(1).any(1)
+
+
+@mistake(
+    "Both symptoms are still there. Which masks are the boxes made of, those before the paste or those after "
+    "it? And which of the labels does the last line throw away?"
+)
+def _both_faults(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    return after_paste_faulty(masks, labels, pasted, label)
+
+
+@mistake(
+    "The boxes are right now. But where an object has vanished, the names behind it are those of their "
+    "neighbours: one list was cut at its end, the others where nothing is seen."
+)
+def _names_out_of_step(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    _, after, names, seen = _left(masks, labels, pasted, label)
+    return after[seen], boxes_from_masks(after[seen]), names[: int(seen.sum())]
+
+
+@mistake(
+    "The names are right now, but the boxes are those of before the paste. A box is drawn around what is "
+    "still seen."
+)
+def _boxes_as_before(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    before, after, names, seen = _left(masks, labels, pasted, label)
+    return after[seen], boxes_from_masks(before[seen]), names[seen]
+
+
+@mistake(
+    "You kept an object of which no pixel is left. What has vanished is no object any more: drop its mask, "
+    "its box and its name."
+)
+def _vanished_kept(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    _, after, names, _ = _left(masks, labels, pasted, label)
+    return after, boxes_from_masks(after), names
 
 
 @mistake(
     "You left the old masks as they were. The pasted object is in front: what it covers is no longer seen."
 )
-def _masks_as_before(masks: Tensor, pasted: Tensor) -> Any:
-    whole = torch.cat([masks, pasted[None]])
-    boxes = torch.cat([after_paste(mask[None], mask)[1] for mask in whole])
-    return whole, boxes
-
-
-@mistake(
-    "The masks are right, but the boxes are those of before the paste. A box is drawn around what is "
-    "still seen."
-)
-def _boxes_as_before(masks: Tensor, pasted: Tensor) -> Any:
-    left, boxes = after_paste(masks, pasted)
-    kept = (masks & ~pasted).flatten(1).any(1)
-    old = [after_paste(mask[None], mask)[1] for mask in masks[kept]]
-    return left, torch.cat([*old, boxes[-1:]])
-
-
-@mistake(
-    "You kept an object of which no pixel is left. What has vanished is no object any more: drop its mask "
-    "and its box."
-)
-def _vanished_kept(masks: Tensor, pasted: Tensor) -> Any:
-    boxes = after_paste(masks, pasted)[1]
-    every = torch.cat([masks & ~pasted, pasted[None]])
-    all_boxes = torch.zeros(len(every), 4)
-    all_boxes[every.flatten(1).any(1)] = boxes
-    return every, all_boxes
+def _masks_as_before(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    before, _, names, _ = _left(masks, labels, pasted, label)
+    return before, boxes_from_masks(before), names
 
 
 @mistake(
     "Your boxes end where the last pixel begins. Pixel i covers i to i + 1, so the right and the lower "
     "end lie one further."
 )
-def _pixel_short(masks: Tensor, pasted: Tensor) -> Any:
-    left, boxes = after_paste(masks, pasted)
-    return left, boxes - torch.tensor([0.0, 0.0, 1.0, 1.0])
+def _pixel_short(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    left, boxes, names = after_paste(masks, labels, pasted, label)
+    return left, boxes - torch.tensor([0.0, 0.0, 1.0, 1.0]), names
 
 
 @mistake("You put the pasted object behind the others. It is in front, so the old masks lose what it covers.")
-def _newcomer_behind(masks: Tensor, pasted: Tensor) -> Any:
-    behind = pasted & ~masks.any(0)
-    left, boxes = after_paste(masks, torch.zeros_like(pasted))
-    return (torch.cat([left, behind[None]]), torch.cat([boxes, after_paste(behind[None], behind)[1]]))
+def _newcomer_behind(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    every = torch.cat([masks, (pasted & ~masks.any(0))[None]])
+    seen = every.flatten(1).any(1)
+    return every[seen], boxes_from_masks(every[seen]), torch.cat([labels, torch.tensor([label])])[seen]
+
+
+@mistake("You put the newcomer first in the lists. Keep the order of the others, and put it last.")
+def _newcomer_first(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    left, boxes, names = after_paste(masks, labels, pasted, label)
+    return left.roll(1, 0), boxes.roll(1, 0), names.roll(1, 0)
 
 
 EXERCISES = [
@@ -465,6 +441,8 @@ EXERCISES = [
             _nearest,
             _weights_swapped,
             _border_repeated,
+            _int_for_floor,
+            _wrapped_round,
         ),
     ),
     Exercise(
@@ -490,6 +468,7 @@ EXERCISES = [
             _counter_clockwise,
             _shifted_first,
             _half_a_pixel_off,
+            _height_for_x,
         ),
     ),
     Exercise(
@@ -505,31 +484,71 @@ EXERCISES = [
             "least and the largest x and y.",
             "Cut the result to 0..width and 0..height: an annotation ends where the image ends.",
         ),
-        mistakes=(_two_corners, _not_cut, _ends_not_sorted, _not_divided, _matrix_of_the_image),
+        mistakes=(
+            _two_corners,
+            _not_cut,
+            _ends_not_sorted,
+            _not_divided,
+            _matrix_of_the_image,
+            _cut_by_the_other_side,
+            _not_transposed,
+        ),
     ),
     Exercise(
         "05.4",
-        "The loss of a mixed picture",
-        mixup_loss,
-        _mixed_logits,
+        "Which change makes the label a lie?",
+        ("A", "3"),
+        None,
         difficulty=2,
         minutes=8,
         hints=(
-            "The target is no longer one class but a distribution: lam on the first label, 1 - lam on the "
-            "second.",
-            "Cross-entropy with a distribution t is -sum over classes of t * log_softmax(logits); then "
-            "the mean over the batch.",
-            "It is linear in t, so lam * CE(first) + (1 - lam) * CE(second) is the same number. Where "
-            "both labels agree, t has a single 1.",
+            "A classifier errs for two reasons: the picture has become one of another class, or it is like "
+            "nothing that the classifier knows. Which of the columns tells the two apart?",
+            "Look at the pairs of pictures: in which of them would you yourself give the changed picture the "
+            "name of its neighbour?",
         ),
         mistakes=(
-            _larger_share_only,
-            _shares_swapped,
-            _class_numbers_mixed,
-            _softmax_twice,
-            _overwritten,
-            _summed,
+            Mistake(
+                ("A", "1"),
+                "None of them keeps its name, but look down that column: is this the only change of which "
+                "that is true?",
+            ),
+            Mistake(
+                ("A", "2"),
+                "That most agree on another name is needed, but is it enough? Another change has a larger "
+                "share of one other name, and you would still call those pictures sixes.",
+            ),
+            Mistake(
+                ("B", "1"),
+                "A six at the edge of the picture is still a six to you. That the classifier names none of "
+                "them right says something about the classifier.",
+            ),
+            Mistake(
+                ("B", "2"),
+                "They agree completely, on a digit that they do not look like. How far away is the digit "
+                "that gives them its name?",
+            ),
+            Mistake(
+                ("B", "3"),
+                "Your reason names the right sign. But look up the distance again: of the three changes this "
+                "one lies furthest from all that is known.",
+            ),
+            Mistake(
+                ("C", "1"),
+                "Some of these do keep their name. And would you call a tilted six by another name?",
+            ),
+            Mistake(
+                ("C", "2"),
+                "Here the answers are scattered over several names: the classifier does not know these "
+                "pictures, rather than knowing them as something else.",
+            ),
+            Mistake(
+                ("C", "3"),
+                "Your reason names the right sign, but it does not hold of this change: no other name takes "
+                "most of its answers.",
+            ),
         ),
+        choices=(("A", "B", "C"), ("1", "2", "3")),
     ),
     Exercise(
         "05.5",
@@ -552,22 +571,32 @@ EXERCISES = [
             _share_of_the_patch,
             _pushed_inside,
             _box_not_cut,
+            _halves_on_both_sides,
         ),
     ),
     Exercise(
         "05.6",
-        "Annotations after a paste",
+        "A colleague's paste, with two faults",
         after_paste,
         _pastes,
         difficulty=3,
         minutes=15,
         hints=(
-            "The pasted object is in front: a pixel of an old mask stays only where `pasted` is False.",
-            "Put the pasted mask last, drop every mask that has no pixel left, and only then look for the "
-            "boxes.",
-            "A box is around what is seen now: first and last column and row with a pixel, and since "
-            "pixel i covers i to i + 1, the right and lower ends are last + 1.",
+            "Take the symptoms one by one. In what order are boxes made and pixels covered? And what happens "
+            "to each of the three lists when an object vanishes from the middle?",
+            "Cover first, then ask which masks have a pixel left, and only then make boxes, of what is left.",
+            "One mask of what is still seen, `seen`, has to pick from all three lists alike: masks[seen] and "
+            "labels[seen], and the boxes of masks[seen].",
         ),
-        mistakes=(_masks_as_before, _boxes_as_before, _vanished_kept, _pixel_short, _newcomer_behind),
+        mistakes=(
+            _both_faults,
+            _names_out_of_step,
+            _boxes_as_before,
+            _vanished_kept,
+            _masks_as_before,
+            _pixel_short,
+            _newcomer_behind,
+            _newcomer_first,
+        ),
     ),
 ]

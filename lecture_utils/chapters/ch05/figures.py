@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lecture_utils.plotting.annotations import draw
 from lecture_utils.plotting.charts import curves
 from lecture_utils.plotting.images import bare, image_grid, panels, to_array
-from lecture_utils.plotting.style import BLUE, INK, PALETTE, QUIET
+from lecture_utils.plotting.style import BLUE, INK, PALETTE, QUIET, rgb
 
 
 def draw_annotated(
@@ -93,7 +93,7 @@ def draw_flow(ax: Axes, flow: Any, step: int = 8, scale: float = 1.0, colour: st
 
 def flow_grid(cases: Mapping[str, tuple[Any, Any]], title: str, step: int = 7) -> Figure:
     """Draw pictures (3, H, W) in a row, each with its flow (2, H, W) as arrows."""
-    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 1.35, title)
+    fig = image_grid([image for image, _ in cases.values()], list(cases), len(cases), 2.0, title)
     for ax, (_, flow) in zip(fig.axes, cases.values(), strict=True):
         draw_flow(ax, flow, step)
     return fig
@@ -179,7 +179,7 @@ def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[
     truth : (N,)
     names : sequence of K str
     title : str
-        The number of pictures is added; the six with the surest answers are drawn.
+        The number of pictures is added; the five with the surest answers are drawn.
     scenes : (N,), optional
         Which scene each picture shows; then only the surest picture of a scene is drawn.
 
@@ -192,9 +192,94 @@ def answers_grid(pictures: Any, probabilities: Any, truth: Any, names: Sequence[
     chosen = np.argsort(-p.max(1), kind="stable")
     if scenes is not None:
         chosen = chosen[np.sort(np.unique(to_array(scenes)[chosen], return_index=True)[1])]
-    chosen = chosen[:6]
+    chosen = chosen[:5]
     said = [f"“{names[p[k].argmax()]}” {p[k].max():.0%}\nis {names[y[k]]}" for k in chosen]
-    return image_grid([x[k] / max(x[k].max(), 1e-6) for k in chosen], said, 6, 1.3, f"{title} ({len(x)})")
+    return image_grid(brightened(x[chosen]), said, 5, 1.6, f"{title} ({len(x)})")
+
+
+def brightened(pictures: Any) -> list[np.ndarray]:
+    """Scale each picture (N, C, H, W) to its own maximum: for the eye, not for a network."""
+    return [x / max(x.max(), 1e-6) for x in to_array(pictures)]
+
+
+def pasted_panels(standing: Any, newcomers: Mapping[str, Any], told: Mapping[str, tuple[Any, Any, Any]],
+                  names: Sequence[str], title: str) -> Figure:  # fmt: skip
+    """Draw flat objects and a newcomer over them, and the boxes and names that a function tells.
+
+    Parameters
+    ----------
+    standing : (K, H, W) bool
+        Masks of the objects before; object k is called ``names[k]``.
+    newcomers : dict of panel title to mask (H, W)
+        The newcomer is called ``names[K]``.
+    told : dict of panel title to (masks, boxes, labels)
+        What stands in the list after the paste.
+    names : sequence of str
+    title : str
+    """
+    before = to_array(standing)
+    fig, axes = panels(len(newcomers), 2, 3.9, before.shape[2] / before.shape[1], True, title)
+    for ax, (case, newcomer) in zip(axes, newcomers.items(), strict=True):
+        over = to_array(newcomer)
+        seen = np.concatenate([before & ~over, over[None]])  # (K + 1, H, W)
+        picture = np.ones((*over.shape, 3), np.float32)
+        for k, mask in enumerate(seen):
+            picture[mask] = 0.5 + 0.5 * np.asarray(rgb(PALETTE[k]), np.float32)
+        _, boxes, labels = (to_array(part) for part in told[case])
+        draw(ax, picture, boxes=boxes, labels=[names[k] for k in labels[: len(boxes)]],
+             colours=[PALETTE[k] for k in labels[: len(boxes)]])  # fmt: skip
+        bare(ax, case)
+    return fig
+
+
+def training_panels(histories: Mapping[str, Any], width: int = 8) -> Figure:
+    """Draw the losses of two trainings, means of `width` steps, and their accuracies in the dark.
+
+    The first has the colour of plain noon, the second that of augmented noon, as in `light_clouds`.
+
+    Parameters
+    ----------
+    histories : dict of name to lecture_utils.training.loop.History
+        Anything with `losses` (N,) and `evaluations`, pairs of step and accuracy.
+    width : int
+    """
+    fig = Figure(figsize=(8, 2.9))
+    left, right = fig.subplots(1, 2)
+    for k, (name, history) in enumerate(histories.items(), start=1):
+        losses = np.asarray(history.losses, dtype=float)
+        left.plot(np.convolve(losses, np.full(width, 1 / width), "valid"), color=PALETTE[k], label=name)
+        right.plot(*zip(*history.evaluations, strict=True), ".-", color=PALETTE[k], label=name)
+    left.set(xlabel="step", ylabel=f"mean of {width} losses", title="Augmentation makes training harder …")
+    right.set(
+        xlabel="step", ylabel="accuracy in the dark", title="… and reaches what was never shown", ylim=(0, 1)
+    )
+    left.legend(loc="upper right")
+    return fig
+
+
+def shift_panels(held: Mapping[str, tuple[Sequence[float], Mapping[str, Any]]], ylabel: str, title: str
+                 ) -> Figure:  # fmt: skip
+    """Draw a panel for each kind of shift: a line (N,) for each picture, over N steps at equal distances.
+
+    Parameters
+    ----------
+    held : dict of x label to (values of the shift (N,), lines)
+        The lines {name: (N,)} have the same names in all panels.
+    ylabel : str
+    title : str
+    """
+    fig = Figure(figsize=(8, 3.2))
+    axes = fig.subplots(1, len(held), sharey=True)
+    for ax, (xlabel, (values, lines)) in zip(axes, held.items(), strict=True):
+        for k, (name, line) in enumerate(lines.items()):
+            ax.plot(to_array(line), ".-", color=PALETTE[k], label=name)
+        ax.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        ax.set(xlabel=xlabel, ylim=(0, 1))
+    axes[0].set_ylabel(ylabel)
+    handles, names = axes[0].get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    fig.suptitle(title, x=0.01, ha="left")
+    return fig
 
 
 def dots_on_diagonal(x: Any, y: Any, xlabel: str, ylabel: str, title: str) -> Figure:

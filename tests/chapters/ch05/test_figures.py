@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lecture_utils.chapters.ch05.claim_figures import (
-    iou_panels,
-    light_matrix,
-    light_rows,
-    mixing_panels,
-    paired_gains,
-    pixel_errors,
-    size_curves,
-)
+from lecture_utils.chapters.ch05.claim_figures import arm_curves, light_panels, mixing_panels, paste_panels
 from lecture_utils.chapters.ch05.figures import (
     annotated_grid,
     answers_grid,
@@ -24,6 +16,9 @@ from lecture_utils.chapters.ch05.figures import (
     draw_reliability,
     light_clouds,
     light_curves,
+    pasted_panels,
+    shift_panels,
+    training_panels,
 )
 
 
@@ -130,12 +125,12 @@ def test_clouds_show_mean_and_spread_of_each_picture():
     assert fig.axes[1].lines[1].get_xydata().tolist() == [[0.0, 0.0]]
 
 
-def test_answers_are_sorted_by_confidence_and_at_most_six():
+def test_answers_are_sorted_by_confidence_and_at_most_five():
     p = np.tile([[0.6, 0.4]], (10, 1))
     p[7] = [0.1, 0.9]
     fig = answers_grid(np.full((10, 3, 8, 8), 0.2), p, np.zeros(10, int), ["ball", "star"], "wrong")
     titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
-    assert len(titles) == 6 and titles[0] == "“star” 90%\nis ball" and titles[1] == "“ball” 60%\nis ball"
+    assert len(titles) == 5 and titles[0] == "“star” 90%\nis ball" and titles[1] == "“ball” 60%\nis ball"
     assert fig.get_suptitle() == "wrong (10)"
     assert np.asarray(fig.axes[0].images[0].get_array()).max() == 1.0  # brightened
 
@@ -148,63 +143,87 @@ def test_answers_show_each_scene_once_by_its_surest_picture():
     assert titles == ["“ball” 80%\nis star", "“star” 70%\nis star"]
 
 
-def test_the_matrix_shows_the_mean_of_the_seeds():
-    def seed(value):
-        return {"toy": {"bright": {"none": {"bright": 0.5, "dark": value}}}}
-
-    fig = light_matrix([seed(0.2), seed(0.4)], {"toy": "toy world"}, "title")
-    assert [t.get_text() for t in fig.axes[0].texts] == ["50%", "30%"]
-    assert [t.get_text() for t in fig.axes[0].get_yticklabels()] == ["trained bright, none"]
-
-
-def test_claims_of_mixing_become_four_panels_of_means():
-    def seed(value):
-        arms = {"none": [0.1, value], "mixup": [0.2, 0.3]}
-        return {"accuracy": {"toy": arms, "digits": arms}, "error": {"toy": arms, "digits": arms}}
-
-    runs = [seed(0.4), seed(0.6)]
-    arms = {"no mixing": (runs, "none"), "mixup": (runs, "mixup")}
-    parts = mixing_panels(arms, {"toy": "T", "digits": "D"})
-    assert [(title, label) for title, label, _ in parts] == [
-        ("T", "test accuracy"),
-        ("D", "test accuracy"),
-        ("T", "calibration error"),
-        ("D", "calibration error"),
-    ]
-    fig = size_curves(parts, (100, 1000), "pictures", "title")
-    assert fig.axes[0].lines[0].get_xydata().tolist() == [[100.0, 0.1], [1000.0, 0.5]]
-    assert [ax.get_xlabel() for ax in fig.axes] == ["", "", "pictures", "pictures"]
-    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["no mixing", "mixup"]
-    assert not any(ax.texts or ax.get_legend() for ax in fig.axes)  # named once, below all panels
-
-
 def test_dots_lie_where_both_say():
     ax = dots_on_diagonal([0.2, 0.9], [0.5, 0.9], "x", "y", "title").axes[0]
     assert ax.lines[0].get_xydata().tolist() == [[0.2, 0.5], [0.9, 0.9]]
 
 
-def test_gains_are_taken_seed_by_seed_with_their_t_interval():
-    def seed(none, paste):
-        return {"iou": {"toy": {"none": [none], "paste": [paste]}}}
-
-    parts = iou_panels([seed(0.1, 0.2), seed(0.5, 0.62), seed(0.9, 0.98)], {"toy": "T"})
-    assert parts == [("T", "mean IoU", {"none": [[0.1], [0.5], [0.9]], "paste": [[0.2], [0.62], [0.98]]})]
-    # differences 0.10, 0.12, 0.08: mean 0.1, deviation 0.02, t(2) = 4.303: half = 4.303 · 0.02 / √3
-    assert paired_gains(parts, "paste") == [("T", "paste − none", "+0.100 ± 0.050")]
-
-
-def test_light_rows_tell_means_over_seeds_by_size():
-    def seed(right, off):
-        table = {arm: {"100": {"bright": 0.9, "dark": right}} for arm in ("none", "photometric")}
-        error = {arm: {"100": {"bright": 0.0, "dark": off}} for arm in ("none", "photometric")}
-        return {"by_size": {"toy": table}, "error_by_size": {"toy": error}}
-
-    rows = light_rows([seed(0.2, 0.1), seed(0.4, 0.3)], {"toy": "toy world"})
-    assert rows[1] == ("toy world", "none", "dark", "30% (0.20)")
-    assert [row[2] for row in rows] == ["bright", "dark", "dark"]
+def test_names_are_those_that_the_list_tells():
+    standing = np.zeros((2, 8, 10), bool)
+    standing[0, 1:3, 1:3], standing[1, 5:7, 5:9] = True, True
+    newcomer = np.zeros((8, 10), bool)
+    newcomer[0:4, 0:4] = True
+    boxes = np.array([[5.0, 5.0, 9.0, 7.0], [0.0, 0.0, 4.0, 4.0]])
+    told = {"case": (None, boxes, np.array([1, 2]))}
+    ax = pasted_panels(standing, {"case": newcomer}, told, ["ball", "heart", "ring"], "title").axes[0]
+    assert {text.get_text() for text in ax.texts} == {"heart", "ring"}
+    assert len({(p.get_x(), p.get_y(), p.get_width()) for p in ax.patches}) == 2  # each with a white rim
+    drawn = np.asarray(ax.images[0].get_array())
+    assert not np.allclose(drawn[1, 1], drawn[5, 5])  # the newcomer covers the first object
+    assert np.allclose(drawn[1, 1], drawn[3, 3])
 
 
-def test_pixel_errors_are_means_over_seeds():
-    seeds = [{"error": {"toy": {"none": [0.1, 0.5], "jitter": [0.2, 0.3]}}}] * 2
-    want = [("toy world", "none", "0.10", "0.50"), ("toy world", "jitter", "0.20", "0.30")]
-    assert pixel_errors(seeds, {"toy": "toy world"}) == want
+def swept(points, figures):
+    """A record with two seeds at each point."""
+    return SimpleNamespace(boundary={"points": [{"at": at, "figures": figures(at)} for at in points]})
+
+
+def test_light_begins_with_no_halving():
+    def seen(value):
+        return {"toy": {"bright": value, "photometric": value + 0.1}}
+
+    record = swept([1, 2], lambda at: [{"accuracy": seen(0.5 / at)}, {"accuracy": seen(0.3 / at)}])
+    record.figures = [{"light": seen(0.8)}, {"light": seen(0.6)}]
+    ((title, _, arms),), stops = light_panels(record, {"toy": "T"})
+    assert (title, stops) == ("T", [0.0, 1.0, 2.0])
+    assert arms["bright pictures only"].tolist() == [[0.8, 0.5, 0.25], [0.6, 0.3, 0.15]]
+
+
+def test_gains_of_mixing_are_read_from_the_boundary():
+    def rows(at):
+        return [
+            {"digits_gain": at / 100, "digits_calibration": -at},
+            {"digits_gain": 0.0, "digits_calibration": 0.0},
+        ]
+
+    parts, counts = mixing_panels({"mixup": swept([30, 480], rows)})
+    assert counts == [30.0, 480.0]
+    assert parts[0][2]["mixup"].tolist() == [[0.3, 4.8], [0.0, 0.0]]
+    assert parts[1][2]["mixup"].tolist() == [[-30, -480], [0, 0]]
+    fig = arm_curves(parts, counts, "labels", "title")
+    assert fig.axes[0].lines[0].get_xydata().tolist() == [[30.0, 0.15], [480.0, 2.4]]
+    assert len(fig.axes[1].lines) == 2 and len(fig.axes[0].lines) == 1  # a line at 0 where something is below
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["mixup"]
+    assert not any(ax.texts or ax.get_legend() for ax in fig.axes)  # named once, below all panels
+
+
+def test_pasting_has_a_panel_for_test_and_one_for_training_scenes():
+    def rows(at):
+        return [
+            {"arms": {arm: {"iou": 0.1 * at, "fits": 0.2 * at} for arm in ("none", "jitter", "copy-paste")}}
+        ]
+
+    parts, steps = paste_panels(swept([1, 2], rows))
+    assert steps == [1.0, 2.0] and next(title for title, *_ in parts) == "on test scenes"
+    assert parts[1][2]["and copy-paste"].tolist() == [[0.2, 0.4]]
+
+
+def test_shifts_stand_at_equal_distances_under_their_values():
+    held = {"degrees": ([0, 15, 90], {"cat": [0.9, 0.5, 0.1]}), "blur": ([0, 1, 8], {"cat": [0.9, 0.4, 0.0]})}
+    fig = shift_panels(held, "probability", "title")
+    assert [ax.get_xlabel() for ax in fig.axes] == ["degrees", "blur"]
+    assert fig.axes[0].lines[0].get_xydata().tolist() == [[0, 0.9], [1, 0.5], [2, 0.1]]
+    assert [t.get_text() for t in fig.axes[1].get_xticklabels()] == ["0", "1", "8"]
+    assert [t.get_text() for t in fig.legends[0].get_texts()] == ["cat"]
+
+
+def test_trainings_show_mean_losses_and_accuracies():
+    one = SimpleNamespace(losses=[1.0, 3.0, 5.0], evaluations=[(1, 0.2), (3, 0.4)])
+    two = SimpleNamespace(losses=[2.0, 2.0, 2.0], evaluations=[(1, 0.5), (3, 0.9)])
+    left, right = training_panels({"plain": one, "augmented": two}, width=2).axes
+    assert left.lines[0].get_ydata().tolist() == [2.0, 4.0] and left.lines[1].get_ydata().tolist() == [
+        2.0,
+        2.0,
+    ]
+    assert right.lines[1].get_xydata().tolist() == [[1, 0.5], [3, 0.9]]
+    assert left.lines[0].get_color() != left.lines[1].get_color() == right.lines[1].get_color()
