@@ -10,7 +10,7 @@ A. Krizhevsky, "One Weird Trick for Parallelizing Convolutional Neural Networks"
 torchvision's: 61.10 M parameters and no local response normalisation at all. `alexnet_small` is for images of
 16 to 64 pixels.
 
-Departures: He initialisation in place of N(0, 0.01²) with biases of 1; an adaptive average pool before the
+Departures: He initialisation in place of N(0, 0.01²) with some biases 1; an adaptive average pool before the
 classifier, so that any image size works (it does nothing at 224 pixels).
 
 Shapes: B batch, C channels, H height, W width, K classes.

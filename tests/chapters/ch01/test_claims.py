@@ -52,20 +52,41 @@ def test_accuracy_by_shift_looks_in_all_four_directions() -> None:
     assert ch01.accuracy_by_shift(LightAtTheRight(), (images, torch.ones(1).long()), [0, 2]) == [1.0, 0.75]
 
 
-def test_four_layer_nets_differ_only_in_activation_and_scale() -> None:
-    shapes = [
-        [tuple(p.shape) for p in ch01.four_layer_net(name, 8).parameters()] for name in ch01.ACTIVATIONS
-    ]
+@pytest.mark.parametrize(
+    "start", [ch01.Start(), ch01.Start(layers=8), ch01.Start(as_paper=True), ch01.Start(times=4.0)]
+)
+def test_nets_of_the_race_differ_only_in_activation_and_scale(start: ch01.Start) -> None:
+    nets = [ch01.activation_net(name, 8, start) for name in ch01.ACTIVATIONS]
+    shapes = [[tuple(p.shape) for p in net.parameters()] for net in nets]
     assert shapes[0] == shapes[1]
-    assert ch01.four_layer_net("tanh", 8)(torch.rand(2, 3, 16, 16)).shape == (2, 8)
+    layers = [m for m in nets[0] if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == start.layers
+    assert nets[1](torch.rand(2, 3, 16, 16)).shape == (2, 8)
 
 
-def test_steps_to_error_stops_at_the_target_and_at_the_cap() -> None:
-    steps, errors, _ = ch01.steps_to_error("ReLU", 0.03, seed=0, target=1.0, cap=40)
-    assert (steps, len(errors)) == (0, 1)
-    steps, errors, _ = ch01.steps_to_error("ReLU", 0.0, seed=0, target=0.0, cap=40)
-    assert (steps, len(errors)) == (40, 3)
-    assert len(set(errors)) == 1  # rate 0: nothing learned
+def test_starts_have_the_width_that_they_name() -> None:
+    torch.manual_seed(0)
+    own = ch01.activation_net("tanh", 8, ch01.Start())[3].weight.std()
+    wide = ch01.activation_net("tanh", 8, ch01.Start(times=4.0))[3].weight.std()
+    paper = ch01.activation_net("tanh", 8, ch01.Start(as_paper=True))[3]
+    assert (wide / own).item() == pytest.approx(4, rel=0.05)
+    assert paper.weight.std().item() == pytest.approx(0.01, rel=0.05)
+    assert not paper.bias.any()
+
+
+def test_a_run_stops_at_the_target_and_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ch01, "TARGET", 1.0)
+    assert ch01.run_to_target("ReLU", 0.03, ch01.Start(), 5, 40).steps == 0
+    monkeypatch.setattr(ch01, "TARGET", 0.0)
+    run = ch01.run_to_target("ReLU", 0.0, ch01.Start(), 6, 40)
+    assert (run.steps, len(run.errors)) == (40, 3)
+    assert len(set(run.errors)) == 1  # rate 0: nothing learned
+
+
+def test_a_run_that_diverges_counts_as_the_cap() -> None:
+    run = ch01.run_to_target("ReLU", 1e6, ch01.Start(), 7, 80)
+    assert run.steps == 80
+    assert len(run.errors) < 5
 
 
 def test_idle_share_counts_closed_gates() -> None:
