@@ -63,7 +63,8 @@ start("01")
 from lecture_utils.hub import packaged
 
 practitioner = packaged.efficientnet_lite0()
-names = "coffee camera motorcycle cat china rocket flower clock coins page astronaut hubble".split()
+names = ["coffee", "camera", "motorcycle", "cat", "china", "rocket", "flower", "clock", "coins", "page",
+         "astronaut", "hubble"]
 best = [practitioner.top([photographs.load(name)], k=1)[0][0] for name in names]
 titles = [f"{what} {share:.0%}" for what, share in best]
 small = [photographs.load(name, size=150) for name in names]
@@ -150,7 +151,7 @@ from lecture_utils.training.loop import accuracy, minibatches
 
 def train(model, batches, steps, rate):
     """Plain gradient descent: forward, loss, backward, update."""
-    for _, (x, y) in zip(range(steps), batches):
+    for _, (x, y) in zip(range(steps), batches, strict=False):
         loss = F.cross_entropy(model(x), y)  # softmax and cross-entropy in one
         model.zero_grad()  # backward() adds to .grad: empty it first
         loss.backward()  # fills .grad of every weight
@@ -380,7 +381,8 @@ x, weight = torch.randn(2, 4, 9, 8, requires_grad=True), torch.randn(6, 4, 3, 3,
 out = F.conv2d(x, weight, stride=2, padding=1)
 by_autograd = torch.autograd.grad(out.square().sum() / 2, (x, weight))  # so that G = out
 by_hand = conv2d_backward(out.detach(), x.detach(), weight.detach(), stride=2, padding=1)
-print("equal to autograd:", [torch.allclose(a, b, atol=1e-3) for a, b in zip(by_autograd, by_hand)])
+pairs = zip(by_autograd, by_hand, strict=True)
+print("equal to autograd:", [torch.allclose(a, b, atol=1e-3) for a, b in pairs])
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Pooling: forget a little
