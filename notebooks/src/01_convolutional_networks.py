@@ -63,8 +63,7 @@ start("01")
 from lecture_utils.hub import packaged
 
 practitioner = packaged.efficientnet_lite0()
-names = ["coffee", "camera", "motorcycle", "cat", "china", "rocket", "flower", "clock", "coins", "page",
-         "astronaut", "hubble"]
+names = "coffee camera motorcycle cat china rocket flower clock coins page astronaut hubble".split()
 best = [practitioner.top([photographs.load(name)], k=1)[0][0] for name in names]
 titles = [f"{what} {share:.0%}" for what, share in best]
 small = [photographs.load(name, size=150) for name in names]
@@ -379,10 +378,9 @@ from lecture_utils.chapters.ch01.plain import col2im
 
 x, weight = torch.randn(2, 4, 9, 8, requires_grad=True), torch.randn(6, 4, 3, 3, requires_grad=True)
 out = F.conv2d(x, weight, stride=2, padding=1)
-by_autograd = torch.autograd.grad(out.square().sum() / 2, (x, weight))  # so that G = out
+wanted = torch.autograd.grad(out.square().sum() / 2, (x, weight))  # so that G = out
 by_hand = conv2d_backward(out.detach(), x.detach(), weight.detach(), stride=2, padding=1)
-pairs = zip(by_autograd, by_hand, strict=True)
-print("equal to autograd:", [torch.allclose(a, b, atol=1e-3) for a, b in pairs])
+print("as autograd:", [torch.allclose(*both, atol=1e-3) for both in zip(wanted, by_hand[:2], strict=True)])
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Pooling: forget a little
