@@ -136,7 +136,7 @@ for _ in range(200):
     bias = bias - 0.5 * by_bias
 right = (new_ink.flatten(1) @ weight.T + bias).argmax(1) == new_class
 print(f"loss 2.30 -> {loss:.2f}; of digits it never saw, {right.float().mean():.1%} right")
-plotting.show(figures.templates(weight), "Ten maps of weights: red where ink speaks for the digit, else blue.")
+plotting.show(figures.templates(weight), "Ten maps of weights: red where ink speaks for the digit.")
 
 # %% [markdown]
 # **What "trained" means.** The answers on *test* pictures, which training never saw, are good. Our 200 steps were not the end of it: after 2,000 the loss is 0.09, and 97 % are right. One stops when answers on a third set, kept aside for *validation*, no longer get better; choices such as the learning rate are made on it too. Training and test can part: a net that has learned its training pictures by heart and fails on new ones is **overfitted**.
@@ -601,7 +601,7 @@ for name, extra in kinds.items():
 title = "Without batch norm, PyTorch's weights lose the signal"
 figure = plotting.curves(sizes, "layer", "standard deviation", title, log_y=True)
 figure.set_size_inches(6.4, 2.2)
-plotting.show(figure, "The signal's spread: level with batch norm, nearly so with He's weights, else falling.")
+plotting.show(figure, "The spread: level with batch norm, nearly so with He's weights, else falling.")
 
 # %% [markdown] tags=["slide"]
 # ## 12 · ResNet, 2015: learn the difference
