@@ -126,18 +126,41 @@ def show(fig: Figure, alt: str) -> None:
     alt = checked_alt(alt)
     image = pixels(fig, SCALE * fig.dpi)
     close(fig)
-    publish_png(png_bytes(image), alt, width=image.shape[1] // SCALE, height=image.shape[0] // SCALE)
+    publish("png", png_bytes(image), alt, width=image.shape[1] // SCALE, height=image.shape[0] // SCALE)
 
 
-def publish_png(data: bytes, alt: str, *, width: int, height: int) -> None:
-    """Send PNG bytes to the notebook with their alternative text and the size at which they are shown."""
+def show_photographs(fig: Figure, alt: str, *, quality: int, scale: float) -> None:
+    """Display a figure of photographs as a JPEG with alternative text: a fraction of a PNG's bytes.
+
+    Parameters
+    ----------
+    fig, alt
+        As for `show`, which raises ValueError for the same reasons.
+    quality : int
+        Of the JPEG, 1 to 95.
+    scale : float
+        Dots drawn for every dot shown.
+    """
+    if not isinstance(fig, Figure):
+        raise ValueError(f"figure: got {type(fig).__name__}, want a matplotlib Figure")
+    alt = checked_alt(alt)
+    image = pixels(fig, scale * fig.dpi)
+    close(fig)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
+    height, width = (round(side / scale) for side in image.shape[:2])
+    publish("jpeg", buffer.getvalue(), alt, width=width, height=height)
+
+
+def publish(kind: str, data: bytes, alt: str, *, width: int, height: int) -> None:
+    """Send a "png" or "jpeg" to the notebook with its alternative text and the size at which it is shown."""
     from IPython.display import display
 
     bundle: dict[str, Any] = {
-        "image/png": base64.b64encode(data).decode("ascii"),
+        f"image/{kind}": base64.b64encode(data).decode("ascii"),
         "text/plain": f"[figure] {alt}",
     }
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}})
+    display(bundle, raw=True, metadata={f"image/{kind}": {"alt": alt, "width": width, "height": height}})
 
 
 def close(fig: Figure) -> None:

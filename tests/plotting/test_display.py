@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lecture_utils import plotting
-from lecture_utils.plotting.display import pixels, png_bytes
+from lecture_utils.plotting.display import pixels, png_bytes, show_photographs
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +48,19 @@ def test_show_sends_one_png_with_alt_text_and_closes_the_figure():
 
 def test_show_gives_the_same_bytes_for_the_same_figure():
     assert shown(line_figure()).data["image/png"] == shown(line_figure()).data["image/png"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.2])
+def test_photographs_are_sent_as_a_jpeg_of_the_size_that_is_shown(scale):
+    with capture_output() as captured:
+        show_photographs(line_figure(), "A line that  rises.", quality=55, scale=scale)
+    (output,) = captured.outputs
+    image = Image.open(io.BytesIO(base64.b64decode(output.data["image/jpeg"])))
+    assert output.metadata["image/jpeg"] == {"alt": "A line that rises.", "width": 800, "height": 400}
+    assert image.format == "JPEG" and image.size == (round(800 * scale), round(400 * scale))
+    with pytest.raises(ValueError, match="want a sentence"):
+        show_photographs(line_figure(), "figure", quality=55, scale=scale)
+    plt.close("all")
 
 
 @pytest.mark.parametrize("alt", ["", "   ", "figure", None])

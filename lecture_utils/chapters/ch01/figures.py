@@ -3,8 +3,7 @@
 Shape letters: H, W height and width; h, w those of a kernel or an output; L window positions.
 """
 
-import base64
-import io
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,27 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 
+from lecture_utils.plotting import display
 from lecture_utils.plotting.blocks import arrow, box, page, way_round
 from lecture_utils.plotting.charts import curves
-from lecture_utils.plotting.display import checked_alt, pixels
 from lecture_utils.plotting.images import image_grid, signed_image, to_array
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 
+show_photographs = functools.partial(display.show_photographs, quality=50, scale=1.0)
 PALE_BLUE, PALE_ORANGE, PALE = "#CFE3F1", "#FBE3B8", "#F4F5F7"
-
-
-def show_photographs(figure: Figure, alt: str, quality: int = 50) -> None:
-    """Display a figure of photographs as a JPEG, with alternative text: a fraction of a PNG's bytes."""
-    from IPython.display import display
-
-    image = pixels(figure)  # (H, W, 3): one dot for every dot shown
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    about = {"alt": checked_alt(alt), "width": image.shape[1], "height": image.shape[0]}
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    display({"image/jpeg": data, "text/plain": f"[figure] {alt}"}, raw=True, metadata={"image/jpeg": about})
 
 
 def number_grid(ax: Axes, values: Any, title: str = "", fill: Any = None, size: float = 9.0) -> None:

@@ -52,9 +52,7 @@ def learner(name: str, world: str) -> nn.Module:
     )  # fmt: skip
 
 
-@functools.lru_cache(
-    maxsize=4
-)  # training pictures of the present seed and of the tuning seed, and two splits
+@functools.lru_cache(maxsize=4)  # what is trained on, of this seed and the tuning seed, and two splits
 def rendered(split: str, seed: int, n: int) -> Data:
     """The first n portraits of a split and seed, centred and scaled for both networks alike."""
     found = portraits(n, split=split, seed=seed, size=16)

@@ -13,11 +13,8 @@ import torch
 from torch import Tensor, nn
 
 MOMENTUM = 0.95
-QUINTIC = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # of the iteration that makes a matrix nearly orthogonal (Jordan et al. 2024)
+# Of the iteration that makes a matrix nearly orthogonal (Jordan et al. 2024).
+QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
 class StackedMuon(torch.optim.Optimizer):

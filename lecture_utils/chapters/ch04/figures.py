@@ -1,23 +1,22 @@
 """Drawing what explanations give: points in the colours of their labels, bars, curves."""
 
-import base64
-import io
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch import Tensor
 
 from lecture_utils.explain.dissection import Dissection, unit_masks
+from lecture_utils.plotting import display
 from lecture_utils.plotting.charts import curves
-from lecture_utils.plotting.display import checked_alt, pixels
 from lecture_utils.plotting.images import bare, image_grid, to_array
 from lecture_utils.plotting.overlays import dim_outside, heat_overlay
 from lecture_utils.plotting.style import INK, PALETTE, rgb
 
+show_photographs = functools.partial(display.show_photographs, quality=55, scale=1.2)
 # Ten colours for ten digits: the style's eight, and two more that stay apart from them in grey as well.
 TEN = (*PALETTE[:6], "#B8A800", "#000000", "#8C8C8C", "#7F3C8D")
 
@@ -178,23 +177,3 @@ def units_firing(
         shown += [dim_outside(pictures[i], fires[i], dark) for i in most]
         titles += [f"unit {unit}: {concept}", f"IoU {iou:.2f}", *[""] * (each - 2)]
     return image_grid(shown, titles, each, 7.4 / each, suptitle)
-
-
-def show_photographs(figure: Figure, alt: str, quality: int = 55) -> None:
-    """Display a figure of photographs as a JPEG, with alternative text: 1.2 dots for every dot shown."""
-    from IPython.display import display
-
-    scale = 1.2
-    image = pixels(figure, scale * figure.dpi)  # (H, W, 3)
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
-    about = {
-        "alt": checked_alt(alt),
-        "width": round(image.shape[1] / scale),
-        "height": round(image.shape[0] / scale),
-    }
-    data = {
-        "image/jpeg": base64.b64encode(buffer.getvalue()).decode("ascii"),
-        "text/plain": f"[figure] {about['alt']}",
-    }
-    display(data, raw=True, metadata={"image/jpeg": about})
