@@ -91,10 +91,9 @@ class Cameras:
 
     def scaled(self, size: tuple[int, int]) -> Self:
         """Return the same views at another picture size (height, width)."""
-        check_size(size)
         (h, w), (new_h, new_w) = self.size, size
         scale = torch.tensor([new_w / w, new_h / h, 1.0]).to(self.intrinsics)
-        return type(self)(self.rotation, self.translation, scale[:, None] * self.intrinsics, tuple(size))
+        return type(self)(self.rotation, self.translation, scale[:, None] * self.intrinsics, check_size(size))
 
 
 def world_to_cam(points: Tensor, cameras: Cameras) -> Tensor:
@@ -177,7 +176,7 @@ def rays(cameras: Cameras) -> tuple[Tensor, Tensor]:
 
 
 def look_at(eye: Tensor, target: Tensor, up: Sequence[float] = (0.0, 0.0, 1.0)) -> tuple[Tensor, Tensor]:
-    """Return rotation (N, 3, 3), translation (N, 3) of cameras at `eye` (N, 3) that look at `target`, (3) too.
+    """Return rotation (N, 3, 3), translation (N, 3) of cameras at `eye` (N, 3) that look at `target`.
 
     ValueError where `eye` is at `target`, or where the view is along `up`: then no way is upright.
     """
@@ -227,7 +226,9 @@ def orbit(
     middle = torch.tensor(target, dtype=torch.float32)
     eye = middle + torch.stack([level * azimuth.cos(), level * azimuth.sin(), height], dim=1)
     rotation, translation = look_at(eye, middle)
-    return Cameras(rotation, translation, pinhole(size, field_of_view_deg).expand(count, 3, 3), tuple(size))
+    return Cameras(
+        rotation, translation, pinhole(size, field_of_view_deg).expand(count, 3, 3), check_size(size)
+    )
 
 
 def _points(points: Tensor, cameras: Cameras, name: str) -> Tensor:
