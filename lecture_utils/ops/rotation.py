@@ -1,0 +1,111 @@
+"""Rotations (S18.2): axis-angle, quaternion and matrix, from one to another and compared.
+
+A rotation matrix has nine numbers for three degrees of freedom. An optimiser moves three (axis-angle, in
+bundle adjustment) or four (a quaternion, in Gaussian splatting) and makes the matrix from them.
+
+O. Rodrigues, "Des lois géométriques qui régissent les déplacements d'un système solide", 1840; K. Shoemake,
+"Animating rotation with quaternion curves", SIGGRAPH 1985. Quaternions are (w, x, y, z): the real part first
+(scipy has it last).
+
+Shapes: "…" any number of axes in front.
+"""
+
+import torch
+from torch import Tensor
+
+from lecture_utils.ops.checks import check_tensor
+
+
+def cross_matrix(vector: Tensor) -> Tensor:
+    """Return the matrix [v]ₓ (…, 3, 3) of vectors (…, 3), with [v]ₓ u = v × u."""
+    check_tensor(vector, "vector", "…", 3)
+    x, y, z = vector.unbind(-1)
+    zero = torch.zeros_like(x)
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+
+
+def axis_angle_to_matrix(vector: Tensor) -> Tensor:
+    """Return rotations (…, 3, 3) about the axes `vector` (…, 3), by its length in radians.
+
+    Rodrigues' formula, R = 1 + sin θ / θ [v]ₓ + (1 - cos θ) / θ² [v]ₓ². Both factors go to a limit at θ = 0;
+    there a series stands in, so that value and gradient are finite everywhere.
+    """
+    check_tensor(vector, "vector", "…", 3, finite=True)
+    square = vector.square().sum(-1)[..., None, None]  # θ²
+    small = square < 1e-4
+    safe = torch.where(small, 1.0, square)
+    angle = safe.sqrt()
+    first = torch.where(small, 1 - square / 6 + square**2 / 120, angle.sin() / angle)
+    # 1 - cos θ = 2 sin² (θ / 2): no difference of nearly equal numbers
+    second = torch.where(small, 0.5 - square / 24 + square**2 / 720, 2 * (angle / 2).sin().square() / safe)
+    skew = cross_matrix(vector)
+    return torch.eye(3).to(vector) + first * skew + second * skew @ skew
+
+
+def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
+    """Return axes (…, 3) whose lengths are the angles in radians, in [0, π], of rotations (…, 3, 3)."""
+    quaternion = matrix_to_quaternion(matrix)
+    real, imaginary = quaternion[..., :1], quaternion[..., 1:]  # cos θ/2, sin θ/2 · axis
+    square = imaginary.square().sum(-1, keepdim=True)
+    small = square < 1e-12
+    length = torch.where(small, 1.0, square).sqrt()
+    factor = torch.where(small, 2.0 / real.clamp_min(0.5), 2 * torch.atan2(length, real) / length)
+    return factor * imaginary
+
+
+def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
+    """Return rotations (…, 3, 3) of quaternions (…, 4), w x y z, of any length but 0; it is made 1 here."""
+    check_tensor(quaternion, "quaternion", "…", 4, finite=True)
+    length = quaternion.norm(dim=-1, keepdim=True)
+    if bool((length < 1e-12).any()):
+        raise ValueError("quaternion: got one of length 0, want any other length")
+    w, x, y, z = (quaternion / length).unbind(-1)
+    rows = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3))
+
+
+def matrix_to_quaternion(matrix: Tensor) -> Tensor:
+    """Return unit quaternions (…, 4), w x y z with w ≥ 0, of rotations (…, 3, 3).
+
+    The outer product q qᵀ is linear in R; of its four columns, all multiples of q, the one with the largest
+    diagonal entry is far from 0 (S. Shepperd, "Quaternion from rotation matrix", 1978).
+    """
+    check_tensor(matrix, "matrix", "…", 3, 3, finite=True)
+    check_rotation(matrix)
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in matrix.unbind(-2))
+    products = [
+        1 + a + e + i, h - f, c - g, d - b,
+        h - f, 1 + a - e - i, b + d, c + g,
+        c - g, b + d, 1 - a + e - i, f + h,
+        d - b, c + g, f + h, 1 - a - e + i,
+    ]  # fmt: skip
+    outer = torch.stack(products, dim=-1).unflatten(-1, (4, 4))  # 4 q qᵀ
+    largest = outer.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None]
+    column = outer.gather(-1, largest.expand(*outer.shape[:-1], 1))[..., 0]
+    unit = torch.nn.functional.normalize(column, dim=-1)
+    return torch.where(unit[..., :1] < 0, -unit, unit)  # q and -q are the same rotation
+
+
+def rotation_angle_deg(first: Tensor, second: Tensor) -> Tensor:
+    """Return the angle (…) in degrees, in [0, 180], that takes one rotation (…, 3, 3) to the other.
+
+    |A - B|² = 8 sin² (θ / 2) in the Frobenius norm: unlike the arc cosine of the trace, exact for small angles.
+    """
+    check_tensor(first, "first", "…", 3, 3, finite=True)
+    check_tensor(second, "second", "…", 3, 3, finite=True)
+    check_rotation(first, "first")
+    check_rotation(second, "second")
+    half = (first - second).square().sum((-2, -1)).clamp_min(0).sqrt() / 8**0.5
+    return torch.rad2deg(2 * torch.asin(half.clamp_max(1)))
+
+
+def check_rotation(matrix: Tensor, name: str = "matrix") -> None:
+    """Raise ValueError unless all matrices (…, 3, 3) are rotations: R Rᵀ = 1 and det R = 1, to 1e-3."""
+    with torch.no_grad():
+        off = (matrix @ matrix.mT - torch.eye(3).to(matrix)).abs()
+        if bool((off > 1e-3).any()) or bool((torch.linalg.det(matrix) < 0).any()):
+            raise ValueError(f"{name}: got a matrix that is no rotation, want R Rᵀ = 1 and det R = 1")
