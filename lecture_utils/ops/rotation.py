@@ -93,7 +93,8 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
 def rotation_angle_deg(first: Tensor, second: Tensor) -> Tensor:
     """Return the angle (…) in degrees, in [0, 180], that takes one rotation (…, 3, 3) to the other.
 
-    |A - B|² = 8 sin² (θ / 2) in the Frobenius norm: unlike the arc cosine of the trace, exact for small angles.
+    |A - B|² = 8 sin² (θ / 2) in the Frobenius norm: exact for small angles, where the arc cosine
+    of the trace is not.
     """
     check_tensor(first, "first", "…", 3, 3, finite=True)
     check_tensor(second, "second", "…", 3, 3, finite=True)

@@ -111,7 +111,7 @@ def _look(
 
 
 def surface_at(scene: SolidScene, points: Tensor, solid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Normal (R, 3), part (R,) and colour (R, 3), linear light, where rays met the surfaces of `solid` (R,)."""
+    """Normal (R, 3), part (R,) and linear colour (R, 3) where rays met the surfaces of `solid` (R,)."""
     normal, albedo = torch.zeros_like(points), torch.zeros_like(points)
     part = torch.full_like(solid, NOTHING)
     for k in range(len(scene)):

@@ -52,7 +52,7 @@ def sample_solid(
     classes, colours, materials : sequence of str, optional
         Draw only from these names; from all where not given.
     ground : bool
-        Stand them upright and apart on a disc of ground; otherwise they float, tilted by up to `max_tilt_deg`.
+        Stand them upright and apart on a disc of ground; else they float, tilted by up to `max_tilt_deg`.
     specular, speckle, background
         As `SolidScene` has them.
     frequency : float

@@ -11,7 +11,7 @@ square     cube with rounded edges                     top, sides, bottom (by th
 triangle   cone with rounded edges                     tip (upper third), side, base (the underside)
 star       star, extruded, rounded                     middle (the inner disk), points
 heart      heart, extruded, rounded                    lobes, middle, point (by height)
-cross      three rounded bars at right angles          upright bar, level bars, middle (where they meet)
+cross      three rounded bars at right angles          upright bar, level bars
 ring       torus, standing                             upper half, lower half
 capsule    cylinder along x between half spheres       middle, ends
 =========  ==========================================  ===========================================
@@ -54,7 +54,6 @@ PARTS = (
     ("heart", "point"),
     ("cross", "upright bar"),
     ("cross", "level bars"),
-    ("cross", "middle"),
     ("ring", "upper half"),
     ("ring", "lower half"),
     ("capsule", "middle"),
@@ -110,9 +109,7 @@ def part_of(points: Tensor, class_id: int) -> Tensor:
         case "heart":
             own = torch.where(z > 0.25, 0, torch.where(z < -0.30, 2, 1))
         case "cross":
-            wide = BAR_HALF[0] + ROUNDING["cross"]
-            up, level = z.abs() > wide, torch.maximum(x.abs(), y.abs()) > wide
-            own = torch.where(up, 0, torch.where(level, 1, 2))
+            own = (torch.maximum(x.abs(), y.abs()) > z.abs()).long()
         case _:  # capsule
             own = (x.abs() > CAPSULE_HALF).long()
     return own + parts_of(class_id).start
@@ -151,9 +148,9 @@ def reach(class_id: int) -> float:
 _REACH = {
     "ball": ROUNDING["ball"],
     "square": math.sqrt(3) * CUBE_HALF + ROUNDING["square"],
-    "triangle": 1.10,
-    "star": 1.12,
-    "heart": 1.08,
+    "triangle": math.hypot(0.96 * math.sin(2 * math.pi / 3), 0.64) + ROUNDING["triangle"],
+    "star": 1.08,
+    "heart": 1.18,
     "cross": math.hypot(BAR_HALF[1], BAR_HALF[0], BAR_HALF[0]) + ROUNDING["cross"],
     "ring": RING_RADIUS + ROUNDING["ring"],
     "capsule": CAPSULE_HALF + ROUNDING["capsule"],
