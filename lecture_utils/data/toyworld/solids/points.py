@@ -1,6 +1,6 @@
 """Points on the surfaces of solids: spread evenly by area, with normals, colours and labels (S18.1, S18.3).
 
-Where a sample comes from: points are drawn evenly from a box, those within δ of the surface are kept, and each
+Where a sample comes from: points are drawn evenly from a box, those within δ of the surface are kept, each
 goes to the surface along the distance's gradient. A shell of constant thickness holds as much volume as
 surface, up to δ² times the product of the principal curvatures (J. Steiner, 1840).
 
@@ -21,7 +21,7 @@ from lecture_utils.data.toyworld.solids.scene import SolidScene
 from lecture_utils.ops.checks import check_number, check_whole
 
 _SHELL = 0.015  # δ, in units
-_POOL = 8192  # points of each class that are kept
+POOL = 8192  # points of each class that are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def area(class_id: int) -> Tensor:
 @lru_cache(maxsize=16)
 def pool(class_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """Points (8192, 3), normals (8192, 3) and parts (8192,) of a class, evenly by area, in its own axes."""
-    points = on_surface(class_id, _POOL, generator_of(0, class_id, "pool"))
+    points = on_surface(class_id, POOL, generator_of(0, class_id, "pool"))
     return points, shapes.normals(points, class_id), shapes.part_of(points, class_id)
 
 

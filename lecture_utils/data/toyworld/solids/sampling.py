@@ -85,7 +85,7 @@ def sample_solid(
         **parts,
         centre=_tensor(centre),
         scale=_tensor(scale),
-        sun=_sun(float(between(key, "sun turn", (-math.pi, math.pi))[0])),
+        sun=sun_at(float(between(key, "sun turn", (-math.pi, math.pi))[0])),
         specular=specular,
         speckle=speckle,
         background=background,
@@ -180,7 +180,7 @@ def showpiece(
         second=_tensor(0.1 * rgb + 0.9 * light),
         pattern=torch.tensor([[1.0, 0, 0, 0.1], [0, 0, 1, 0.0], [0.6, 0, 0.8, 0.0], [0, 0.6, 0.8, 0.3]]),
         frequency=torch.tensor([2.0, 1.2, 1.6, 1.7]) * (3.0 if fine else 1.0),
-        sun=_sun(-0.9),
+        sun=sun_at(-0.9),
         speckle=speckle,
         specular=shiny,
         ground_m=GROUND_M if ground else 0.0,
@@ -233,7 +233,7 @@ def _directions(key: np.ndarray, number: int) -> np.ndarray:
     return np.stack([level * np.cos(turn), level * np.sin(turn), up], axis=1)
 
 
-def _sun(turn: float) -> Tensor:
+def sun_at(turn: float) -> Tensor:
     """Return the way to a sun 55° above the horizon."""
     high = math.radians(55)
     return torch.tensor([math.cos(high) * math.cos(turn), math.cos(high) * math.sin(turn), math.sin(high)])
