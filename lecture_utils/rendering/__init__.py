@@ -1,0 +1,1 @@
+"""Rendering: pictures from scenes that are learned by rendering them."""
