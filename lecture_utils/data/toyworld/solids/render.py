@@ -139,7 +139,7 @@ def shade(
     bright = (facing > 0).nonzero()[:, 0]
     lit[bright] = sunlight(scene, points[bright], normal[bright])
     around = scene.ambient * (0.75 + 0.25 * normal[:, 2]) * openness(scene, points, normal)
-    light[at] = albedo * (1.05 * (1 - scene.ambient) * facing * lit + 1.1 * around)[:, None]
+    light[at] = albedo * (1.12 * (1 - scene.ambient) * facing * lit + 1.18 * around)[:, None]
     if scene.specular > 0:
         half = F.normalize(scene.sun - direction[at], dim=-1)  # between the ways to the sun and to the camera
         gloss = (normal * half).sum(-1).clamp_min(0) ** scene.shininess

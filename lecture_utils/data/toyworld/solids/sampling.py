@@ -6,6 +6,7 @@ world: the splits of one seed share no scene.
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from lecture_utils.data.toyworld.solids.scene import SolidScene
 from lecture_utils.ops.checks import check_number
 from lecture_utils.ops.rotation import axis_angle_to_matrix
 
-GROUND_Z = -0.5
+GROUND_Z = -0.35
 GROUND_M = 0.86  # the disc's rim lies in the ball of radius 1 around the origin
 _SCALE = (0.30, 0.42)  # metres for one unit
 _TRIES = 64
@@ -79,7 +80,7 @@ def sample_solid(
     parts = draw_solids(key, number, classes, colours, materials, tilt, frequency)
     scale = between(key, "solid scale", _SCALE, places)[0, :number]
     if number == 1:
-        scale = scale * 1.5
+        scale = scale * 1.4
     centre, scale = _stand(key, parts["class_id"].numpy(), scale) if ground else _float(key, scale)
     return SolidScene(
         **parts,
@@ -102,7 +103,7 @@ def draw_solids(
     materials: Sequence[str] | None,
     max_tilt_deg: float,
     frequency: float,
-) -> dict[str, Tensor]:
+) -> dict[str, Any]:
     """Draw what `number` solids of one scene are and how they are turned: fields of `SolidScene`."""
     pairs = allowed_pairs(
         known_ids("classes", classes, CLASSES), known_ids("colours", colours, COLOURS), held_out=False

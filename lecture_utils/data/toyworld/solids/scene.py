@@ -96,8 +96,9 @@ class SolidScene:
 
     def to(self, device: torch.device | str) -> "SolidScene":
         """Move every tensor to a device."""
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
-        return SolidScene(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in own.items()})
+        own = ((f.name, getattr(self, f.name)) for f in fields(self))
+        moved: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in own}
+        return SolidScene(**moved)
 
     def replace(self, **changes: Any) -> "SolidScene":
         """Return a copy with some parameters replaced, checked anew."""

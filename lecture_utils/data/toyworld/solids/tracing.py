@@ -14,7 +14,7 @@ from lecture_utils.data.toyworld.solids import shapes
 from lecture_utils.data.toyworld.solids.scene import SolidScene
 
 NOTHING, GROUND = -1, -2  # what stands in a map of solids where there is none
-_NEAR = 1e-5  # units: so close is a hit
+_NEAR = 2e-6  # units: so close is a hit
 _GRAZING = 1e-4  # units: so close is one, too, where the steps have run out
 _STEPS = 160
 _PENUMBRA = 12.0  # the inverse of the sun's apparent radius: the larger, the sharper the shadows
