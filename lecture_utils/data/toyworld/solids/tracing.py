@@ -15,8 +15,8 @@ from lecture_utils.data.toyworld.solids.scene import SolidScene
 
 NOTHING, GROUND = -1, -2  # what stands in a map of solids where there is none
 _NEAR = 2e-6  # units: so close is a hit
-_GRAZING = 1e-4  # units: so close is one, too, where the steps have run out
-_STEPS = 160
+_LEAST = 1e-3  # units: the smallest step
+_HALVINGS = 10  # of the smallest step: to 1e-6
 _PENUMBRA = 12.0  # the inverse of the sun's apparent radius: the larger, the sharper the shadows
 
 
@@ -30,20 +30,28 @@ def ball_span(origin: Tensor, direction: Tensor, radius: float) -> tuple[Tensor,
 
 
 def trace_solid(origin: Tensor, direction: Tensor, class_id: int) -> Tensor:
-    """Distance (R,) along rays (R, 3) in a solid's own axes and unit to its surface; inf where they miss."""
+    """Distance (R,) along rays (R, 3) in a solid's own axes and unit to its surface; inf where they miss.
+
+    Rays that glide along a surface would take ever smaller steps: none is smaller than 1e-3 units, and where
+    that led inside, bisection finds the way back. What is missed are rims of which a ray cuts off less.
+    """
     near, far, meets = ball_span(origin, direction, shapes.reach(class_id) + 1e-3)
     found = torch.full_like(near, torch.inf)
     ray = meets.nonzero()[:, 0]  # the rays that are still on their way
     start, way, end = origin[ray] + near[ray, None] * direction[ray], direction[ray], (far - near)[ray]
-    gone = torch.zeros_like(end)  # from where the ray entered the ball: small numbers, fine steps
-    for step in range(_STEPS):
+    gone, last = torch.zeros_like(end), torch.zeros_like(end)  # from the ball's rim: small numbers
+    while len(ray):
         free = shapes.distance(start + gone[:, None] * way, class_id)
-        hit = free < (_NEAR if step < _STEPS - 1 else _GRAZING)
-        found[ray[hit]] = near[ray[hit]] + gone[hit]
+        hit = free < _NEAR
+        low, high = last[hit], gone[hit]
+        for _ in range(_HALVINGS if bool((free < 0).any()) else 0):
+            middle = (low + high) / 2
+            into = shapes.distance(start[hit] + middle[:, None] * way[hit], class_id) < 0
+            low, high = torch.where(into, low, middle), torch.where(into, middle, high)
+        found[ray[hit]] = near[ray[hit]] + torch.where(free[hit] < 0, high, gone[hit])
         on = ~hit & (gone < end)
-        ray, start, way, end, gone = ray[on], start[on], way[on], end[on], (gone + free)[on]
-        if not len(ray):
-            break
+        ray, start, way, end, last = ray[on], start[on], way[on], end[on], gone[on]
+        gone = last + free[on].clamp_min(_LEAST)
     return found
 
 
