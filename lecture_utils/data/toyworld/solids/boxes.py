@@ -41,11 +41,11 @@ def boxes_of(class_id: Tensor, size: Tensor, rotation: Tensor, centre: Tensor) -
     rotation, centre : Tensor
         (B, 3, 3), from own axes to the world's, and (B, 3), where the own origin stands.
     """
-    low = class_id.new_tensor([shapes.box_of(int(c))[0] for c in class_id], dtype=size.dtype)
-    high = class_id.new_tensor([shapes.box_of(int(c))[1] for c in class_id], dtype=size.dtype)
+    corners = size.new_tensor([shapes.box_of(c) for c in range(len(CLASSES))])[class_id]  # (B, 2, 3)
+    low, high = corners.unbind(1)
     middle = centre + (rotation @ ((low + high) / 2 * size)[:, :, None])[:, :, 0]
     yaw = torch.atan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    period = yaw.new_tensor([math.radians(YAW_PERIOD_DEG[CLASSES[int(c)]]) for c in class_id])
+    period = yaw.new_tensor([math.radians(YAW_PERIOD_DEG[name]) for name in CLASSES])[class_id]
     safe = torch.where(period == 0, 1.0, period)
     yaw = torch.where(period == 0, 0.0, (yaw + safe / 2).remainder(safe) - safe / 2)
     return torch.cat([middle, (high - low) * size, yaw[:, None]], dim=1)

@@ -22,7 +22,7 @@ from lecture_utils.ops.rotation import axis_angle_to_matrix
 
 TISSUES = ("background", "skull", "grey matter", "white matter", "ventricle", "lesion")
 _BRIGHTNESS = (0.03, 0.85, 0.46, 0.66, 0.17, 0.56)
-_RADII = (0.74, 0.88, 0.78)  # half axes of the head along x, y, z; the volume reaches from -1 to 1
+_RADII = (0.68, 0.82, 0.74)  # half axes of the head along x, y, z; the volume reaches from -1 to 1
 _LAYERS = (1.0, 0.86, 0.66)  # of the head, of what is inside the skull, of the white matter
 _FINE = 2  # a voxel's brightness is the mean of so many points along each axis
 
@@ -97,9 +97,9 @@ def _grid(size: tuple[int, int, int] | list[int]) -> Tensor:
 
 def _tissue(key: np.ndarray, at: Tensor) -> Tensor:
     """Label (D, H, W) of points (D, H, W, 3)."""
-    at = _bent(key, at - _numbers(key, "brain place", -0.06, 0.06, 3))
+    at = _bent(key, at - _numbers(key, "brain place", -0.04, 0.04, 3))
     at = at @ axis_angle_to_matrix(_numbers(key, "brain turn", -0.45, 0.45, 3))
-    head = torch.tensor(_RADII) * _numbers(key, "brain size", 0.92, 1.06, 3)
+    head = torch.tensor(_RADII) * _numbers(key, "brain size", 0.92, 1.05, 3)
     labels = torch.zeros(at.shape[:-1], dtype=torch.int64)
     for tissue, layer in enumerate(_LAYERS, start=1):
         labels[_inside(at, torch.zeros(3), layer * head)] = tissue

@@ -129,8 +129,9 @@ def _furnished(key: np.ndarray, number: int, classes: Sequence[str] | None) -> S
     class_id = parts["class_id"].numpy()
     scale = between(key, "room scale", _SCALE, number)[0]
     corner = [np.abs(np.array(shapes.box_of(int(c)))[:, :2]).max(0) for c in class_id]
-    wide = np.linalg.norm(corner, axis=1) * scale  # radius of an upright cylinder around each
-    level = _places(key, wide)
+    wide = np.linalg.norm(corner, axis=1)  # radius of an upright cylinder around each, in units
+    while (level := _places(key, wide * scale)) is None:
+        scale = 0.93 * scale
     low = np.array([shapes.box_of(int(c))[0][2] for c in class_id]) * scale
     return SolidScene(
         **parts,
@@ -142,8 +143,8 @@ def _furnished(key: np.ndarray, number: int, classes: Sequence[str] | None) -> S
     )
 
 
-def _places(key: np.ndarray, wide: np.ndarray) -> np.ndarray:
-    """Places (K, 2) of cylinders of these radii (K,): on the floor, apart, and many next to another."""
+def _places(key: np.ndarray, wide: np.ndarray) -> np.ndarray | None:
+    """Places (K, 2) of cylinders of these radii (K,): on the floor, apart, many close; None: it is full."""
     k = len(wide)
     u = uniform(key, "room place", k, _TRIES, 2)[0]
     near = uniform(key, "room near", k)[0] < _NEAR
@@ -161,7 +162,7 @@ def _places(key: np.ndarray, wide: np.ndarray) -> np.ndarray:
         clear = np.where(inside, space.min(1, initial=np.inf), -np.inf)
         free = np.flatnonzero(clear >= 0.02)
         if not len(free):
-            raise RuntimeError("room: no place is left, which 64 tries on 12 m² of floor rule out")
+            return None
         at = np.concatenate([at, tries[free[:1]]])
     return at
 
