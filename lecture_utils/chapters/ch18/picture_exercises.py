@@ -75,8 +75,8 @@ def _translation_is_the_place(
 
 
 @mistake(
-    "This is Rᵀ (X - t), the way back from the camera to the world. Wanted is the way there, R X + t: what is "
-    "done first?"
+    "This is Rᵀ (X - t), the way back from the camera to the world. Wanted is the way there, R X + t: what "
+    "is done first?"
 )
 def _the_way_back(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
     return _projected((points - translation) @ rotation, intrinsics)

@@ -222,11 +222,11 @@ def _rounds(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield square, *lines, torch.tensor([[1, 1], [0, 1], [0, 2]]), 0.05, 0.9  # one point twice: no line
     yield square, *lines, torch.tensor([[0, 2], [1, 3], [0, 1]]), 0.05, 0.99  # two lines with three
     for number, share, rounds, certainty in (
-        (10, 0.7, 8, 0.5),
-        (20, 0.5, 12, 0.9),
-        (30, 0.6, 20, 0.99),
-        (40, 0.8, 30, 0.95),
-        (50, 0.3, 16, 0.999),
+        (8, 0.7, 6, 0.5),
+        (12, 0.5, 8, 0.9),
+        (20, 0.6, 14, 0.95),
+        (30, 0.8, 12, 0.95),
+        (20, 0.3, 8, 0.999),
     ):
         points = points_on_a_line(rng, number, share)
         samples = torch.tensor(np.stack([rng.permutation(number)[:2] for _ in range(rounds)]))
