@@ -49,21 +49,22 @@ def _matches(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 
 def lines_and_rank(answer: Callable[..., Any], first: Tensor, second: Tensor) -> Any:
-    """How far matches are from their epipolar lines, and how far F is from rank 2: F itself has no scale.
+    """How far F is from rank 2, and how far each match is from its lines: F itself has no scale.
 
-    The smallest singular value is a share of the largest, of F for coordinates of about 1.
+    The third singular value is a share of the first, for coordinates of about 1; the distances are in pixels.
     """
     f = answer(first, second)
     if not isinstance(f, Tensor) or f.shape != (3, 3):
         return f
     f, x1, x2 = f.double(), F.pad(first, (0, 1), value=1.0), F.pad(second, (0, 1), value=1.0)
-    told: dict[str, Tensor] = {}
-    for name, points, lines in (("second", x2, x1 @ f.mT), ("first", x1, x2 @ f)):
-        distance = (points * lines).sum(1).abs() / lines[:, :2].norm(dim=1)
-        told[f"distance from the lines in the {name} picture"] = distance
-    unit = torch.diag(torch.stack([first.abs().mean(), first.abs().mean(), torch.tensor(1.0)]).double())
+    size = first.abs().mean()
+    unit = torch.diag(torch.stack([size, size, torch.ones_like(size)]))
     values = torch.linalg.svdvals(unit @ f @ unit)
-    return told | {"smallest singular value of F, of the largest": values[2] / values[0]}
+    told = {"third singular value": (values[2] / values[0]).float().round(decimals=6)}
+    for name, points, lines in (("second", x2, x1 @ f.mT), ("first", x1, x2 @ f)):
+        off = (points * lines).sum(1).abs() / lines[:, :2].norm(dim=1)
+        told[f"off the lines in the {name} picture"] = off.float().round(decimals=4)
+    return told
 
 
 def _fitted(
