@@ -12,7 +12,7 @@ Shapes: P points of a scene, Q points of a block.
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_number, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_number, check_tensor, check_whole
 
 
 def block_points(points: Tensor, *, side_m: float = 1.0, least: int = 1) -> list[Tensor]:
@@ -39,7 +39,7 @@ def block_points(points: Tensor, *, side_m: float = 1.0, least: int = 1) -> list
     """
     check_tensor(points, "points", "P", 3, finite=True, some=True)
     check_number(side_m, "side_m", 0, above=True)
-    check_sizes("blocks", least=least)
+    check_whole(least, "least")
     cell = ((points[:, :2] - points[:, :2].amin(0)) / side_m).floor().long()  # (P, 2)
     _, block, counts = torch.unique(cell, dim=0, return_inverse=True, return_counts=True)
     groups = block.argsort(stable=True).split(counts.tolist())
@@ -75,3 +75,27 @@ def block_features(points: Tensor, colours: Tensor, low: Tensor, high: Tensor) -
     floor = (points[:, :2].amin(0) + points[:, :2].amax(0)) / 2  # the block's middle
     here = torch.cat([points[:, :2] - floor, points[:, 2:]], dim=1)
     return torch.cat([here, colours.to(points), (points - low.to(points)) / (high - low).to(points)], dim=1)
+
+
+def to_unit_sphere(points: Tensor) -> Tensor:
+    """Move each cloud (B, P, 3) to its mean and scale it into the ball of radius 1 (section 5.1, shapes).
+
+    A cloud whose points all coincide becomes zeros. Raises ValueError for other shapes or types, or values
+    that are not finite.
+    """
+    check_tensor(points, "points", "B", "P", 3, finite=True, some=True)
+    centred = points - points.mean(dim=1, keepdim=True)
+    radius = centred.norm(dim=2).amax(dim=1)[:, None, None]  # (B, 1, 1)
+    return centred / torch.where(radius > 0, radius, 1)
+
+
+def turned(points: Tensor, angle: Tensor) -> Tensor:
+    """Turn each cloud (B, P, 3) about the upright axis by its angle (B,) in radians, counter-clockwise.
+
+    The paper's first augmentation (section 5.1). Raises ValueError for other shapes or types.
+    """
+    check_tensor(points, "points", "B", "P", 3)
+    check_tensor(angle, "angle", len(points), finite=True)
+    cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+    x, y, z = points.unbind(2)  # (B, P) each
+    return torch.stack([cos * x - sin * y, sin * x + cos * y, z], dim=2)

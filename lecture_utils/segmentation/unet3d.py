@@ -14,11 +14,20 @@ Simplified: no elastic deformation. `padding="same"` pads with zeros and is not 
 Shapes: B batch, C channels, D × H × W volume, K classes; with valid convolutions d × h × w output.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_choice, check_classes, check_sizes, check_tensor, check_type
+from lecture_utils.ops.checks import (
+    check_choice,
+    check_classes,
+    check_sizes,
+    check_tensor,
+    check_type,
+    check_wholes,
+)
 from lecture_utils.segmentation.unet import Padding, output_size
 
 SMALL = 1e-6  # keeps a class that neither occurs nor is predicted from dividing 0 by 0
@@ -85,7 +94,7 @@ class UNet3D(nn.Module):
             maps.append(x)
         for up, join, finer in zip(self.up, self.join, reversed(maps[:-1]), strict=True):
             x = up(x)  # twice the side, as many channels
-            x = join(torch.cat([middle(finer, like=x), x], dim=1))
+            x = join(torch.cat([middle(finer, x.shape[2:]), x], dim=1))
         return self.score(x)  # (B, K, d, h, w): 44 × 44 × 28 of 132 × 132 × 116
 
 
@@ -100,15 +109,14 @@ def two_convolutions_3d(before: int, between: int, after: int, padding: Padding)
     )  # fmt: skip
 
 
-def middle(x: Tensor, like: Tensor) -> Tensor:
-    """Cut the middle out of a larger map (B, C, D, H, W): as much of it as `like` has."""
-    check_tensor(like, "like", "B", "C", "d", "h", "w")
-    check_tensor(x, "x", "B", "C", "D", "H", "W")
-    if any(have < want for have, want in zip(x.shape[2:], like.shape[2:], strict=True)):
-        raise ValueError(f"x: got {tuple(x.shape[2:])}, want {tuple(like.shape[2:])} or more")
-    for axis in (2, 3, 4):
-        size = like.shape[axis]
-        x = x.narrow(axis, (x.shape[axis] - size) // 2, size)
+def middle(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Cut the middle (B, C, d, h, w) of this size d, h, w out of a larger map (B, C, D, H, W)."""
+    check_tensor(x, "x", "B", "C", "D", "H", "W", some=True)
+    check_wholes(size, "size", 3)
+    if any(have < want for have, want in zip(x.shape[2:], size, strict=True)):
+        raise ValueError(f"x: got {tuple(x.shape[2:])}, want {tuple(size)} or more")
+    for axis, want in enumerate(size, start=2):
+        x = x.narrow(axis, (x.shape[axis] - want) // 2, want)
     return x
 
 

@@ -98,8 +98,8 @@ def small(padding: str = "same", module=unet3d) -> nn.Module:
 
 
 FAULTS = {
-    "up from the wrong side": ("[middle(finer, like=x), x]", "[x, middle(finer, like=x)]"),
-    "cut from the corner": ("(x.shape[axis] - size) // 2, size", "0, size"),
+    "up from the wrong side": ("[middle(finer, x.shape[2:]), x]", "[x, middle(finer, x.shape[2:])]"),
+    "cut from the corner": ("(x.shape[axis] - want) // 2, want", "0, want"),
     "mean pool": ("F.max_pool3d(x, 2)", "F.avg_pool3d(x, 2)"),
     "no second ReLU": ("nn.BatchNorm3d(after), nn.ReLU(),", "nn.BatchNorm3d(after), nn.Identity(),"),
 }  # fmt: skip
@@ -218,7 +218,7 @@ def test_one_batch_is_learned(loss: str) -> None:
         (lambda: small("same").float()(torch.rand(1, 2, 8, 8)), "volumes: got"),
         (lambda: small("same").float()(torch.rand(1, 2, 8, 8, 6)), "got 6 pixels"),
         (lambda: small("same")(torch.rand(1, 2, 8, 8, 8)), "volumes: got dtype"),
-        (lambda: unet3d.middle(torch.rand(1, 2, 3, 3, 3), torch.rand(1, 2, 4, 3, 3)), "or more"),
+        (lambda: unet3d.middle(torch.rand(1, 2, 3, 3, 3), (4, 3, 3)), "or more"),
         (
             lambda: unet3d.sparse_cross_entropy(
                 torch.rand(1, 2, 3, 3, 3), torch.zeros(1, 3, 3, 3).long(), torch.zeros(1, 3, 3, 3).bool()
