@@ -1,8 +1,8 @@
 """Weights `solids_gaussians`: the showpiece of four solids as a few thousand Gaussians, fitted to 40 views.
 
 B. Kerbl et al., "3D Gaussian Splatting for Real-Time Radiance Field Rendering", SIGGRAPH 2023, on pictures of
-64 × 64 pixels and in a tenth of the paper's steps. It starts from Gaussians at random in the ball that holds the
-scene: no points are given. Views, split and scene are those of `solids_nerf`.
+64 × 64 pixels and in a tenth of the paper's steps. It starts from Gaussians at random in the ball that holds
+the scene: no points are given. Views, split and scene are those of `solids_nerf`.
 """
 
 import time

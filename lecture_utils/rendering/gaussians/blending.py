@@ -116,6 +116,8 @@ def reach(covariances: Tensor, opacities: Tensor) -> Tensor:
 
 def tile_corners(size: tuple[int, int], tile: int) -> Tensor:
     """Return the upper left corner of each tile, (T, 2) as u, v, row by row; the last may reach outside."""
+    check_size(size)
+    check_whole(tile, "tile")
     v, u = torch.meshgrid(*(torch.arange(0, side, tile) for side in size), indexing="ij")
     return torch.stack([u, v], dim=-1).reshape(-1, 2)
 
@@ -146,6 +148,7 @@ def tile_powers(
 
 def tile_basis(tile: int) -> Tensor:
     """Return 1, x, y, x², xy, y² of each pixel of a tile, from its middle, (P, 6)."""
+    check_whole(tile, "tile")
     side = torch.arange(tile) + 0.5 - tile / 2
     y, x = (part.reshape(-1) for part in torch.meshgrid(side, side, indexing="ij"))
     return torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], dim=1)

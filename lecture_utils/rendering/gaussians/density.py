@@ -151,7 +151,7 @@ class DensityControl:
 def within(wanted: Tensor, pull: Tensor, room: int) -> Tensor:
     """Return which of the `wanted` (N,) fit into the room: those that are pulled the hardest."""
     check_tensor(wanted, "wanted", "N", kind="bool")
-    check_tensor(pull, "pull", len(wanted))
+    check_tensor(pull, "pull", len(wanted), finite=True)
     count = min(int(wanted.sum()), max(room, 0))
     chosen = torch.where(wanted, pull, -1.0).topk(count).indices
     return torch.zeros_like(wanted).index_fill_(0, chosen, True)

@@ -20,7 +20,7 @@ from lecture_utils.ops.camera import Cameras
 from lecture_utils.ops.checks import check_images, check_number, check_tensor, check_whole
 from lecture_utils.ops.ssim import ssim
 from lecture_utils.rendering.gaussians.density import Change, DensityControl
-from lecture_utils.rendering.gaussians.gaussians import NAMES, Gaussians, View, degree_of
+from lecture_utils.rendering.gaussians.gaussians import NAMES, Gaussians, View
 
 ADAM_EPSILON = 1e-15  # the authors': gradients of single Gaussians are tiny
 
@@ -72,6 +72,10 @@ class FitSettings:
         for name in ("densify_from", "densify_until", "reset_every"):
             check_whole(getattr(self, name), name, 0)
         check_number(self.ssim_weight, "ssim_weight", 0, 1)
+        check_number(self.gradient_threshold, "gradient_threshold", 0)
+        check_number(self.size_threshold_m, "size_threshold_m", 0, above=True)
+        for name in ("mean", "last_mean", "scale", "quaternion", "opacity", "colour"):
+            check_number(getattr(self, f"{name}_rate"), f"{name}_rate", 0, above=True)
 
 
 @dataclass
@@ -84,9 +88,9 @@ class FitHistory:
 
 
 def splat_loss(image: Tensor, target: Tensor, ssim_weight: float = 0.2) -> Tensor:
-    """Return (1 - λ) L1 + λ (1 - SSIM), a scalar, of pictures (3, H, W)."""
+    """Return (1 - λ) L1 + λ (1 - SSIM), a scalar, of pictures (3, H, W); the target lies in [0, 1]."""
     check_images(image[None], 3)
-    check_images(target[None], 3)
+    check_images(target[None], 3, unit_range=True)
     check_number(ssim_weight, "ssim_weight", 0, 1)
     if image.shape != target.shape:
         raise ValueError(f"image: got {tuple(image.shape)}, want {tuple(target.shape)}, the target's")
@@ -182,7 +186,7 @@ def fit_gaussians(
     for step in range(settings.steps):
         if not order:  # each pass has its own order
             order = torch.randperm(len(images), generator=generator).tolist()
-        gaussians.active_degree = min(degree_of(gaussians), step // settings.degree_every)
+        gaussians.active_degree = min(gaussians.degree, step // settings.degree_every)
         optimizer.param_groups[0]["lr"] = mean_rate_at(settings, step)
         which = order.pop()
         view, loss = fit_step(gaussians, optimizer, cameras[which], images[which], settings.ssim_weight)
@@ -194,7 +198,7 @@ def fit_gaussians(
             act_on_density(control, history, settings, step)
         if after_step:
             after_step(step)
-    gaussians.active_degree = degree_of(gaussians)
+    gaussians.active_degree = gaussians.degree
     history.seconds = clock() - start
     return history
 

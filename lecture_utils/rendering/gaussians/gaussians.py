@@ -20,7 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.ops.camera import Cameras
-from lecture_utils.ops.checks import check_number, check_tensor, check_type, check_whole
+from lecture_utils.ops.checks import (
+    check_classes,
+    check_number,
+    check_numbers,
+    check_tensor,
+    check_type,
+    check_whole,
+)
 from lecture_utils.ops.rotation import quaternion_to_matrix
 from lecture_utils.rendering.gaussians.blending import blend
 from lecture_utils.rendering.gaussians.projection import project_gaussians
@@ -123,6 +130,7 @@ class Gaussians(nn.Module):
         check_tensor(colours, "colours", len(means), 3, finite=True)
         check_tensor(scales_m, "scales_m", len(means), finite=True)
         check_number(opacity, "opacity", 1e-6, 1 - 1e-6)
+        check_numbers(background, "background", 3)
         if bool((scales_m <= 0).any()):
             raise ValueError(f"scales_m: got {scales_m.min():.4g}, want all above 0")
         if degree not in range(4):
@@ -142,6 +150,11 @@ class Gaussians(nn.Module):
         return len(self.means)
 
     @property
+    def degree(self) -> int:
+        """Of the spherical harmonics: how much the colours can depend on the view."""
+        return sh_degree(self.sh.shape[1])
+
+    @property
     def opacities(self) -> Tensor:
         """(N,) in [0, 1]."""
         return self.opacity_logits.sigmoid()
@@ -153,7 +166,7 @@ class Gaussians(nn.Module):
 
     def colours(self, chosen: Tensor, eye: Tensor) -> Tensor:
         """Return the colours of the `chosen` (M,) long, seen from `eye` (3,): (M, 3)."""
-        check_tensor(chosen, "chosen", "M", kind="int")
+        check_classes(chosen, "chosen", "M", classes=len(self))
         check_tensor(eye, "eye", 3, finite=True)
         used = self.sh[chosen, : (self.active_degree + 1) ** 2]  # (M, K, 3)
         return sh_colours(used, F.normalize(self.means[chosen] - eye, dim=1))
@@ -244,8 +257,3 @@ def gaussians_from_points(points: Tensor, colours: Tensor, *, degree: int = 3) -
     distances = torch.cdist(points, points).topk(4, largest=False).values[:, 1:]  # (N, 3), not to itself
     scales_m = distances.square().mean(dim=1).sqrt().clamp_min(1e-4)
     return Gaussians(points, colours, scales_m, degree=degree)
-
-
-def degree_of(gaussians: Gaussians) -> int:
-    """Return the highest degree of a scene's spherical harmonics."""
-    return sh_degree(gaussians.sh.shape[1])
