@@ -98,6 +98,11 @@ def rotation_angle_deg(first: Tensor, second: Tensor) -> Tensor:
     """
     check_tensor(first, "first", "…", 3, 3, finite=True)
     check_tensor(second, "second", "…", 3, 3, finite=True)
+    try:
+        torch.broadcast_shapes(first.shape, second.shape)
+    except RuntimeError:
+        got = f"{tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"second: got {got}, want as many rotations as first, or one") from None
     check_rotation(first, "first")
     check_rotation(second, "second")
     half = (first - second).square().sum((-2, -1)).clamp_min(0).sqrt() / 8**0.5

@@ -110,7 +110,7 @@ def test_clouds_lie_on_their_solids_with_exact_parts(partial: bool) -> None:
 
 
 def test_a_stretched_ball_keeps_its_points_even() -> None:
-    clouds = solids.point_clouds(0, 6, 2000, classes=["ball"], stretch=0.5, max_tilt_deg=0, shift_m=0)
+    clouds = solids.point_clouds(0, 60, 2000, classes=["ball"], stretch=0.5, max_tilt_deg=0, shift_m=0)
     i = int((clouds.boxes[:, 3] / clouds.boxes[:, 5] - 1).abs().argmax())
     a, c = float(clouds.boxes[i, 3]) / 2, float(clouds.boxes[i, 5]) / 2
     z = np.linspace(0, 1, 4001)  # |height| on an ellipsoid of revolution: area up to it, by integration

@@ -122,12 +122,12 @@ def test_rays_meet_the_surface_where_small_steps_meet_it(class_id: int) -> None:
     both = torch.isfinite(got) & torch.isfinite(want)
     assert int(both.sum()) > 100 and bool(torch.isinf(want).any())
     assert float((got - want)[both].abs().max()) < 1e-4
-    # One of the two may miss a rim of which the ray cuts off less than a step of the other.
+    # One of the two may miss a rim of which the ray cuts off less than a step of 0.004: c² / 8r deep.
     differ = (torch.isfinite(got) != torch.isfinite(want)).nonzero()[:, 0]
     deepest = torch.stack(
         [_deepest(origin[i], direction[i], class_id) for i in differ.tolist()] or [want[:0]]
     )
-    assert len(differ) < 4 and bool((deepest > -1e-5).all())
+    assert len(differ) < 4 and bool((deepest > -3e-5).all())
 
 
 def _deepest(origin: Tensor, direction: Tensor, class_id: int) -> Tensor:

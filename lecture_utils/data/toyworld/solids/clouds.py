@@ -29,6 +29,7 @@ MOST_POINTS = 2048
 _CHUNK = 128  # clouds at a time
 _SCALE = (0.30, 0.45)  # metres for one unit
 _CAMERA_M = 2.5
+_CONVEX = ("ball", "square", "triangle", "capsule")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +161,9 @@ def _draw(
     kept = torch.from_numpy(uniform(key, "cloud area", POOL)).float() < chance
     order = torch.from_numpy(uniform(key, "cloud order", POOL)).float()
     if partial:
-        kept &= _seen(key, class_id, pose, own, slope)
+        facing = kept & (_ways_to_eye(key, pose, own)[1] * slope).sum(-1).gt(0)
+        queue = torch.where(facing, order, 2.0).sort(dim=1).values[:, min(4 * points, POOL - 1), None]
+        kept = _seen(key, class_id, pose, own, slope, facing & (order <= queue))
     order = torch.where(kept, order, order + 1)  # those that are kept come first, in random order
     chosen = order.argsort(dim=1)[:, :points]  # (B, P)
     fill = torch.arange(points) % kept.sum(1, keepdim=True).clamp_min(1)  # too few: from the start again
@@ -170,23 +173,35 @@ def _draw(
     return world, F.normalize(slope @ rotation.mT, dim=-1), part.gather(1, chosen)
 
 
-def _seen(
-    key: np.ndarray, class_id: np.ndarray, pose: Sequence[Tensor], own: Tensor, slope: Tensor
-) -> Tensor:
-    """Which points of the pool (B, Q) a camera sees: they face it, and their solid is not in the way."""
+def _ways_to_eye(key: np.ndarray, pose: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the camera stands in own axes and units (B, 3), and the ways there from the points (B, Q, 3)."""
     size, rotation, centre = pose
     turn, up = between(key, "cloud eye", (-math.pi, math.pi)), between(key, "cloud eye up", (0.1, 0.8))
     level = np.cos(up)
-    eye = _CAMERA_M * torch.from_numpy(
-        np.stack([level * np.cos(turn), level * np.sin(turn), np.sin(up)], axis=1)
-    )
-    # In own axes and units straight rays stay straight, and what hides what stays so.
-    eye_own = ((eye.float() - centre)[:, None] @ rotation)[:, 0] / size  # (B, 3)
-    seen = ((eye_own[:, None] - own) * slope).sum(-1) > 0
+    place = np.stack([level * np.cos(turn), level * np.sin(turn), np.sin(up)], axis=1)
+    eye = ((_CAMERA_M * torch.from_numpy(place).float() - centre)[:, None] @ rotation)[:, 0] / size
+    return eye, eye[:, None] - own
+
+
+def _seen(
+    key: np.ndarray,
+    class_id: np.ndarray,
+    pose: Sequence[Tensor],
+    own: Tensor,
+    slope: Tensor,
+    facing: Tensor,
+) -> Tensor:
+    """Which of the points that face the camera (B, Q) it sees: no part of the solid is in the way.
+
+    In own axes and units, unstretched, straight rays stay straight, and what hides what stays so.
+    """
+    eye, seen = _ways_to_eye(key, pose, own)[0], facing.clone()
     for c in np.unique(class_id):
-        cloud, point = (seen & torch.from_numpy(class_id == c)[:, None]).nonzero().unbind(1)
-        start = own[cloud, point] + 2e-3 * F.normalize(slope[cloud, point] * size[cloud], dim=-1)
-        way = F.normalize(eye_own[cloud] - start, dim=-1)
+        if CLASSES[c] in _CONVEX:  # nothing of it is in the way
+            continue
+        cloud, point = (facing & torch.from_numpy(class_id == c)[:, None]).nonzero().unbind(1)
+        start = own[cloud, point] + 2e-3 * F.normalize(slope[cloud, point] * pose[0][cloud], dim=-1)
+        way = F.normalize(eye[cloud] - start, dim=-1)
         seen[cloud, point] = torch.isinf(trace_solid(start, way, int(c)))
     return seen
 

@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lecture_utils.data.toyworld.checks import check_integer
 from lecture_utils.data.toyworld.names import CLASSES
 from lecture_utils.data.toyworld.shapes import CAPSULE_HALF, RING_RADIUS, ROUNDING, extents
 from lecture_utils.data.toyworld.surfaces import sdf
@@ -67,6 +68,7 @@ EDGE = {"star": 0.24, "heart": 0.34}  # radius by which its edges are rounded
 
 def parts_of(class_id: int) -> range:
     """Return the part labels, indices into `PARTS`, of a class."""
+    check_integer("class_id", class_id, 0, len(CLASSES) - 1)
     own = [i for i, (name, _) in enumerate(PARTS) if name == CLASSES[class_id]]
     return range(own[0], own[-1] + 1)
 
