@@ -113,27 +113,45 @@ def _marched(origin: Tensor, direction: Tensor, class_id: int) -> Tensor:
     return torch.where(inside.any(1), high, torch.inf)
 
 
-@pytest.mark.parametrize("class_id", KINDS)
-def test_rays_meet_the_surface_where_small_steps_meet_it(class_id: int) -> None:
+def _traced_wrongly(module: object, class_id: int) -> tuple[float, float]:
+    """How far hits are from those of small steps at most; how deep inside a missed ray was."""
     origin = 2.1 * torch.nn.functional.normalize(_cloud(400, 6), dim=1)
     direction = torch.nn.functional.normalize(_cloud(400, 7, 0.8) - origin, dim=1)
-    got = tracing.trace_solid(origin, direction, class_id).double()
+    got = module.trace_solid(origin, direction, class_id).double()  # type: ignore[attr-defined]
     want = _marched(origin.double(), direction.double(), class_id)
     both = torch.isfinite(got) & torch.isfinite(want)
     assert int(both.sum()) > 100 and bool(torch.isinf(want).any())
-    assert float((got - want)[both].abs().max()) < 1e-4
-    # One of the two may miss a rim of which the ray cuts off less than a step of 0.004: c² / 8r deep.
     differ = (torch.isfinite(got) != torch.isfinite(want)).nonzero()[:, 0]
-    deepest = torch.stack(
-        [_deepest(origin[i], direction[i], class_id) for i in differ.tolist()] or [want[:0]]
-    )
-    assert len(differ) < 4 and bool((deepest > -3e-5).all())
+    deepest = [_deepest(origin[i], direction[i], class_id) for i in differ.tolist()]
+    return float((got - want)[both].abs().max()), -min(deepest, default=0.0)
 
 
-def _deepest(origin: Tensor, direction: Tensor, class_id: int) -> Tensor:
+@pytest.mark.parametrize("class_id", KINDS)
+def test_rays_meet_the_surface_where_small_steps_meet_it(class_id: int) -> None:
+    off, missed = _traced_wrongly(tracing, class_id)
+    assert off < 1e-4
+    assert missed < 3e-5  # a ray that enters for less than 0.004 goes c² / 8r deep
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("_LEAST = 4e-3", "_LEAST = 0.2"),  # steps over rims
+        ("_HALVINGS = 12", "_HALVINGS = 0"),  # stays inside
+        ("= near[ray[hit]] + torch.where", "= torch.where"),  # measures from the ball around
+        ("(half > 0) & (far > 0)", "(half > 0.5) & (far > 0)"),  # leaves out rays that meet the ball
+    ],
+)
+def test_a_fault_in_tracing_shows(right: str, wrong: str) -> None:
+    module = planted("lecture_utils.data.toyworld.solids.tracing", (right, wrong))
+    off, missed = _traced_wrongly(module, CLASSES.index("square"))
+    assert off > 1e-3 or missed > 1e-3
+
+
+def _deepest(origin: Tensor, direction: Tensor, class_id: int) -> float:
     """The least signed distance on a ray, in steps of 1e-4."""
     steps = torch.arange(0, 4.2, 1e-4, dtype=torch.float64)[:, None]
-    return shapes.distance(origin.double() + steps * direction.double(), class_id).min()
+    return shapes.distance(origin.double() + steps * direction.double(), class_id).min().item()
 
 
 def test_a_ball_is_seen_where_the_closed_form_says() -> None:
