@@ -21,7 +21,7 @@ from lecture_utils.ops.checks import check_number, check_wholes
 from lecture_utils.ops.rotation import axis_angle_to_matrix
 
 TISSUES = ("background", "skull", "grey matter", "white matter", "ventricle", "lesion")
-_BRIGHTNESS = (0.03, 0.85, 0.46, 0.66, 0.17, 0.56)
+_BRIGHTNESS = (0.03, 0.85, 0.46, 0.66, 0.17, 0.82)
 _RADII = (0.68, 0.82, 0.74)  # half axes of the head along x, y, z; the volume reaches from -1 to 1
 _LAYERS = (1.0, 0.86, 0.66)  # of the head, of what is inside the skull, of the white matter
 _FINE = 2  # a voxel's brightness is the mean of so many points along each axis
@@ -111,7 +111,7 @@ def _tissue(key: np.ndarray, at: Tensor) -> Tensor:
     if uniform(key, "brain lesion")[0] < 0.5:
         way = F.normalize(_numbers(key, "lesion way", -1, 1, 3) + 1e-3, dim=0)
         place = 0.58 * head * way
-        radius = _numbers(key, "lesion size", 0.11, 0.19, 3)
+        radius = _numbers(key, "lesion size", 0.14, 0.22, 3)
         labels[_inside(at, place, radius) & (labels >= 2) & (labels <= 3)] = 5
     return labels
 
