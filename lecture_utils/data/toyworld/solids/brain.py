@@ -39,7 +39,7 @@ def brain(
     size : (int, int, int)
         D, H, W, each 8 or more.
     noise : float
-        Standard deviation of the noise; tissues differ by 0.1 or more.
+        Standard deviation of the noise; tissues that touch differ by 0.16 or more.
 
     Returns
     -------
