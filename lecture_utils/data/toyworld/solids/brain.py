@@ -110,7 +110,7 @@ def _tissue(key: np.ndarray, at: Tensor) -> Tensor:
                        open_up * torch.tensor([0.11, 0.34, 0.17]))] = 4  # fmt: skip
     if uniform(key, "brain lesion")[0] < 0.5:
         way = F.normalize(_numbers(key, "lesion way", -1, 1, 3) + 1e-3, dim=0)
-        place = 0.58 * head * way
+        place = 0.46 * head * way
         radius = _numbers(key, "lesion size", 0.14, 0.22, 3)
         labels[_inside(at, place, radius) & (labels >= 2) & (labels <= 3)] = 5
     return labels
