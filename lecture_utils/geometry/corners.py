@@ -79,7 +79,8 @@ def harris_score(image: Tensor, *, sigma_px: float = 1.0, kappa: float = 0.05) -
     image : Tensor
         (B, 1, H, W) brightness.
     sigma_px : float
-        Of the Gaussian window.
+        Of the Gaussian window. A small one finds many corners of a fine texture; where four fields of a
+        checkerboard meet it must be wider (2 pixels), as the slopes are 0 in the middle.
     kappa : float
         0.04 to 0.06 is usual.
 

@@ -29,6 +29,7 @@ from lecture_utils.geometry.ransac import Consensus, ransac
 from lecture_utils.ops.checks import check_choice, check_number
 
 FEWEST, LEAST_SHARE = 16, 0.25  # inliers: fewer are what chance gives
+WIDER = (2 * 5.99 / 3.84) ** 0.5  # a homography errs in two directions, with both pictures' noise: χ² at 95 %
 FLAT_SHARE = 0.9  # of the inliers that one plane or a turn may explain
 
 
@@ -98,7 +99,7 @@ def check_depth(
         Where a turn of the camera or one plane explains more than 90 %: then any step fits as well.
     """
     check_matches(a, b, 4)
-    check_number(threshold_px, "threshold_px", 0, above=True)
+    threshold_px = WIDER * check_number(threshold_px, "threshold_px", 0, above=True)
     turned = transfer_distance(fit_turn(a, b, intrinsics_a, intrinsics_b), a, b) < threshold_px
     if (share := float(turned.double().mean())) > FLAT_SHARE:
         raise DegenerateViews(

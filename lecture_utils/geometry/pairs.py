@@ -97,8 +97,8 @@ def two_pictures(
         (C, H, W) in [0, 1], of one size, C of 1 or 3: the same still scene from two places, the camera
         upright both times. A step to the side of about a tenth of the distance is good.
     field_of_view_deg : float
-        What is assumed of the lens, across the picture. A phone's main camera has about 65° held sideways, 50°
-        upright. A wrong value bends the scene, and changes the pose a little.
+        What is assumed of the lens, across the picture. A phone's main camera has about 65° held sideways,
+        50° upright. A wrong value bends the scene, and changes the pose a little.
     count : int
         Corners a picture.
     seed : int
@@ -113,16 +113,15 @@ def two_pictures(
     """
     check_tensor(first, "first", "C", "H", "W")
     check_tensor(second, "second", *first.shape)
-    k = pinhole(first.shape[1:], field_of_view_deg).to(first)
+    size = (first.shape[1], first.shape[2])
+    k = pinhole(size, field_of_view_deg).to(first)
     features = (find_features(first, count=count), find_features(second, count=count))
     pairs = match(features[0].descriptors, features[1].descriptors).pairs
     a, b = (own.pixels[which] for own, which in zip(features, pairs.mT, strict=True))
     pose = relative_pose(a, b, k, k, seed=seed)
     pairs, points = pairs[pose.inliers], pose.points[pose.inliers].to(first)
     cameras = two_cameras(pose.rotation, pose.translation, torch.stack([k, k]).double()).to(first.dtype)
-    cameras = Cameras(
-        cameras.rotation, cameras.translation, cameras.intrinsics, (first.shape[1], first.shape[2])
-    )
+    cameras = Cameras(cameras.rotation, cameras.translation, cameras.intrinsics, size)
     at = a[pose.inliers].long()  # (M, 2): column, row
     colours = first[:, at[:, 1], at[:, 0]].mT.expand(-1, 3)
     return TwoPictures(cameras, points, colours, features, pairs, pose)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lecture_utils.geometry.bundle_adjustment import huber_weights
+from lecture_utils.geometry.bundle_adjustment import cost, huber_weights
 from lecture_utils.geometry.degenerate import DegenerateViews
 from lecture_utils.geometry.epipolar import homogeneous, image_coordinates, normalise
 from lecture_utils.geometry.ransac import ransac
@@ -89,23 +89,22 @@ def refine_pose(
     check_number(huber_px, "huber_px", 0, above=True)
     focal, best, least = intrinsics[:2], pose, torch.inf
     for _ in range(steps + 1):
-        errors = pose_distance(pose, points, pixels, intrinsics)
-        mean = float(errors.clamp_max(2 * huber_px).mean())
-        if not mean < least:
-            break
-        best, least = pose, mean
         turned = points @ pose[:, :3].mT  # R X
         x = turned + pose[:, 3]
-        keep = x[:, 2] > 1e-6
-        x, turned, depth = x[keep], turned[keep], x[keep, 2, None, None]
-        r = (focal @ x[:, :, None] / depth)[..., 0] - pixels[keep]
-        by_cam = (focal - (r + pixels[keep])[..., None] * torch.tensor([0.0, 0.0, 1.0]).to(x)) / depth
-        jacobian = torch.cat([by_cam @ -cross_matrix(turned), by_cam], dim=2)  # (P, 2, 6): ω, t
-        weight = huber_weights(r, huber_px)[:, None, None]
-        normal = (weight * jacobian).mT @ jacobian
-        gradient = ((weight * jacobian).mT @ r[..., None]).sum(0)[:, 0]
-        step = -torch.linalg.lstsq(normal.sum(0), gradient[:, None]).solution[:, 0]
-        rotation = axis_angle_to_matrix(step[None, :3])[0] @ pose[:, :3]
+        if bool((x[:, 2] < 1e-6).any()):  # a step too far
+            break
+        depth = x[:, 2, None, None]
+        seen_at = focal @ x[:, :, None] / depth  # (P, 2, 1)
+        r = seen_at[..., 0] - pixels
+        if not (value := cost(r, huber_px)) < least:
+            break
+        best, least = pose, value
+        by_cam = (focal - seen_at * torch.tensor([0.0, 0.0, 1.0]).to(x)) / depth  # (P, 2, 3)
+        jacobian = torch.cat([by_cam @ -cross_matrix(turned), by_cam], dim=2).flatten(0, 1)  # by ω, t
+        weight = huber_weights(r, huber_px).repeat_interleave(2)[:, None]
+        normal, gradient = jacobian.mT @ (weight * jacobian), jacobian.mT @ (weight[:, 0] * r.flatten())
+        step = -torch.linalg.lstsq(normal, gradient[:, None]).solution[:, 0]
+        rotation = axis_angle_to_matrix(step[:3]) @ pose[:, :3]
         pose = torch.cat([rotation, (pose[:, 3] + step[3:])[:, None]], dim=1)
     return best
 
@@ -113,7 +112,7 @@ def refine_pose(
 def resection(
     points: Tensor, pixels: Tensor, intrinsics: Tensor, *, threshold_px: float = 2.0, seed: int = 0
 ) -> Resection:
-    """Find a camera from points of the world and where it sees them; many of them may be wrong.
+    """Find a camera from points of the world and where it sees them; up to half of them may be wrong.
 
     Parameters
     ----------

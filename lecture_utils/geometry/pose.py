@@ -4,8 +4,8 @@
   four poses that fit an E; in one of them the points lie in front of both cameras (cheirality).
 - The pose is then moved until the reprojection error of both views is least (bundle adjustment of two).
 
-Matches from which no pose follows are refused (`DegenerateViews`): too few, chance, a turn without a step, one
-plane, too short a step.
+Matches from which no pose follows are refused (`DegenerateViews`): too few, chance, a turn without a step,
+one plane, too short a step.
 
 Shapes: P matches. The first camera is at the origin and looks along z.
 """
@@ -25,6 +25,7 @@ from lecture_utils.ops.checks import check_number, check_tensor
 
 FRONT_SHARE, RIVAL = 0.75, 0.7  # of inliers in front of both cameras; of the next best pose, relative to that
 LEAST_ANGLE_DEG = 0.5  # between the rays of half the inliers
+ROUNDS = 3  # of refining the pose and choosing the inliers anew
 
 
 class RelativePose(NamedTuple):
@@ -146,21 +147,26 @@ def relative_pose(
     best = robust_essential(
         a, b, intrinsics_a, intrinsics_b, threshold_px=threshold_px, solver=solver, seed=seed
     )
-    inside = torch.nonzero(best.inliers)[:, 0]
-    a, b, k_a, k_b = a[inside].double(), b[inside].double(), intrinsics_a.double(), intrinsics_b.double()
-    flat = check_depth(a, b, k_a, k_b, threshold_px=threshold_px, seed=seed)
+    k, both = torch.stack([intrinsics_a, intrinsics_b]).double(), torch.stack([a, b]).double()
+    inside = best.inliers
+    flat = check_depth(*both[:, inside], *k, threshold_px=threshold_px, seed=seed)
     rotation, translation, own = recover_pose(
-        best.model, image_coordinates(a, k_a), image_coordinates(b, k_b)
+        best.model, image_coordinates(both[0, inside], k[0]), image_coordinates(both[1, inside], k[1])
     )
-    kept = torch.isfinite(own[:, 0])
-    cameras = two_cameras(rotation, translation, torch.stack([k_a, k_b]))
-    pixels = torch.stack([a, b])[:, kept]
-    refined = bundle_adjust(cameras, own[kept], pixels, huber_px=threshold_px, steps=20)
-    angle = float(ray_angle_deg(refined.points, refined.cameras).median())
+    cameras = two_cameras(rotation, translation, k)
+    for _ in range(ROUNDS):  # what agrees with a better pose makes it better still
+        kept = torch.nonzero(inside)[:, 0][torch.isfinite(own[:, 0])]
+        refined = bundle_adjust(
+            cameras, own[torch.isfinite(own[:, 0])], both[:, kept], huber_px=threshold_px, steps=20
+        )
+        cameras, before = refined.cameras, inside
+        points = triangulate(both, cameras)  # (P, 3)
+        inside = (reprojection_error(points, cameras, both) < threshold_px).all(0)
+        own = points[inside]
+        if bool((inside == before).all()):
+            break
+    angle = float(ray_angle_deg(own, cameras).median())
     if angle < LEAST_ANGLE_DEG:
         raise DegenerateViews(f"views: got rays {angle:.2g}° apart, want {LEAST_ANGLE_DEG}° or more")
-    error = reprojection_error(refined.points, refined.cameras, pixels).amax(0)  # (P,)
-    points = torch.where((error < threshold_px)[:, None], refined.points, torch.nan)
-    every = own.new_full((len(best.inliers), 3), torch.nan).index_copy(0, inside[kept], points)
-    cameras, agree = refined.cameras, torch.isfinite(every[:, 0])
-    return RelativePose(cameras.rotation[1], cameras.translation[1], agree, every, angle, flat)
+    points = torch.where(inside[:, None], points, torch.nan)
+    return RelativePose(cameras.rotation[1], cameras.translation[1], inside, points, angle, flat)

@@ -1,4 +1,4 @@
-"""Synthetic views for the tests of two-view geometry and structure from motion: points whose answer is known."""
+"""Synthetic views for the tests of two-view geometry and structure from motion, whose answer is known."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,10 @@ from lecture_utils.ops.camera import Cameras, orbit, project
 
 def cameras(count: int = 2, *, turn_deg: float = 30.0, size: tuple[int, int] = (240, 320)) -> Cameras:
     """Cameras on an arc around the origin, in double precision."""
-    return orbit(count, size, radius_m=4.0, elevation_deg=20, turn_deg=turn_deg, start_deg=17).to(
-        torch.float64
-    )
+    near = orbit(count, size, radius_m=4.0, elevation_deg=20, turn_deg=turn_deg, start_deg=17)
+    near = near.to(torch.float64)
+    u, _, v = torch.linalg.svd(near.rotation)  # `orbit` works in single precision
+    return Cameras(u @ v, near.translation, near.intrinsics, size)
 
 
 def cloud(count: int = 60, seed: int = 0) -> Tensor:

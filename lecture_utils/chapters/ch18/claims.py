@@ -60,7 +60,7 @@ def unadjusted_and_adjusted(seed: int, budget: str, noise_px: float) -> tuple[Re
 
 
 def held_out_px(own: Reconstruction) -> float:
-    """Error in a view that did not help to place the point: each view in turn is left out of triangulation."""
+    """Error in a view that did not help to place the point: each in turn is left out of triangulation."""
     errors = []
     for view in range(len(own.views)):
         others = own.seen.clone()
@@ -101,16 +101,16 @@ def with_noise(seed: int, budget: str, noise_px: float) -> Figures:
     "C18.3",
     statement="Bundle adjustment cuts the reprojection error of structure from motion, and the cameras come "
     "nearer to the truth.",
-    paper="B. Triggs, P. McLauchlan, R. Hartley, A. Fitzgibbon, Bundle Adjustment - A Modern Synthesis, 2000; "
-    "J. Schönberger, J.-M. Frahm, Structure-from-Motion Revisited, CVPR 2016, section 2.2",
+    paper="B. Triggs, P. McLauchlan, R. Hartley, A. Fitzgibbon, Bundle Adjustment - A Modern Synthesis, "
+    "2000; J. Schönberger, J.-M. Frahm, Structure-from-Motion Revisited, CVPR 2016, section 2.2",
     rule=(
         Rule("reprojection_left", below=1.0),
         Rule("rotation_left", below=1.0),
         Rule("direction_left", below=1.0),
     ),
     seeds=5,
-    note="Twelve pictures of 240 × 240 pixels of toy solids, 5.5° apart. Both arms grow from the same corners, "
-    "matches and first pair (whose pose is refined in both); without adjustment each view keeps the pose "
+    note="Twelve pictures of 240 × 240 pixels of toy solids, 5.5° apart. Both arms grow from the same "
+    "corners, matches and first pair (whose pose is refined in both); without adjustment each view keeps the pose "
     "that resection gave it, and each point the place of its first triangulation. The reprojection error "
     "is the mean over what each arm kept. Errors of poses are means over all pairs of cameras. Held out is "
     "the median error in a view that was left out when the point was placed again. Along the boundary "
