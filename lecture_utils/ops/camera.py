@@ -23,7 +23,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_number, check_size, check_tensor, check_whole
+from lecture_utils.ops.checks import check_number, check_numbers, check_size, check_tensor, check_whole
 
 NEAREST = 1e-6  # metres: a point nearer than this to the camera's plane, or behind it, has no pixel
 
@@ -91,9 +91,9 @@ class Cameras:
 
     def scaled(self, size: tuple[int, int]) -> Self:
         """Return the same views at another picture size (height, width)."""
-        (h, w), (new_h, new_w) = self.size, size
+        (h, w), (new_h, new_w) = self.size, check_size(size)
         scale = torch.tensor([new_w / w, new_h / h, 1.0]).to(self.intrinsics)
-        return type(self)(self.rotation, self.translation, scale[:, None] * self.intrinsics, check_size(size))
+        return type(self)(self.rotation, self.translation, scale[:, None] * self.intrinsics, (new_h, new_w))
 
 
 def world_to_cam(points: Tensor, cameras: Cameras) -> Tensor:
@@ -181,6 +181,8 @@ def look_at(eye: Tensor, target: Tensor, up: Sequence[float] = (0.0, 0.0, 1.0)) 
     ValueError where `eye` is at `target`, or where the view is along `up`: then no way is upright.
     """
     check_tensor(eye, "eye", "N", 3, finite=True)
+    check_tensor(target, "target", *(eye.shape if target.ndim == 2 else (3,)), finite=True)
+    check_numbers(up, "up", 3)
     target = target.to(eye).expand_as(eye)
     forward = target - eye
     right = torch.linalg.cross(forward, torch.tensor(up).to(eye).expand_as(eye), dim=-1)
@@ -219,6 +221,9 @@ def orbit(
     check_whole(count, "count")
     check_number(radius_m, "radius_m", 0, above=True)
     check_number(elevation_deg, "elevation_deg", -89, 89)
+    check_number(turn_deg, "turn_deg")
+    check_number(start_deg, "start_deg")
+    check_numbers(target, "target", 3)
     azimuth = torch.deg2rad(start_deg + turn_deg * torch.arange(count) / count)  # (N,)
     elevation = math.radians(elevation_deg)
     level = radius_m * math.cos(elevation)
