@@ -77,15 +77,18 @@ def grid_to_mesh(values: Tensor, grid: Grid, *, level: float = 0.0, known: Tenso
     if known is not None:
         check_tensor(known, "known", *grid.shape, kind="bool")
     low, high = float(values.min()), float(values.max())
-    if min(grid.shape) < 2 or not low < level < high or (known is not None and not bool(known.any())):
+    if min(grid.shape) < 2 or not low < level < high:
         return Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.long))
-    vertices, faces, _, _ = measure.marching_cubes(
-        values.detach().cpu().numpy(),
-        level,
-        gradient_direction="descent",  # by the right hand: triangles face the larger values, outwards
-        mask=None if known is None else _whole_cubes(known).cpu().numpy(),
-        allow_degenerate=False,
-    )
+    try:
+        vertices, faces, _, _ = measure.marching_cubes(
+            values.detach().cpu().numpy(),
+            level,
+            gradient_direction="descent",  # by the right hand: triangles face the larger values, outwards
+            mask=None if known is None else _whole_cubes(known).cpu().numpy(),
+            allow_degenerate=False,
+        )
+    except RuntimeError:  # no surface among the cubes that are known
+        return Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.long))
     return Mesh(grid.to_world(torch.from_numpy(vertices.copy())), torch.from_numpy(faces.copy()).long())
 
 

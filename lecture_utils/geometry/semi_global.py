@@ -58,6 +58,9 @@ def semi_global(volume: Tensor, small: float, large: float, *, diagonals: bool =
 
 def walk(costs: Tensor, small: float, large: float, lean: int = 0) -> Tensor:
     """Carry the cheapest path's cost along the first axis of (rows, columns, B, D), `lean` columns a row."""
+    check_tensor(costs, "costs", "rows", "columns", "B", "D", some=True)
+    check_number(small, "small", 0)
+    check_number(large, "large", small)
     paths = costs.clone(memory_format=torch.contiguous_format)
     for i in range(1, len(costs)):
         last = paths[i - 1]  # (columns, B, D)

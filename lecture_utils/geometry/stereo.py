@@ -23,6 +23,7 @@ from lecture_utils.ops.checks import (
     check_finite,
     check_images,
     check_number,
+    check_numbers,
     check_tensor,
     check_type,
     check_whole,
@@ -210,6 +211,7 @@ def match(
     """
     volume = cost_volume(left, right, most, least=least, radius=radius, measure=measure)
     if smooth is not None:
+        check_numbers(smooth, "smooth", 2)
         volume = semi_global(volume, *smooth)
     disparity = best_disparity(volume, least)
     other = best_disparity(seen_from_the_right(volume, least), least)

@@ -2,7 +2,8 @@
 
 B. Curless and M. Levoy, "A Volumetric Method for Building Complex Models from Range Images", SIGGRAPH 1996:
 each view says of each voxel how far in front of its surface, or behind it, the voxel lies; the views are
-averaged, and the surface is where the average is 0. Real time: R. Newcombe et al., "KinectFusion", ISMAR 2011.
+averaged, and the surface is where the average is 0.
+In real time: R. Newcombe et al., "KinectFusion", ISMAR 2011.
 
 Simplified: all views weigh the same (the paper: less where a surface is seen at a slant); the distance is
 measured along the ray's depth, so it is too long by the slant; voxels further behind a surface than the
@@ -141,7 +142,7 @@ def fuse_depth(depth_m: Tensor, cameras: Cameras, grid: Grid, truncation_m: floa
     total, weight = torch.zeros_like(centres[:, 0]), torch.zeros_like(centres[:, 0])
     for view in range(len(cameras)):
         pixels, z = project(centres, cameras[view])  # (1, X·Y·Z, 2), (1, X·Y·Z)
-        seen = sample_nearest(depth_m[view], pixels[0])  # depth of the surface on that ray; 0: not known
+        seen = _look_up(depth_m[view], pixels[0])  # depth of the surface on that ray; 0: not known
         ahead = seen - z[0]  # above 0: the voxel is between camera and surface
         speaks = (seen > 0) & (ahead > -truncation_m)
         total += torch.where(speaks, ahead.clamp_max(truncation_m), 0.0)
@@ -150,10 +151,8 @@ def fuse_depth(depth_m: Tensor, cameras: Cameras, grid: Grid, truncation_m: floa
     return FusedGrid(mean.reshape(grid.shape), weight.reshape(grid.shape))
 
 
-def sample_nearest(depth_m: Tensor, pixels: Tensor) -> Tensor:
+def _look_up(depth_m: Tensor, pixels: Tensor) -> Tensor:
     """Look up a map (H, W) at pixels (P, 2): u, v; 0 outside of it and where the pixel is NaN."""
-    check_tensor(depth_m, "depth_m", "H", "W", some=True)
-    check_tensor(pixels, "pixels", "P", 2)
     h, w = depth_m.shape
     cell = torch.nan_to_num(pixels, nan=-1.0).clamp(-1, max(h, w)).floor().long()
     column, row = cell.unbind(1)

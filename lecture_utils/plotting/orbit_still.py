@@ -50,13 +50,14 @@ def draw_still(
     """
     height, width = size
     fig = Figure(figsize=(width / DPI, height / DPI), dpi=DPI * SHARP, facecolor="white")
+    fig.set_layout_engine("none")  # whatever style is in force
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(height, 0))
     ax.axis("off")
     spots, near = project(places, view, size)
     if len(faces):
         light = 0.35 + 0.65 * _facing(places, faces, view)
-        shapes, shades = spots[faces], colours[faces].mean(1) * light[:, None]
+        shapes, shades = spots[faces], (colours * light[:, None])[faces].mean(1)
         depth = near[faces].mean(1)
     else:
         shapes, shades, depth = spots, colours, near
@@ -88,10 +89,13 @@ def draw_still(
 
 
 def _facing(places: np.ndarray, faces: np.ndarray, view: View) -> np.ndarray:
-    """How much each triangle faces the eye, (F,): the absolute cosine."""
+    """How much the surface at each vertex faces the eye, (V,): the absolute cosine."""
     azimuth, elevation = view[:2]
     a, b, c = (places[faces[:, k]] for k in range(3))
-    normal = np.cross(b - a, c - a)
+    across = np.cross(b - a, c - a)
+    normal = np.zeros_like(places)
+    for k in range(3):
+        np.add.at(normal, faces[:, k], across)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     level = math.cos(elevation)
     eye = np.array([level * math.cos(azimuth), level * math.sin(azimuth), math.sin(elevation)])
