@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 from lecture_utils.ops.checks import check_size, check_tensor, check_type, check_whole
 
 MOST_ALPHA, LEAST_ALPHA = 0.99, 1 / 255
+NEGLIGIBLE = -6.0  # ln α; e⁻⁶ is below 1/255, so it is skipped
 TILE = 16  # pixels
 
 
@@ -176,7 +177,8 @@ class _BlendTiles(torch.autograd.Function):
             if not counts[t]:
                 pixels[t] = background
                 continue
-            alpha = (basis @ power.T).exp_().clamp_(max=MOST_ALPHA)  # (P, n)
+            logs = (basis @ power.T).clamp_(min=NEGLIGIBLE)  # (P, n); exp is slow where it underflows
+            alpha = logs.exp_().clamp_(max=MOST_ALPHA)
             alpha.masked_fill_(alpha < LEAST_ALPHA, 0)
             before = torch.ones_like(alpha)  # T: the light that comes as far as this splat
             behind = torch.cumprod(1 - alpha, dim=1)
