@@ -208,10 +208,12 @@ class PointNetSegmenter(nn.Module):
         """Return scores (B, K, P) and the second alignment for points (B, P, C), object classes (B,)."""
         features = self.features(points)
         cloud = features.pooled  # (B, F)
-        if self.categories or category is not None:
-            told = category if category is not None else torch.empty(0, dtype=torch.long)
-            check_labels(told, "category", len(points), self.categories)
-            cloud = torch.cat([cloud, F.one_hot(told, self.categories).to(cloud)], dim=1)
+        if self.categories == 0 and category is not None:
+            raise ValueError("category: got some, want none: this network was made for no categories")
+        if self.categories:
+            check_labels(category, "category", len(points), self.categories)  # type: ignore[arg-type]
+            told = F.one_hot(category, self.categories).to(cloud)  # type: ignore[arg-type]
+            cloud = torch.cat([cloud, told], dim=1)  # (B, F + categories)
         everywhere = cloud[:, :, None].expand(-1, -1, points.shape[1])  # the same beside every point
         x = torch.cat([features.local, everywhere], dim=1)  # (B, D + F, P): 1088 in the paper
         return self.score(self.points(x)), features.transform

@@ -1,5 +1,7 @@
 """PointNet: sets stay sets to the last bit, the paper's sizes, points one by one, the points that count."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,12 @@ from tests.mutants import planted
 from tests.parity import assert_parity, liven
 
 pytestmark = pytest.mark.system("S18.3")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
 
 POINTS = (1, 7, 64, 101)  # also such as fill no block of a matrix product
 
@@ -194,12 +202,14 @@ def test_points_that_win_the_maximum_make_the_feature_and_are_few() -> None:
     x = torch.randn(1, 200, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     out = model(x)
     critical = pointnet.critical_points(out)[0]
-    assert 0 < int(critical.sum()) <= 96  # at most one for each of 16 · 6 channels: theorem 2
     torch.testing.assert_close(model(x[:, critical]).pooled, out.pooled)
-    first = int(critical.nonzero()[0])
-    without = critical.clone()
-    without[first] = False
-    assert not torch.allclose(model(x[:, without]).pooled, out.pooled)
+    wins = (out.deep[0] == out.pooled[0, :, None]) & (out.deep[0] > 0)  # (F, P)
+    alone = wins[wins.sum(1) == 1].any(0)  # points that nobody equals in some channel
+    assert 0 < int(alone.sum()) <= 96, "at most one for each of 16 · 6 channels: theorem 2"
+    assert critical[alone].all() and not critical.all()
+    for point in alone.nonzero().flatten().tolist():
+        without = [p for p in range(200) if p != point]
+        assert not torch.equal(model(x[:, without]).pooled, out.pooled)
     doubled = pointnet.critical_points(model(x.repeat(1, 2, 1)))[0]
     assert torch.equal(doubled, critical.repeat(2)), "of points that win together each is marked"
 
@@ -219,11 +229,11 @@ def test_one_batch_of_clouds_and_of_points_is_learned() -> None:
     x[:3, :, 2] = 0  # flat clouds and thick ones
     whole, each = (torch.arange(6) >= 3).long(), (x[:, :, 0] > 0).long()
     for model, labels in (
-        (pointnet.PointNetClassifier(2, width=6, dropout=0), whole),
-        (pointnet.PointNetSegmenter(2, width=6), each),
+        (pointnet.PointNetClassifier(2, width=8, dropout=0), whole),
+        (pointnet.PointNetSegmenter(2, width=8), each),
     ):
         optimizer = torch.optim.Adam(model.parameters(), 5e-3)
-        for _ in range(60):
+        for _ in range(120):
             optimizer.zero_grad()
             scores, transform = model(x)
             loss = pointnet.pointnet_loss(scores, labels, transform)
@@ -249,6 +259,23 @@ def test_blocks_hold_each_point_once_and_know_where_they_are() -> None:
         torch.testing.assert_close(low + features[:, 6:] * (high - low), points[block])
     large = point_blocks.block_points(points, least=50)
     assert [len(b) for b in large] == [len(b) for b in blocks if len(b) >= 50]
+
+
+def test_clouds_are_scaled_into_the_unit_ball_wherever_they_were() -> None:
+    points = torch.randn(3, 30, 3, generator=torch.Generator().manual_seed(0))
+    got = point_blocks.to_unit_sphere(points)
+    torch.testing.assert_close(got.mean(1), torch.zeros(3, 3))
+    torch.testing.assert_close(got.norm(dim=2).amax(1), torch.ones(3))
+    moved = point_blocks.to_unit_sphere(5 * points + torch.tensor([1.0, -2, 3]))
+    torch.testing.assert_close(moved, got, atol=1e-5, rtol=1e-5)
+    assert point_blocks.to_unit_sphere(torch.ones(1, 4, 3)).abs().max() == 0
+
+
+def test_a_quarter_turn_takes_x_to_y_and_leaves_z() -> None:
+    got = point_blocks.turned(
+        torch.tensor([[[1.0, 0, 5]], [[0.0, 2, 5]]]), torch.tensor([math.pi / 2, math.pi])
+    )
+    torch.testing.assert_close(got, torch.tensor([[[0.0, 1, 5]], [[0.0, -2, 5]]]), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
