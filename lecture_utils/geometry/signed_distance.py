@@ -144,9 +144,10 @@ def sphere_trace(
     along = torch.zeros_like(origins[..., 0])
     for _ in range(steps):
         left = distance(origins + along[..., None] * directions)
-        if bool(((left.abs() < tolerance_m) | (along > farthest_m)).all()):
+        done = (left.abs() < tolerance_m) | (along > farthest_m)
+        if bool(done.all()):
             break
-        along = along + torch.where((left.abs() < tolerance_m) | (along > farthest_m), 0.0, left)
+        along = along + torch.where(done, 0.0, left)
     left = distance(origins + along[..., None] * directions)
     hit = (left.abs() < tolerance_m) & (along <= farthest_m)
     return Traced(torch.where(hit, along, torch.inf), hit)

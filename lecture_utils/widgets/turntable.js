@@ -18,8 +18,7 @@
 
     function press(on) {
       playing = on;
-      button.textContent = on ? "⏸" : "▶";
-      button.setAttribute("aria-label", on ? "Pause" : "Play");
+      button.textContent = on ? "Pause" : "Play";
     }
 
     setInterval(() => {

@@ -30,7 +30,7 @@ _PAGE = """<figure data-course-turntable role="group" aria-label="{alt}"
 <img src="data:image/avif;base64,{first}" alt="{alt}" width="{width}" height="{height}"
  style="display:block;width:100%;height:auto;margin:0;background:#fff;border-radius:4px">
 <div data-controls hidden style="display:none;gap:0.8em;align-items:center;margin:0.4em 0">
-<button type="button" style="width:2.4em;font-size:1em;cursor:pointer">⏸</button>
+<button type="button" style="width:4.5em;cursor:pointer">Pause</button>
 <input type="range" min="0" max="{last}" step="1" value="0" aria-label="Frame, 1 to {count}"
  style="flex:1;min-width:8em;height:1.6em;accent-color:#0072B2"></div>
 <script type="application/json">{store}</script>

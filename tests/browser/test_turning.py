@@ -149,14 +149,14 @@ def test_the_turntable_plays_halts_and_goes_to_a_frame(page: Any) -> None:
     button.click()
     halted = picture.get_attribute("src")
     page.wait_for_timeout(300)
-    assert picture.get_attribute("src") == halted and button.get_attribute("aria-label") == "Play"
+    assert picture.get_attribute("src") == halted and button.inner_text() == "Play"
     slider.fill("0")
     first = picture.get_attribute("src")
     slider.fill("5")
     assert picture.get_attribute("src") != first
     button.click()
     page.wait_for_timeout(300)
-    assert button.get_attribute("aria-label") == "Pause"
+    assert button.inner_text() == "Pause"
 
 
 def test_for_who_asks_for_less_motion_it_waits(browser: Any, tmp_path: Path) -> None:

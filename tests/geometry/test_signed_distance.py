@@ -129,7 +129,7 @@ def test_sphere_tracing_solves_the_quadratic_equation():
     "fault",
     [
         ("0.0, left)", "0.0, 2 * left)"),
-        ("along[..., None] * directions)\n        if", "directions)\n        if"),
+        ("along[..., None] * directions)\n        done", "directions)\n        done"),
     ],
 )
 def test_planted_faults_turn_the_tracing_red(fault):
