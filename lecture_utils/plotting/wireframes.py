@@ -65,8 +65,8 @@ def axis_ends(places: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """The ends of the three axes with their names; their length is a round one, and is told."""
     spread = max(float(np.linalg.norm(places - places.mean(0), axis=1).max()), 1e-6)
     ten = 10.0 ** math.floor(math.log10(spread))
-    length = min(
-        step * ten for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * ten >= 0.95 * spread
-    )
+    reach = max(min(1.1 * float(places.max()), 1.5 * spread), 0.5 * spread)  # beyond the points, not far
+    steps = (ten * step for ten in (ten, 10 * ten) for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
+    length = next(step for step in (ten / 2, *steps) if step >= reach)
     names = (f"x ({length:g})", "y", "z")
     return [(name, length * np.eye(3)[k]) for k, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""From exact views of the toy world's solids to points, a fused grid and a mesh: one surface in all of them."""
+"""From exact views of the toy world's solids to points, a grid and a mesh: one surface in all of them."""
 
 import pytest
 import torch
