@@ -77,6 +77,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "project_gaussians": {"means": floats(5, 3), "covariances": spreads(3), "cameras": ONE,
             "dilation": number(0.3), "near_m": number(0.2)},
         "slope_limits": {"cameras": ONE},
+        "dilation_at": {"height": count(128), "fitted_height": count(64)},
     },
     "rendering.gaussians.blending": {
         "blend": {**SPLATS, "size": SIZE, "background": inside(3), "tile": count(8)},
@@ -89,8 +90,8 @@ GOOD: dict[str, dict[str, Call]] = {
             "scales_m": floats(5, of=lambda x: x + 0.1), "degree": count(2, zero=True),
             "opacity": number(0.1), "background": pair(1.0, 1.0, 1.0)},
         "Gaussians.colours": {"self": made(scene), "chosen": labels(6, 4), "eye": floats(3)},
-        "Gaussians.view": {"self": made(scene), "cameras": ONE},
-        "Gaussians.forward": {"self": made(scene), "cameras": TWO},
+        "Gaussians.view": {"self": made(scene), "cameras": ONE, "dilation": number(0.3)},
+        "Gaussians.forward": {"self": made(scene), "cameras": TWO, "dilation": number(0.3)},
         "random_gaussians": {"count": count(6), "radius_m": number(1.0), "degree": count(1, zero=True)},
         "gaussians_from_points": {"points": floats(5, 3), "colours": inside(5, 3),
             "degree": count(1, zero=True)},

@@ -5,8 +5,10 @@ import torch
 
 from lecture_utils import zoo
 from lecture_utils.data.toyworld import solids
+from lecture_utils.metrics.psnr import psnr
 from lecture_utils.recipes import _views, solids_gaussians
 from lecture_utils.rendering.gaussians.fit import FitSettings
+from lecture_utils.rendering.gaussians.projection import DILATION, dilation_at
 
 pytestmark = pytest.mark.system("S18.5")
 
@@ -21,10 +23,14 @@ def test_what_is_fitted_can_be_stored_and_built_again() -> None:
     assert torch.equal(again(cameras), scene(cameras))
 
 
-def test_the_shipped_scene_renders_at_any_size() -> None:
+def test_the_shipped_scene_is_the_same_at_another_size_if_its_blur_is() -> None:
     scene = zoo.load("solids_gaussians")
-    with torch.inference_mode():
-        small, large = (scene(_views.cameras("test", count=1, size=(s, s))) for s in (32, 96))
-    assert small.shape == (1, 3, 32, 32) and large.shape == (1, 3, 96, 96)
-    shrunk = torch.nn.functional.interpolate(large, (32, 32), mode="area")
-    assert float((small - shrunk).abs().mean()) < 0.03
+    gaps = {}
+    for size in (32, 128):
+        cameras, seen = _views.pictures(solids.showpiece(), "test", count=1, size=(size, size))
+        for name, dilation in (("same blur", dilation_at(size, _views.SIZE[0])), ("same pixels", DILATION)):
+            with torch.inference_mode():
+                image = scene(cameras, dilation=dilation).clamp(0, 1)
+            gaps[size, name] = float(psnr(image, seen.image))
+        assert gaps[size, "same blur"] > gaps[size, "same pixels"] + 3
+    assert min(gaps[size, "same blur"] for size in (32, 128)) > 25

@@ -30,7 +30,7 @@ from lecture_utils.ops.checks import (
 )
 from lecture_utils.ops.rotation import quaternion_to_matrix
 from lecture_utils.rendering.gaussians.blending import blend
-from lecture_utils.rendering.gaussians.projection import project_gaussians
+from lecture_utils.rendering.gaussians.projection import DILATION, project_gaussians
 from lecture_utils.rendering.gaussians.spherical_harmonics import sh_colours, sh_degree, sh_of_colours
 
 NAMES = ("means", "log_scales", "quaternions", "opacity_logits", "sh")  # what is learned
@@ -171,20 +171,22 @@ class Gaussians(nn.Module):
         used = self.sh[chosen, : (self.active_degree + 1) ** 2]  # (M, K, 3)
         return sh_colours(used, F.normalize(self.means[chosen] - eye, dim=1))
 
-    def view(self, cameras: Cameras) -> View:
+    def view(self, cameras: Cameras, *, dilation: float = DILATION) -> View:
         """See the scene with one camera.
 
         Parameters
         ----------
         cameras : Cameras
             One, such as `cameras[3]`.
+        dilation : float
+            As of `project_gaussians`; `dilation_at` gives the one for pictures of another size.
 
         Returns
         -------
         View
             The picture, and where the visible Gaussians fall in it.
         """
-        splats = project_gaussians(self.means, self.covariances, cameras)  # equation 5
+        splats = project_gaussians(self.means, self.covariances, cameras, dilation=dilation)  # equation 5
         chosen = splats.visible.nonzero()[:, 0]  # (M,)
         centres = splats.means[chosen]  # (M, 2)
         image, left = blend(
@@ -198,11 +200,11 @@ class Gaussians(nn.Module):
         )  # equation 3
         return View(image, left, centres, chosen)
 
-    def forward(self, cameras: Cameras) -> Tensor:
-        """Render V cameras: (V, 3, H, W), not clamped."""
+    def forward(self, cameras: Cameras, *, dilation: float = DILATION) -> Tensor:
+        """Render V cameras: (V, 3, H, W), not clamped; arguments as of `view`."""
         if not isinstance(cameras, Cameras) or not len(cameras):
             raise ValueError(f"cameras: got {cameras!r}, want one or more Cameras")
-        return torch.stack([self.view(cameras[i]).image for i in range(len(cameras))])
+        return torch.stack([self.view(cameras[i], dilation=dilation).image for i in range(len(cameras))])
 
     def _load_from_state_dict(self, state_dict: Any, prefix: Any, *args: Any, **kwargs: Any) -> None:
         """Take over as many Gaussians as were stored: training changes their number."""

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.ops.camera import Cameras, world_to_cam
-from lecture_utils.ops.checks import check_number, check_tensor, check_type
+from lecture_utils.ops.checks import check_number, check_tensor, check_type, check_whole
 
 DILATION = 0.3  # square pixels
 NEAR_M = 0.2
@@ -131,6 +131,22 @@ def project_gaussians(
     to_pixels = projection_jacobian(inside, intrinsics) @ cameras.rotation[0]  # J W, (N, 2, 3)
     spread = to_pixels @ covariances @ to_pixels.mT  # (N, 2, 2)
     return Splats(centres, spread + dilation * torch.eye(2).to(spread), depth_m, visible)
+
+
+def dilation_at(height: int, fitted_height: int) -> float:
+    """Return the dilation that blurs a scene at another size of picture as it did where it was fitted.
+
+    What was learned is right together with the blur of 0.3 square pixels of its pictures. Drawn four times as
+    large with the same 0.3, every splat would be too thin (Z. Yu et al., "Mip-Splatting", CVPR 2024).
+
+    Parameters
+    ----------
+    height, fitted_height : int
+        Of the pictures to draw, and of those that the scene was fitted to, in pixels; same field of view.
+    """
+    check_whole(height, "height")
+    check_whole(fitted_height, "fitted_height")
+    return DILATION * (height / fitted_height) ** 2
 
 
 def slope_limits(cameras: Cameras) -> tuple[Tensor, Tensor]:

@@ -116,6 +116,16 @@ def test_gsplats_reference_projects_alike():
     torch.testing.assert_close(spread[0], got.covariances)
 
 
+def test_a_dilation_for_another_size_gives_the_same_picture_larger():
+    means, covariances = cloud()
+    small = orbit(1, (40, 60)).to(torch.float64)
+    large = small.scaled((120, 180))
+    a = projection.project_gaussians(means, covariances, small)
+    b = projection.project_gaussians(means, covariances, large, dilation=projection.dilation_at(120, 40))
+    torch.testing.assert_close(b.means, 3 * a.means)
+    torch.testing.assert_close(b.covariances, 9 * a.covariances)
+
+
 def test_gradients():
     own = camera()
     means, covariances = cloud(3)
