@@ -1,8 +1,8 @@
 """Chapter 18, part b: the five functions that its exercises ask for, as short as they can be said.
 
-The package's own versions check their input and take more settings: `rendering.volume`, `rendering.nerf`,
-`rendering.ray_sampling`, `rendering.gaussians`. The tests hold each of these equal to its counterpart there;
-the papers are named there too.
+The package's own versions check their input and take more settings: `volume`, `radiance_field`,
+`ray_sampling` and `gaussians` in `lecture_utils.rendering`. The tests hold each of these equal to its
+counterpart there; the papers are named there too.
 
 Shapes: R rays, S samples or bins on each, K samples of the second pass, P places or pixels, D coordinates,
 L frequencies, N Gaussians.

@@ -1,5 +1,6 @@
 """Chapter 18, part b: the references are what the package computes, and gradients go through them."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,8 @@ from lecture_utils.chapters.ch18.radiance_solutions import (
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
 from lecture_utils.ops.camera import Cameras
-from lecture_utils.rendering import nerf, ray_sampling, volume
-from lecture_utils.rendering.gaussians import blending, blending_plain, projection
+from lecture_utils.rendering import nerf, radiance_field, ray_sampling, volume
+from lecture_utils.rendering.gaussians import blending, blending_plain, gaussians, projection
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 
@@ -43,7 +44,9 @@ def package_encode(x: Tensor, frequencies: int, spacing: float) -> Tensor:
     """The package leaves no wave out: those of less than two samples a period are struck out here."""
     periods = torch.tensor([2 / 2**k for k in range(frequencies) for _ in range(2)])
     enough = (periods + 1e-6 >= 2 * spacing).float().repeat(x.shape[1])
-    return nerf.positional_encoding(x, frequencies) * enough
+    if not len(x):  # which the package refuses
+        return torch.zeros(0, len(enough))
+    return radiance_field.positional_encoding(x, frequencies) * enough
 
 
 def package_covariance(
@@ -179,3 +182,60 @@ def test_the_authors_way_of_compositing_is_accepted(floor: float) -> None:
         return (weights[..., None] * colour).sum(1) + 1 - weights.sum(1)[:, None], weights
 
     assert examine(BY_ID["18.8"], as_published).state == "right"
+
+
+# --- what the questions say ------------------------------------------------------------------------
+def test_question_11_only_density_times_length_counts() -> None:
+    white, half = torch.ones(1, 1, 3), float(np.log(2))
+    for density, length, stopped in ((half, 1.0, 1 / 2), (half, 2.0, 3 / 4), (2 * half, 2.0, 15 / 16)):
+        given = torch.tensor([[density]]), 0 * white, torch.zeros(1, 1), torch.tensor([length])
+        seen, weights = composite(*given)
+        assert weights.item() == pytest.approx(stopped) and seen[0, 0].item() == pytest.approx(1 - stopped)
+
+
+def test_question_14_fine_samples_are_as_dense_as_eight_thousand_even_ones() -> None:
+    edges, weights = torch.linspace(0, 2, 65)[None], torch.zeros(1, 64)
+    weights[0, 40] = 1.0
+    u = ((torch.arange(128) + 0.5) / 128)[None]
+    step = fine_samples(edges, weights, u).diff(dim=1).median().item()
+    assert 2 / step == pytest.approx(64 * 128, rel=0.02)
+
+
+def test_question_15_three_free_numbers_can_make_a_splat_that_grows() -> None:
+    inverse = torch.linalg.inv(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    along = torch.tensor([1.0, -1.0])
+    heights = [torch.exp(-(s * along) @ inverse @ (s * along) / 2).item() for s in (0, 1, 2)]
+    assert heights[0] == 1 and heights == sorted(heights) and heights[2] > 10
+    across = torch.ones(2)
+    assert torch.exp(-across @ inverse @ across / 2) < 1
+
+
+def test_question_16_a_ball_aside_is_wider_than_high() -> None:
+    ball = torch.full((1, 3), 0.2), torch.eye(3)[None], torch.eye(3), torch.zeros(3)
+    intrinsics = torch.tensor([[60.0, 0, 50], [0, 60, 30], [0, 0, 1]])
+    aside = projected_covariance(torch.tensor([[-2.0, 0, 2]]), *ball, intrinsics)[0]
+    ahead = projected_covariance(torch.tensor([[0.0, 0, 2]]), *ball, intrinsics)[0]
+    assert aside[0, 0] > 1.5 * aside[1, 1] and abs(aside[0, 1]) < 1e-5
+    torch.testing.assert_close(ahead[0, 0], ahead[1, 1])
+
+
+def test_question_17_most_numbers_of_a_gaussian_are_for_its_colour() -> None:
+    cloud = gaussians.gaussians_from_points(torch.rand(4, 3), torch.rand(4, 3), degree=3)
+    numbers = {name: getattr(cloud, name)[0].numel() for name in gaussians.NAMES}
+    assert numbers["sh"] == 48 and sum(numbers.values()) == 59
+
+
+def test_question_18_half_red_a_quarter_blue_a_quarter_white() -> None:
+    at, wide = torch.zeros(2, 2), torch.eye(2).repeat(2, 1, 1)
+    red, blue = torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 0, 1])
+    colours, half = torch.stack([red, blue]), torch.full((2,), 0.5)
+    for depth, want in (((1.0, 2.0), red / 2 + blue / 4 + 0.25), ((2.0, 1.0), blue / 2 + red / 4 + 0.25)):
+        torch.testing.assert_close(blend(at[:1], at, wide, torch.tensor(depth), colours, half)[0], want)
+
+
+def test_question_20_a_picture_asks_the_networks_164_million_times() -> None:
+    coarse, fine = 64, 64 + 128  # as the defaults of the package's NeRF, which are the paper's
+    size = inspect.signature(nerf.NeRF.__init__).parameters
+    assert [size[name].default for name in ("samples", "more_samples")] == [coarse, fine - coarse]
+    asked = 800 * 800 * (coarse + fine)
+    assert round(asked / 1e6) == 164
