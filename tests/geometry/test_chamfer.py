@@ -134,3 +134,16 @@ def test_sets_that_do_not_fit_are_refused():
     for bad in (a[0], a[:1], a[:, :0], a.float(), a[..., :2]):
         with pytest.raises(ValueError, match=r"got .*want"):
             ch.chamfer_distance(bad, b)
+
+
+def test_a_point_exactly_at_the_threshold_counts():
+    a, b = torch.zeros(1, 1, 3), torch.tensor([[[0.5, 0.0, 0.0]]])
+    assert [float(part) for part in ch.f_score(a, b, 0.5)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("which", ["normals_a", "normals_b"])
+def test_normals_that_do_not_fit_are_refused(which):
+    a, b = sets()
+    for bad in (a[:, :3], torch.full_like(a if which == "normals_a" else b, math.nan)):
+        with pytest.raises(ValueError, match=rf"{which}: got .*want"):
+            ch.normal_consistency(a=a, b=b, **{"normals_a": a, "normals_b": b, which: bad})
