@@ -103,10 +103,11 @@ def said_by(cell: NotebookNode) -> str:
 
 
 def frames_kilobytes(book: NotebookNode) -> float:
-    """Return how much of a notebook are its widgets' pictures: under the sliders, and the first one's PNG."""
+    """Return how much of a notebook are pictures that move: under sliders, in turntables, in what one turns."""
     size = 0
     for _, output in outputs_of(book):
-        if "data-course-widget" in (page := page_of(output)):
+        page = page_of(output)
+        if any(f"data-course-{kind}" in page for kind in ("widget", "turntable", "orbit")):
             size += sum(len(match) for match in BASE64.findall(page))
             size += len(output.get("data", {}).get("image/png", ""))
     return size / 1000
