@@ -73,7 +73,7 @@ def umeyama(source: Tensor, target: Tensor) -> Similarity:
 def rotation_angle_deg(a: Tensor, b: Tensor) -> Tensor:
     """The angle in degrees between rotations (…, 3, 3), (…): exact for small ones too."""
     check_tensor(a, "a", "…", 3, 3, finite=True)
-    check_tensor(b, "b", "…", 3, 3, finite=True)
+    check_tensor(b, "b", *a.shape, finite=True)
     chord = (a - b).flatten(-2).norm(dim=-1)  # 2 √2 sin(angle / 2)
     return torch.rad2deg(2 * torch.asin((chord / 8**0.5).clamp(0, 1)))
 

@@ -64,6 +64,7 @@ def sample_grid(maps: Tensor, pixels: Tensor, *, cells: int, spacing_px: float) 
 def patches(image: Tensor, pixels: Tensor, *, cells: int = 8, spacing_px: float = 3.0) -> Tensor:
     """Normalised patches around pixels (K, 2) of brightness (1, 1, H, W): (K, cells²), mean 0, length 1."""
     check_images(image, 1)
+    check_number(spacing_px, "spacing_px", 0, 100, above=True)
     smooth = blur(image, spacing_px / 2)[0]  # so that no sample steps over what lies between two
     read = sample_grid(smooth, pixels, cells=cells, spacing_px=spacing_px).flatten(1)
     return F.normalize(read - read.mean(1, keepdim=True), dim=1)

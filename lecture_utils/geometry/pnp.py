@@ -62,6 +62,9 @@ def fit_pose(points: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
 def pose_distance(poses: Tensor, points: Tensor, pixels: Tensor, intrinsics: Tensor) -> Tensor:
     """Reprojection errors in pixels, (…, P), of poses [R | t] (…, 3, 4); infinite behind the camera."""
     check_tensor(poses, "poses", "…", 3, 4)
+    check_tensor(points, "points", "P", 3)
+    check_tensor(pixels, "pixels", len(points), 2)
+    check_tensor(intrinsics, "intrinsics", 3, 3)
     in_cam = homogeneous(points) @ poses.mT  # (…, P, 3)
     front = in_cam[..., 2:] > 1e-6
     seen_at = (in_cam / torch.where(front, in_cam[..., 2:], 1.0) @ intrinsics.mT)[..., :2]

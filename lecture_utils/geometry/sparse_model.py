@@ -72,6 +72,8 @@ class SparseModel:
         """Give a picture its camera, X_cam = R X + t."""
         if check_whole(view, "view", 0) >= len(self.pixels) or view in self.views:
             raise ValueError(f"view: got {view}, want one of {len(self.pixels)} that has no camera yet")
+        check_tensor(rotation, "rotation", 3, 3, finite=True)
+        check_tensor(translation, "translation", 3, finite=True)
         self.rotation[view], self.translation[view] = rotation.double(), translation.double()
         self.views.append(view)
 
@@ -87,6 +89,7 @@ class SparseModel:
 
         False where that fails.
         """
+        check_whole(view, "view", 0)
         sees = torch.nonzero(self.seen[view] & self.known)[:, 0]
         try:
             found = resection(

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_tensor, check_wholes
+from lecture_utils.ops.checks import check_tensor, check_whole, check_wholes
 
 
 class UnionFind:
     """Sets of things that were said to be one; `find` names the set of a thing from 0 to `count` - 1."""
 
     def __init__(self, count: int) -> None:
-        self.parent = list(range(count))
+        self.parent = list(range(check_whole(count, "count", 0)))
 
     def find(self, item: int) -> int:
         """Follow parents to the top; on the way, hang each item a step higher."""

@@ -17,7 +17,7 @@ def picture() -> torch.Tensor:
 
 
 def board(turn_deg: float = 17.0, cell: float = 14.3) -> tuple[torch.Tensor, torch.Tensor]:
-    """A turned checkerboard (1, 1, 120, 140), a pixel the mean of 8 × 8 samples, and where its corners are."""
+    """A turned checkerboard (1, 1, 120, 140), pixels means of 8 × 8 samples, and where its corners are."""
     turn = np.deg2rad(turn_deg)
     v, u = np.mgrid[0 : 120 * 8, 0 : 140 * 8] / 8 + 1 / 16
     along = (u * np.cos(turn) + v * np.sin(turn)) / cell

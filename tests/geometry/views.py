@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.ops.camera import Cameras, orbit, project
+from lecture_utils.ops.rotation import axis_angle_to_matrix
 
 
 def cameras(count: int = 2, *, turn_deg: float = 30.0, size: tuple[int, int] = (240, 320)) -> Cameras:
@@ -53,3 +54,8 @@ def relative(views: Cameras) -> tuple[Tensor, Tensor]:
     rotation = views.rotation[1] @ views.rotation[0].mT
     step = views.translation[1] - rotation @ views.translation[0]
     return rotation, step / step.norm()
+
+
+def axis_angle(vector: list[float]) -> Tensor:
+    """A rotation (3, 3) in double precision."""
+    return axis_angle_to_matrix(torch.tensor(vector, dtype=torch.float64))

@@ -117,11 +117,11 @@ def with_noise(seed: int, budget: str, noise_px: float) -> Figures:
     seeds=5,
     note="Twelve pictures of 240 × 240 pixels of toy solids, 5.5° apart. Without adjustment each view keeps "
     "the pose that resection gave it, and each point the place of its first triangulation (the first pair's "
-    "pose is refined alone). With: the same cameras, points and observations, adjusted once, at the end, with "
-    "Huber's cost. A third arm, adjusted after every view, which also drops what then does not fit, is shown "
-    "and not ruled on. The reprojection error is a mean over observations. Errors of poses are means over all "
-    "pairs of cameras. Held out is the median error in a view that was left out when the point was placed "
-    "again. Along the boundary normal noise of so many pixels is added to each corner.",
+    "pose is refined alone). With: the same cameras, points and observations, adjusted once, at the end, "
+    "with Huber's cost. A third arm, adjusted after every view, which also drops what then does not fit, is "
+    "shown and not ruled on. The reprojection error is a mean over observations. Errors of poses are means "
+    "over all pairs of cameras. Held out is the median error in a view that was left out when the point was "
+    "placed again. Along the boundary normal noise of so many pixels is added to each corner.",
     names={
         "reprojection_left": "reprojection error with adjustment over that without",
         "rotation_left": "rotation error with adjustment over that without",
