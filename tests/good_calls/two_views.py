@@ -107,7 +107,8 @@ GOOD = {
     "geometry.ransac": {
         "rounds_needed": {"share": number(0.5), "sample": count(5), "confidence": number(0.9)},
         "ransac": {"*": MODELS, "count": count(9), "sample": count(2), "threshold": number(1.5),
-            "least": count(2), "confidence": number(0.9), "most_rounds": count(64), "batch": count(8), "seed": SEED},
+            "least": count(2), "confidence": number(0.9), "most_rounds": count(64), "batch": count(8),
+            "seed": SEED},
     },
     "geometry.epipolar": {
         "homogeneous": {"points": floats(3, 2)},
