@@ -15,6 +15,7 @@ Shapes: N Gaussians, T tiles, M pairs of a tile and a splat that touches it, P p
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -178,11 +179,10 @@ class _BlendTiles(torch.autograd.Function):
                 pixels[t] = background
                 continue
             logs = (basis @ power.T).clamp_(min=NEGLIGIBLE)  # (P, n); exp is slow where it underflows
-            alpha = logs.exp_().clamp_(max=MOST_ALPHA)
-            alpha.masked_fill_(alpha < LEAST_ALPHA, 0)
-            before = torch.ones_like(alpha)  # T: the light that comes as far as this splat
-            behind = torch.cumprod(1 - alpha, dim=1)
-            before[:, 1:], left[t] = behind[:, :-1], behind[:, -1]
+            alpha = F.threshold_(logs.exp_().clamp_(max=MOST_ALPHA), LEAST_ALPHA, 0.0)
+            light = alpha.new_ones(len(basis), counts[t] + 1)  # T: how much comes as far as each splat
+            torch.cumprod(1 - alpha, dim=1, out=light[:, 1:])
+            before, left[t] = light[:, :-1], light[:, -1]
             torch.addmm(left[t, :, None] * background, alpha * before, colour, out=pixels[t])
             ctx.parts.append((alpha, before))
         ctx.save_for_backward(colours, background, left, basis)
