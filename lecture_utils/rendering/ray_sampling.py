@@ -117,7 +117,8 @@ def hierarchical(
     left = right - 1
     low, high = cdf.gather(1, left), cdf.gather(1, right)
     start, end = edges_m.gather(1, left), edges_m.gather(1, right)
-    return start + (u - low) / (high - low) * (end - start)
+    share = ((u - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)  # rounding leaves no bin
+    return start + share * (end - start)
 
 
 def ball_interval(

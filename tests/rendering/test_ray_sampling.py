@@ -93,8 +93,8 @@ def test_hierarchical_samples_have_the_density_of_the_weights():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("start + (u - low) / (high - low) * (end - start)", "start + 0 * u"),
-        ("u - low) / (high - low)", "high - u) / (high - low)"),
+        ("return start + share * (end - start)", "return start + 0 * share"),
+        ("share = ((u - low) /", "share = ((high - u) /"),
         (
             "cdf = torch.cat([torch.zeros_like(cdf[:, :1]), cdf], dim=1)",
             "cdf = torch.cat([cdf, torch.ones_like(cdf[:, :1])], dim=1)",
@@ -122,6 +122,22 @@ def test_an_empty_ray_is_sampled_evenly_and_an_empty_bin_next_to_never():
     torch.testing.assert_close(t, (torch.arange(8) + 0.5)[None] / 8)
     t = ray_sampling.hierarchical(edges, torch.tensor([[0.0, 1.0, 0.0, 0.0]]), 100, jitter=False)
     assert bool(((t >= 0.25) & (t <= 0.5)).all())
+
+
+def leaves_its_bins(module, monkeypatch) -> bool:
+    """Whether the greatest draw that there is comes out beyond 4 m, where the last bins are next to empty."""
+    greatest = 1 - 2.0**-24
+    monkeypatch.setattr(module, "_uniform", lambda rays, count, *_: torch.full((rays, count), greatest))
+    weights = torch.rand(2000, 24, generator=torch.Generator().manual_seed(0)) ** 8
+    weights[:, 12:] = 0
+    t = module.hierarchical(torch.linspace(2, 4, 25).expand(2000, 25), weights, 1)
+    return not bool(((t >= 2) & (t <= 4)).all())
+
+
+def test_rounding_carries_no_sample_out_of_the_ray(monkeypatch):
+    assert not leaves_its_bins(ray_sampling, monkeypatch)
+    fault = planted("lecture_utils.rendering.ray_sampling", (".clamp(0, 1)  #", "  #"))
+    assert leaves_its_bins(fault, monkeypatch)
 
 
 def test_no_gradient_flows_into_the_coarse_weights():
