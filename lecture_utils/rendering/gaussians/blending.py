@@ -179,7 +179,7 @@ class _BlendTiles(torch.autograd.Function):
                 pixels[t] = background
                 continue
             logs = (basis @ power.T).clamp_(min=NEGLIGIBLE)  # (P, n); exp is slow where it underflows
-            alpha = F.threshold_(logs.exp_().clamp_(max=MOST_ALPHA), LEAST_ALPHA, 0.0)
+            alpha = F.threshold(logs.exp_().clamp_(max=MOST_ALPHA), LEAST_ALPHA, 0.0, inplace=True)
             light = alpha.new_ones(len(basis), counts[t] + 1)  # T: how much comes as far as each splat
             torch.cumprod(1 - alpha, dim=1, out=light[:, 1:])
             before, left[t] = light[:, :-1], light[:, -1]

@@ -73,7 +73,7 @@ FAULTS = {
     "pixel corners": ("torch.arange(tile) + 0.5 - tile / 2", "torch.arange(tile) - tile / 2"),
     "light after the splat": ("before, left[t] = light[:, :-1]", "before, left[t] = light[:, 1:]"),
     "opaque": ("MOST_ALPHA, LEAST_ALPHA = 0.99", "MOST_ALPHA, LEAST_ALPHA = 1.0"),
-    "nothing skipped": ("MOST_ALPHA), LEAST_ALPHA, 0.0)", "MOST_ALPHA), 0.0, 0.0)"),
+    "nothing skipped": ("MOST_ALPHA), LEAST_ALPHA, 0.0,", "MOST_ALPHA), 0.0, 0.0,"),
     "half the exponent": ("-inverse[:, 0, 1],", "-inverse[:, 0, 1] / 2,"),
     "no background": ("left[t, :, None] * background, alpha", "0 * left[t, :, None] * background, alpha"),
 }
