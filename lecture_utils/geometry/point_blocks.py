@@ -4,10 +4,13 @@ C. R. Qi et al., "PointNet", CVPR 2017, section 5.1, semantic segmentation in sc
 the floor; 9 numbers a point: x, y, z, colour, and its place in the room from 0 to 1; in training a fixed
 number of points drawn from each block, in the test all of them.
 
-Simplified: blocks do not overlap; x and y are measured from the block's middle, as in the authors' program.
+Not in the paper: a block may come with a margin of points around it, which are seen and not labelled, as in
+U-Net's tiles. What stands on the border of a block is cut in two without it.
 
-Shapes: P points of a scene, Q points of a block.
+Shapes: P points of a scene, Q points of a block, B clouds.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,8 +18,28 @@ from torch import Tensor
 from lecture_utils.ops.checks import check_number, check_tensor, check_whole
 
 
-def block_points(points: Tensor, *, side_m: float = 1.0, least: int = 1) -> list[Tensor]:
-    """Which points lie in each block of the floor that has some.
+class Block(NamedTuple):
+    """A square of the floor with what stands on it.
+
+    Attributes
+    ----------
+    rows : Tensor
+        (Q,) int64, the numbers of its points in the scene, ascending, those of the margin among them.
+    own : Tensor
+        (Q,) bool, False in the margin.
+    middle : Tensor
+        (2,) x and y in metres.
+    """
+
+    rows: Tensor
+    own: Tensor
+    middle: Tensor
+
+
+def block_points(
+    points: Tensor, *, side_m: float = 1.0, margin_m: float = 0.0, least: int = 1
+) -> list[Block]:
+    """Cut a scene into blocks; each point is its block's own once, and may be in the margins of others.
 
     Parameters
     ----------
@@ -24,35 +47,46 @@ def block_points(points: Tensor, *, side_m: float = 1.0, least: int = 1) -> list
         (P, 3) metres, z up.
     side_m : float
         Of a block. The first begins at the smallest x and y.
+    margin_m : float
+        How far the margin reaches around it.
     least : int
-        Blocks of fewer points are left out.
+        Blocks with fewer points of their own are left out.
 
     Returns
     -------
-    list of Tensor
-        Numbers of points (Q,) int64, ascending; blocks in the order of x, then y.
+    list of Block
+        In the order of x, then y.
 
     Raises
     ------
     ValueError
-        For other shapes or types, values that are not finite, a side of 0 or less.
+        For other shapes or types, values that are not finite, a side of 0 or less, a margin below 0.
     """
     check_tensor(points, "points", "P", 3, finite=True, some=True)
     check_number(side_m, "side_m", 0, above=True)
+    check_number(margin_m, "margin_m", 0)
     check_whole(least, "least")
-    cell = ((points[:, :2] - points[:, :2].amin(0)) / side_m).floor().long()  # (P, 2)
-    _, block, counts = torch.unique(cell, dim=0, return_inverse=True, return_counts=True)
-    groups = block.argsort(stable=True).split(counts.tolist())
-    return [group for group in groups if len(group) >= least]
+    floor, low = points[:, :2], points[:, :2].amin(0)
+    cell = ((floor - low) / side_m).floor()  # (P, 2)
+    places, which, counts = torch.unique(cell, dim=0, return_inverse=True, return_counts=True)
+    blocks = []
+    for i in (counts >= least).nonzero().flatten().tolist():
+        middle, own = low + (places[i] + 0.5) * side_m, which == i
+        seen = own | ((floor - middle).abs() <= side_m / 2 + margin_m).all(1) if margin_m else own
+        rows = seen.nonzero().flatten()
+        blocks.append(Block(rows, own[rows], middle))
+    return blocks
 
 
-def block_features(points: Tensor, colours: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def block_features(points: Tensor, colours: Tensor, middle: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Nine numbers a point: x and y from the block's middle, z, colour, and the place in the room.
 
     Parameters
     ----------
     points, colours : Tensor
         (Q, 3) metres, and (Q, 3) in [0, 1].
+    middle : Tensor
+        (2,) metres, as `Block` has it.
     low, high : Tensor
         (3,) the room's corners in metres, `high` above `low`.
 
@@ -68,12 +102,12 @@ def block_features(points: Tensor, colours: Tensor, low: Tensor, high: Tensor) -
     """
     check_tensor(points, "points", "Q", 3, finite=True, some=True)
     check_tensor(colours, "colours", len(points), 3, finite=True)
+    check_tensor(middle, "middle", 2, finite=True)
     check_tensor(low, "low", 3, finite=True)
     check_tensor(high, "high", 3, finite=True)
     if bool((high <= low).any()):
         raise ValueError(f"high: got {high.tolist()}, want more than low, {low.tolist()}")
-    floor = (points[:, :2].amin(0) + points[:, :2].amax(0)) / 2  # the block's middle
-    here = torch.cat([points[:, :2] - floor, points[:, 2:]], dim=1)
+    here = torch.cat([points[:, :2] - middle.to(points), points[:, 2:]], dim=1)
     return torch.cat([here, colours.to(points), (points - low.to(points)) / (high - low).to(points)], dim=1)
 
 

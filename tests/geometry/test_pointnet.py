@@ -246,19 +246,26 @@ def test_blocks_hold_each_point_once_and_know_where_they_are() -> None:
     made = torch.Generator().manual_seed(0)
     points = torch.rand(300, 3, generator=made) * torch.tensor([2.0, 3.0, 1.0])
     colours = torch.rand(300, 3, generator=made)
-    blocks = point_blocks.block_points(points)
-    assert torch.equal(torch.cat(blocks).sort().values, torch.arange(300))
-    assert len(blocks) == 6
-    low, high = points.amin(0), points.amax(0)
-    for block in blocks:
-        assert (points[block].amax(0) - points[block].amin(0))[:2].max() <= 1
-        features = point_blocks.block_features(points[block], colours[block], low, high)
-        assert features.shape == (len(block), 9) and features[:, :2].abs().max() <= 0.5
-        assert torch.equal(features[:, 2], points[block, 2])
-        assert torch.equal(features[:, 3:6], colours[block])
-        torch.testing.assert_close(low + features[:, 6:] * (high - low), points[block])
+    blocks, low, high = point_blocks.block_points(points), points.amin(0), points.amax(0)
+    assert len(blocks) == 6 and all(block.own.all() for block in blocks)
+    for margin in (0.0, 0.3):
+        again = point_blocks.block_points(points, margin_m=margin)
+        own = [block.rows[block.own] for block in again]
+        assert torch.equal(torch.cat(own).sort().values, torch.arange(300))
+        for block, plain in zip(again, blocks, strict=True):
+            assert torch.equal(block.rows[block.own], plain.rows) and torch.equal(block.middle, plain.middle)
+            inside = ((points[:, :2] - block.middle).abs() <= 0.5 + margin).all(1)
+            assert torch.equal(inside.nonzero().flatten(), block.rows)
+            features = point_blocks.block_features(
+                points[block.rows], colours[block.rows], block.middle, low, high
+            )
+            assert features.shape == (len(block.rows), 9) and features[:, :2].abs().max() <= 0.5 + margin
+            assert torch.equal(features[:, 2], points[block.rows, 2])
+            assert torch.equal(features[:, 3:6], colours[block.rows])
+            torch.testing.assert_close(low + features[:, 6:] * (high - low), points[block.rows])
+            torch.testing.assert_close(features[:, :2] + block.middle, points[block.rows, :2])
     large = point_blocks.block_points(points, least=50)
-    assert [len(b) for b in large] == [len(b) for b in blocks if len(b) >= 50]
+    assert [len(b.rows) for b in large] == [len(b.rows) for b in blocks if len(b.rows) >= 50]
 
 
 def test_clouds_are_scaled_into_the_unit_ball_wherever_they_were() -> None:
@@ -289,7 +296,7 @@ def test_a_quarter_turn_takes_x_to_y_and_leaves_z() -> None:
         (lambda: pointnet.critical_points(torch.rand(2, 3)), "want what a PointNet returns"),
         (lambda: point_blocks.block_points(torch.rand(5, 3), side_m=0), "side_m: got 0"),
         (
-            lambda: point_blocks.block_features(torch.rand(5, 3), torch.rand(5, 3), *torch.ones(2, 3)),
+            lambda: point_blocks.block_features(*torch.rand(2, 5, 3), torch.zeros(2), *torch.ones(2, 3)),
             "want more than low",
         ),
     ],

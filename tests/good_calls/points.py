@@ -76,9 +76,10 @@ GOOD: dict[str, dict[str, Call]] = {
         "dense": {"*": (3, 4, 5)},
     },
     "geometry.point_blocks": {
-        "block_points": {"points": clouds(20, 3), "side_m": number(1.0), "least": count(2)},
+        "block_points": {"points": clouds(20, 3), "side_m": number(1.0), "margin_m": number(0.2),
+            "least": count(2)},
         "block_features": {"points": clouds(6, 3), "colours": floats(6, 3, of=lambda x: x),
-            "low": floats(3, of=lambda x: x - 3), "high": floats(3, of=lambda x: x + 3)},
+            "middle": floats(2), "low": floats(3, of=lambda x: x - 3), "high": floats(3, of=lambda x: x + 3)},
         "to_unit_sphere": {"points": clouds(2, 6, 3)},
         "turned": {"points": clouds(2, 6, 3), "angle": floats(2)},
     },
