@@ -56,7 +56,7 @@ def evaluate(model: nn.Module) -> dict[str, float]:
     with torch.inference_mode():
         images = model(cameras).clamp(0, 1)
     return {
-        "psnr": float(psnr(images, seen.image).mean()),
+        "psnr_db": float(psnr(images, seen.image).mean()),
         "ssim": float(ssim(images, seen.image).mean()),
         "gaussians": float(len(model)),
     }
