@@ -3,6 +3,8 @@
 The keys of `RIGHT` are "what | argument | kind", with wildcards in both tables.
 """
 
+from tests.bad_calls_said_3d import RIGHT_3D, WITHOUT_3D
+
 OTHER_DOOR = "only hands its arguments on, to what is called here"
 MODULE = "takes a module or an object that was checked when it was made"
 INSIDE = "a step inside what is called here, which checks what comes in"
@@ -10,6 +12,7 @@ SHOWN = "what a chapter shows, without guards; its twin of the same name is what
 ANY = "takes any value or tensor"
 
 WITHOUT: dict[str, str] = {
+    **WITHOUT_3D,
     "nn.attention.broadcast": ANY,
     "nn.attention.MultiHeadAttention.project": INSIDE,
     "nn.norm.BatchNorm2d.update": INSIDE,
@@ -109,6 +112,7 @@ NONE = "an empty list of objects or pictures has an empty answer"
 AS_IS = "samples and targets of any kind are handed on as they are"
 
 RIGHT: dict[str, str] = {
+    **RIGHT_3D,
     **dict.fromkeys(
         [
             f"{name} | {argument} | axis {change}"

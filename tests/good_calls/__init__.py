@@ -17,9 +17,16 @@ from tests.good_calls import (
     networks,
     one_stage,
     panoptic,
+    points,
     prototypes,
+    radiance,
+    rotations,
     segmenting,
+    shapes_3d,
+    solids,
+    splats,
     two_stage,
+    two_views,
     video,
 )
 
@@ -27,6 +34,7 @@ PARTS = (
     layers, networks, explaining, augmenting, segmenting,
     detecting, two_stage, one_stage, key_points, measuring,
     instances, prototypes, panoptic, video,
+    rotations, solids, shapes_3d, two_views, points, radiance, splats,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

@@ -1,0 +1,53 @@
+"""What is said of calls in three dimensions, as `bad_calls_said` says it of the rest."""
+
+INSIDE = "a step inside what is called here, which checks what comes in"
+MODULE = "takes a module or an object that was checked when it was made"
+SHOWN = "what a chapter shows, without guards; its twin of the same name is what runs, and is called here"
+PICTURES = "takes views of a whole scene; tests/geometry/test_sfm.py has its bad calls"
+
+WITHOUT_3D: dict[str, str] = {
+    "data.toyworld.solids.boxes.*": INSIDE,
+    "data.toyworld.solids.points.[!s]*": INSIDE,
+    "data.toyworld.solids.render.[!r]*": INSIDE,
+    "data.toyworld.solids.sampling.draw_*": INSIDE,
+    "data.toyworld.solids.sampling.sun_at": INSIDE,
+    "data.toyworld.solids.scene.*": MODULE,
+    "data.toyworld.solids.shapes.[!p]*": INSIDE,
+    "data.toyworld.solids.shapes.part_of": INSIDE,
+    "data.toyworld.solids.textures.*": INSIDE,
+    "data.toyworld.solids.tracing.*": INSIDE,
+    "geometry.bundle_adjustment.residuals": INSIDE,
+    "geometry.bundle_adjustment.jacobians": INSIDE,
+    "geometry.bundle_adjustment.free_directions": INSIDE,
+    "geometry.bundle_adjustment.normal_equations": INSIDE,
+    "geometry.bundle_adjustment.solve_step": INSIDE,
+    "geometry.bundle_adjustment.moved": INSIDE,
+    "geometry.bundle_adjustment.levenberg_marquardt": INSIDE,
+    "geometry.pairs.first_pair": MODULE,
+    "geometry.pairs.two_pictures": PICTURES,
+    "geometry.sfm.reconstruct": PICTURES,
+    "geometry.sfm.start": INSIDE,
+    "geometry.sfm.grow": INSIDE,
+    "geometry.sfm.finished": INSIDE,
+    "geometry.sparse_model.SparseModel.next_view": INSIDE,
+    "ops.camera.Cameras.to": MODULE,
+    "ops.camera.rays": MODULE,
+}
+
+LEADING = "“…” is documented: any number of axes in front"
+NONE = "an empty list of objects or pictures has an empty answer"
+ALL_CAMERAS = "one set of points for all cameras, as documented"
+
+RIGHT_3D: dict[str, str] = {
+    "ops.rotation.* | * | axis added": LEADING,
+    "ops.rotation.* | * | axis dropped": LEADING,
+    "ops.rotation.* | * | empty": NONE,
+    **dict.fromkeys(
+        [
+            f"ops.camera.{name} | * | axis dropped"
+            for name in ("world_to_cam", "cam_to_world", "cam_to_pixel")
+        ],
+        ALL_CAMERAS,
+    ),
+    "ops.camera.project | * | axis dropped": ALL_CAMERAS,
+}
