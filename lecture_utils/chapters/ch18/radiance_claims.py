@@ -78,7 +78,7 @@ def chosen_rate(budget: str, frequencies: int) -> float:
     return best_setting(RATES, score)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache
 def encoded(seed: int, budget: str, frequencies: int, texture: bool, part: float = 1.0) -> float:
     """PSNR on test views with so many frequencies; the rate is that of bare coordinates or of six."""
     rate = chosen_rate(budget, FREQUENCIES if frequencies else 0)
