@@ -19,11 +19,19 @@ NOISE_M, JITTER_M = 0.01, 0.01  # the sensor's noise; the augmentation's
 
 
 @functools.lru_cache(maxsize=4)
-def clouds(count: int, split: str, seed: int = 0, *, max_tilt_deg: float = 12.0) -> solids.PointClouds:
-    """What a depth sensor sees of solids from one side: 256 points each, with noise of 1 cm."""
+def clouds(
+    count: int, split: str, seed: int = 0, *, max_tilt_deg: float = 12.0, partial: bool = True
+) -> solids.PointClouds:
+    """What a depth sensor sees of solids from one side (or from all): 256 points, with noise of 1 cm."""
     return solids.point_clouds(
-        seed, count, POINTS, split=split, noise_m=NOISE_M, partial=True, max_tilt_deg=max_tilt_deg
+        seed, count, POINTS, split=split, noise_m=NOISE_M, partial=partial, max_tilt_deg=max_tilt_deg
     )
+
+
+def joined(*several: solids.PointClouds) -> solids.PointClouds:
+    """Several sets of clouds as one."""
+    names = [field.name for field in dataclasses.fields(solids.PointClouds)]
+    return solids.PointClouds(**{name: torch.cat([getattr(one, name) for one in several]) for name in names})
 
 
 def batches(its: solids.PointClouds, seed: int, batch: int) -> Iterator[solids.PointClouds]:
