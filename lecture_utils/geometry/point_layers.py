@@ -12,6 +12,7 @@ Shapes: B clouds, P points.
 
 import itertools
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.ops.checks import check_sizes, check_tensor
@@ -32,6 +33,34 @@ class PointConv(nn.Conv1d):
             return super().forward(x)
         assert self.bias is not None
         return matrix_times_points(self.weight[None, :, :, 0], x) + self.bias[:, None]
+
+
+class PointConvBesideCloud(PointConv):
+    """The same layer on each point's features with those of the whole cloud beside them.
+
+    (B, D, P) and (B, F) → (B, out, P). What the cloud adds is the same for all its points, so it is computed
+    once, not P times. That is most of the work where F is large.
+
+    Parameters
+    ----------
+    local, cloud : int
+        D and F. The weight is (out, D + F, 1), as of a layer on both in a row.
+    after : int
+        out.
+    """
+
+    def __init__(self, local: int, cloud: int, after: int) -> None:
+        check_sizes("point convolution", local=local, cloud=cloud)
+        super().__init__(local + cloud, after)
+        self.local = local
+
+    def forward(self, x: Tensor, cloud: Tensor | None = None) -> Tensor:
+        check_tensor(x, "point features", "B", self.local, "P", some=True)
+        check_tensor(cloud, "cloud", len(x), self.in_channels - self.local)  # type: ignore[arg-type]
+        own, other = self.weight[:, : self.local, 0], self.weight[:, self.local :, 0]
+        told = F.linear(cloud, other, self.bias)  # type: ignore[arg-type]  # (B, out)
+        each = matrix_times_points(own[None], x) if self.in_one_order else own @ x  # (B, out, P)
+        return each + told[:, :, None]
 
 
 def matrix_times_points(matrix: Tensor, x: Tensor) -> Tensor:

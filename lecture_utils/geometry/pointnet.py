@@ -22,7 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.geometry.point_layers import PointConv, dense, matrix_times_points, shared_mlp
+from lecture_utils.geometry.point_layers import (
+    PointConv,
+    PointConvBesideCloud,
+    dense,
+    matrix_times_points,
+    shared_mlp,
+)
 from lecture_utils.ops.checks import (
     check_classes,
     check_labels,
@@ -201,7 +207,10 @@ class PointNetSegmenter(nn.Module):
         check_sizes("PointNet", least=0, categories=categories)
         self.categories = categories
         self.features = PointNet(channels=channels, width=width, transforms=transforms)
-        self.points = shared_mlp(17 * width + categories, 8 * width, 4 * width, 2 * width, 2 * width)
+        self.join = PointConvBesideCloud(width, 16 * width + categories, 8 * width)
+        self.points = nn.Sequential(
+            nn.BatchNorm1d(8 * width), nn.ReLU(), shared_mlp(8 * width, 4 * width, 2 * width, 2 * width)
+        )
         self.score = PointConv(2 * width, classes)
 
     def forward(self, points: Tensor, category: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -214,8 +223,7 @@ class PointNetSegmenter(nn.Module):
             check_labels(category, "category", len(points), self.categories)  # type: ignore[arg-type]
             told = F.one_hot(category, self.categories).to(cloud)  # type: ignore[arg-type]
             cloud = torch.cat([cloud, told], dim=1)  # (B, F + categories)
-        everywhere = cloud[:, :, None].expand(-1, -1, points.shape[1])  # the same beside every point
-        x = torch.cat([features.local, everywhere], dim=1)  # (B, D + F, P): 1088 in the paper
+        x = self.join(features.local, cloud)  # of D + F numbers a point, 1088 in the paper: (B, 8 D, P)
         return self.score(self.points(x)), features.transform
 
 

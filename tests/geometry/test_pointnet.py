@@ -53,7 +53,7 @@ def test_sizes_are_those_of_table_6() -> None:
     assert round(parameters(full) / 1e6, 1) == 3.5 and round(parameters(vanilla) / 1e6, 1) == 0.8
     assert parameters(full) == 3_480_049 and parameters(vanilla) == 819_624  # layer by layer, by hand
     parts = pointnet.PointNetSegmenter(50, transforms=False)
-    assert parts.points[0].in_channels == 1088  # figure 2
+    assert parts.join.in_channels == 1088  # figure 2
 
 
 @pytest.mark.parametrize("points", POINTS)
@@ -140,6 +140,64 @@ def test_a_loop_over_points_gives_the_same() -> None:
             pooled, local = by_loop(model, x[i])
             torch.testing.assert_close(out.pooled[i], pooled)
             torch.testing.assert_close(out.local[i], local)
+
+
+def by_row(model: pointnet.PointNetSegmenter, cloud: Tensor, kind: int) -> Tensor:
+    """Scores (K, P) of one cloud (P, 3): point by point, with local, pooled and class in a row."""
+    pooled, local = by_loop(model.features, cloud)
+    told = torch.zeros(model.categories).to(cloud)
+    told[kind] = 1
+    layers = [model.join, *model.points[:2], *model.points[2]]
+    columns = []
+    for point in local.T:
+        x = torch.cat([point, pooled, told])
+        for conv, norm, _ in zip(layers[::3], layers[1::3], layers[2::3], strict=True):
+            x = conv.weight[:, :, 0] @ x + conv.bias
+            x = (x - norm.running_mean) / torch.sqrt(norm.running_var + norm.eps) * norm.weight + norm.bias
+            x = x.clamp(min=0)
+        columns.append(model.score.weight[:, :, 0] @ x + model.score.bias)
+    return torch.stack(columns, dim=1)
+
+
+SEGMENTER_FAULTS = {
+    "local features before the alignment": (
+        ("local = self.align_features.turn(", "turned = self.align_features.turn("),
+        ("deep = self.second(local)", "deep = self.second(turned)"),
+    ),
+    "class told in front": (("[cloud, told], dim=1", "[told, cloud], dim=1"),),
+    "mean for max": (("deep.max(dim=2).values, transform", "deep.mean(dim=2), transform"),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [None, *SEGMENTER_FAULTS])
+def test_points_are_scored_as_one_by_one_and_faults_turn_it_red(fault: str | None) -> None:
+    ours = pointnet.PointNetSegmenter(5, categories=3, width=6).eval()
+    lively(ours.features)
+    ours.double()
+    made, kind = torch.Generator().manual_seed(5), torch.tensor([1])
+    inputs = [torch.randn(1, 12, 3, dtype=torch.float64, generator=made) for _ in range(2)]
+
+    class OneKind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = ours
+
+        def forward(self, x: Tensor) -> Tensor:
+            return ours(x, kind)[0]
+
+    liven(OneKind(), *inputs)
+    module = planted("lecture_utils.geometry.pointnet", *SEGMENTER_FAULTS[fault]) if fault else pointnet
+    other = module.PointNetSegmenter(5, categories=3, width=6).double().eval()
+    other.load_state_dict(ours.state_dict())
+
+    def compare() -> None:
+        assert_parity(lambda x: other(x, kind)[0], lambda x: by_row(ours, x[0], 1)[None], *inputs)
+
+    if fault:
+        with pytest.raises(AssertionError, match="differ by"):
+            compare()
+    else:
+        compare()
 
 
 FAULTS = {

@@ -3,13 +3,13 @@
 import torch
 from torch import nn
 
-from lecture_utils.geometry import box_head_3d, pointnet
+from lecture_utils.geometry import box_head_3d, point_layers, pointnet
 from lecture_utils.segmentation.unet3d import UNet3D
 from tests.bad_calls import Value, count, floats, labels, made, masks, number, pair, word
 from tests.good_calls.makers import Call
 
 TEMPLATES = floats(3, 3, of=lambda x: x + 0.5)
-LAYERS = made(lambda: pointnet.shared_mlp(3, 4))
+LAYERS = made(lambda: point_layers.shared_mlp(3, 4))
 
 
 def upright(n: int) -> Value:
@@ -70,6 +70,9 @@ GOOD: dict[str, dict[str, Call]] = {
     "geometry.point_layers": {
         "PointConv": {"before": count(3), "after": count(4)},
         "PointConv.forward": {"self": made(lambda: LAYERS.make()[0]), "x": floats(2, 3, 5)},
+        "PointConvBesideCloud": {"local": count(3), "cloud": count(4), "after": count(5)},
+        "PointConvBesideCloud.forward": {"self": made(lambda: point_layers.PointConvBesideCloud(3, 4, 5)),
+            "x": floats(2, 3, 5), "cloud": floats(2, 4)},
         "matrix_times_points": {"matrix": floats(2, 4, 3), "x": floats(2, 3, 5)},
         "in_one_order": {"model": made(net)},
         "shared_mlp": {"*": (3, 4, 5)},
