@@ -246,9 +246,13 @@ def speed_figure(rows: Mapping[str, tuple[float, float]], title: str) -> Figure:
     for name, (rate, decibels) in rows.items():
         colour = BLUE if "NeRF" in name else GREEN
         ax.plot(rate, decibels, "o", color=colour, markersize=10)
-        ax.annotate(name, (rate, decibels), xytext=(9, 0), textcoords="offset points", va="center", color=colour)
+        ax.annotate(
+            name, (rate, decibels), xytext=(0, 9), textcoords="offset points", ha="center", color=colour
+        )
     ax.set_xscale("log")
-    low, high = (edge for edge in ax.get_xlim())
-    ax.set(xlim=(low / 1.5, high * 4), xlabel="pictures a second, on one core", ylabel="PSNR, dB", title=title)
-    ax.margins(y=0.2)
+    low, high = ax.get_xlim()
+    ax.set(
+        xlim=(low / 1.6, high * 1.6), xlabel="pictures a second, on one core", ylabel="PSNR, dB", title=title
+    )
+    ax.margins(y=0.25)
     return fig

@@ -27,7 +27,10 @@ SIDE, HIDDEN = 60, 3  # pixels a side; layers
 PHOTOGRAPHS = ("coffee", "cat")
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     ({"frequencies": 0, "log_steps": 4.0}, "No waves, only x and y: ten thousand steps, and still a blur."),
-    ({"frequencies": 2, "log_steps": 4.0}, "Two frequencies: things have edges, and it is best between pixels."),
+    (
+        {"frequencies": 2, "log_steps": 4.0},
+        "Two frequencies: things have edges, and it is best between pixels.",
+    ),
     (
         {"frequencies": 4, "log_steps": 4.0},
         "Four: the trained pixels are exact, and those between them still follow.",

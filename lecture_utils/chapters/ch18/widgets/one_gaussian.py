@@ -29,9 +29,15 @@ SIZE, VIEW_DEG, AWAY_M, SHORT_M = 96, 90.0, 2.0, 0.12  # pixels, degrees, metres
 POINTS, NAMES = 500, ("long", "turn_deg", "lean_deg", "aside_m")
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, "A long Gaussian, turned and leaning, left of the middle: its shadow leans too."),
-    ({"turn_deg": 90.0, "lean_deg": 0.0, "aside_m": 0.0}, "Its long axis towards the camera: the shadow is small."),
+    (
+        {"turn_deg": 90.0, "lean_deg": 0.0, "aside_m": 0.0},
+        "Its long axis towards the camera: the shadow is small.",
+    ),
     ({"turn_deg": 0.0, "lean_deg": 0.0, "aside_m": 0.0}, "Its long axis across: the shadow is long."),
-    ({"long": 0.12, "aside_m": 0.0}, "A ball in the middle: its shadow is a circle, however the ball is turned."),
+    (
+        {"long": 0.12, "aside_m": 0.0},
+        "A ball in the middle: its shadow is a circle, however the ball is turned.",
+    ),
     (
         {"long": 0.12, "aside_m": -1.6},
         "The same ball at the left edge: wider than high. A flat picture stretches what is aside.",
@@ -145,6 +151,6 @@ def one_gaussian() -> Widget:
         },
         tour=[(caption, values) for values, caption in _TOUR],
         trivial={"long": 0.12, "aside_m": 0.0, "turn_deg": 0.0, "lean_deg": 0.0},
-        alt="A Gaussian before a camera, seen from above, and its shadow in the picture: an ellipse, and dots "
-        "drawn from the Gaussian and projected exactly.",
+        alt="A Gaussian before a camera, seen from above, and its shadow in the picture: an ellipse, and "
+        "dots drawn from the Gaussian and projected exactly.",
     )

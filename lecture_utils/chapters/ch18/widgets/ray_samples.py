@@ -1,7 +1,7 @@
 """Samples along a ray: what each stretch of fog stops, and what colour comes of it.
 
-B. Mildenhall et al., "NeRF", ECCV 2020, equations 2, 3 and 5; the functions are those of `rendering.volume` and
-`rendering.ray_sampling`. The ray passes a thin green haze, then meets a thin blue wall; white lies behind.
+B. Mildenhall et al., "NeRF", ECCV 2020, equations 2, 3 and 5; the functions are those of `rendering.volume`
+and `rendering.ray_sampling`. The ray passes a thin green haze, then meets a thin blue wall; white lies behind.
 
 Shapes: S samples.
 """
@@ -43,7 +43,10 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
         {"samples": 20, "second": SECOND[1]},
         "Twenty, and twenty more: now most of them crowd at the wall, where they are needed.",
     ),
-    ({"samples": 64, "times": 0.1}, "All fog ten times thinner: the wall is a mist, and white shows through."),
+    (
+        {"samples": 64, "times": 0.1},
+        "All fog ten times thinner: the wall is a mist, and white shows through.",
+    ),
     (
         {"samples": 64, "times": 8.0},
         "Eight times denser: the haze alone hides the wall. No density is opaque by itself; only density "
@@ -127,7 +130,9 @@ def along(samples: int, times: float, second: str) -> Figure:
     low.text(FAR_M, 1.09, "weight of each sample", color=VERMILION, fontsize=10, ha="right", va="bottom")
     patches = place(6.15, 0.5, 1.75, 3.1)
     true = seen(2000, times, SECOND[0])
-    for k, (name, colour) in enumerate((("true colour", true), ("these samples", seen(samples, times, second)))):
+    for k, (name, colour) in enumerate(
+        (("true colour", true), ("these samples", seen(samples, times, second)))
+    ):
         patches.add_patch(_patch(k, colour))
         patches.text(0.5, 0.995 - 0.52 * k, name, fontsize=10, color=INK, ha="center", va="top")
     bare(patches).set(xlim=(0, 1), ylim=(0, 1))
@@ -138,7 +143,12 @@ def _patch(k: int, colour: Tensor) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle(
-        (0.0, 0.52 - 0.52 * k), 1.0, 0.4, facecolor=colour.clamp(0, 1).tolist(), edgecolor=QUIET, linewidth=0.8
+        (0.0, 0.52 - 0.52 * k),
+        1.0,
+        0.4,
+        facecolor=colour.clamp(0, 1).tolist(),
+        edgecolor=QUIET,
+        linewidth=0.8,
     )
 
 

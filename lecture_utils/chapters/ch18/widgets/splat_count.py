@@ -148,5 +148,5 @@ def splat_count() -> Widget:
         },
         tour=[(caption, values) for values, caption in _TOUR],
         trivial={"count": 2000},
-        alt="A held-out view of the scene, the same with some of the Gaussians, and PSNR against their number.",
+        alt="A held-out view of the scene, the same with some of the Gaussians, and PSNR by their number.",
     )
