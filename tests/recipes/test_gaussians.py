@@ -16,7 +16,9 @@ pytestmark = pytest.mark.system("S18.5")
 def test_what_is_fitted_can_be_stored_and_built_again() -> None:
     cameras, seen = _views.pictures(solids.showpiece(), "train", count=2, size=(16, 16))
     settings = FitSettings(steps=6, densify_from=1, densify_every=3, gradient_threshold=0.0, most=40)
-    scene, history = solids_gaussians.fitted(cameras, seen.image, settings, start=30)
+    scene, history = solids_gaussians.fitted(
+        cameras, seen.image, settings, start=30, degree=solids_gaussians.DEGREE
+    )
     assert history.seconds > 0 and len(history.changes) == 2 and len(scene) != 30
     again = solids_gaussians.build()
     again.load_state_dict(scene.state_dict())
