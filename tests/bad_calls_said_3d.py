@@ -32,6 +32,13 @@ WITHOUT_3D: dict[str, str] = {
     "geometry.sparse_model.SparseModel.next_view": INSIDE,
     "ops.camera.Cameras.to": MODULE,
     "ops.camera.rays": MODULE,
+    "rendering.gaussians.blending.[rtu]*": INSIDE,
+    "rendering.gaussians.blending_plain.*": SHOWN,
+    "rendering.gaussians.density.DensityControl.worth_keeping": INSIDE,
+    "rendering.gaussians.density.replace_rows": INSIDE,
+    "rendering.gaussians.density.split_in_two": INSIDE,
+    "rendering.gaussians.fit.act_on_density": INSIDE,
+    "rendering.gaussians.fit.adam_for": MODULE,
 }
 
 LEADING = "“…” is documented: any number of axes in front"
@@ -50,4 +57,6 @@ RIGHT_3D: dict[str, str] = {
         ALL_CAMERAS,
     ),
     "ops.camera.project | * | axis dropped": ALL_CAMERAS,
+    "rendering.gaussians.* | * | empty": NONE,
+    "rendering.gaussians.gaussians.Gaussians.colours | chosen | another batch": "any of them, as documented",
 }
