@@ -49,6 +49,7 @@ RIGHT_3D: dict[str, str] = {
     "ops.rotation.* | * | axis added": LEADING,
     "ops.rotation.* | * | axis dropped": LEADING,
     "ops.rotation.* | * | empty": NONE,
+    "ops.boxes_3d.* | * | empty": NONE,
     **dict.fromkeys(
         [
             f"ops.camera.{name} | * | axis dropped"

@@ -103,7 +103,7 @@ def said_by(cell: NotebookNode) -> str:
 
 
 def frames_kilobytes(book: NotebookNode) -> float:
-    """Return how much of a notebook are pictures that move: under sliders, in turntables, in what one turns."""
+    """Return how much of a notebook are pictures that move: under sliders, on turntables, turned by hand."""
     size = 0
     for _, output in outputs_of(book):
         page = page_of(output)
