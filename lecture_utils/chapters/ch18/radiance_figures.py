@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lecture_utils.plotting.annotations import draw
-from lecture_utils.plotting.images import bare, panels, to_array
+from lecture_utils.plotting.images import bare, few, panels, to_array
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, SKY, VERMILION
 
 
@@ -53,9 +53,15 @@ def view_rows(
         for ax, item in zip(line, items, strict=True):
             bare(ax)
             if item.ndim == 3:
-                draw(ax, item)
+                draw(ax, few(item, 20))
             else:
-                ax.imshow(to_array(item), vmin=0, vmax=most, cmap="gray_r", interpolation="nearest")
+                ax.imshow(
+                    np.round(to_array(item) / most * 12) * most / 12,
+                    vmin=0,
+                    vmax=most,
+                    cmap="gray_r",
+                    interpolation="nearest",
+                )
         line[0].set_ylabel(name, fontsize=9.5)
     for ax, words in zip(axes[0], titles or (), strict=False):
         ax.set_title(words, fontsize=9.5, fontweight="normal", loc="center", pad=3, color=INK)
@@ -136,7 +142,7 @@ def alpha_figure(matrices: Mapping[str, Tensor], title: str, *, reach: float = 3
     d = torch.stack(torch.meshgrid(side, side, indexing="xy"), dim=-1)  # (121, 121, 2): x, y
     for ax, (name, matrix) in zip(axes, matrices.items(), strict=True):
         powers = -0.5 * torch.einsum("hwi,ij,hwj->hw", d, torch.linalg.inv(matrix.float()), d)
-        shade = 1 - 0.85 * powers.exp().clamp(max=1)[..., None].expand(-1, -1, 3)
+        shade = 1 - 0.85 * (32 * powers.exp().clamp(max=1)).round()[..., None].expand(-1, -1, 3) / 32
         over = (powers > 1e-4)[..., None]
         vermilion = torch.tensor([0.835, 0.369, 0.0])
         ax.imshow(torch.where(over, vermilion, shade).numpy(), interpolation="nearest", origin="lower")
@@ -194,8 +200,8 @@ def sphere_figure(values: Mapping[str, Any], title: str) -> Figure:
     directions = torch.nn.functional.normalize(torch.stack([x, y, z], dim=-1)[inside], dim=-1)
     for ax, (name, function) in zip(axes, values.items(), strict=True):
         image = torch.ones(121, 121)
-        image[inside] = function(directions).clamp(0, 1).float()
-        ax.imshow(image.numpy(), vmin=0, vmax=1, cmap="gray", interpolation="antialiased")
+        image[inside] = (40 * function(directions).clamp(0, 1).float()).round() / 40
+        ax.imshow(image.numpy(), vmin=0, vmax=1, cmap="gray", interpolation="nearest")
         ax.add_patch(_circle())
         ax.set_title(name, fontsize=9.5, fontweight="normal", loc="center", pad=4, color=INK)
     return fig

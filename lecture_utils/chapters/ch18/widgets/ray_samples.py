@@ -1,7 +1,7 @@
 """Samples along a ray: what each stretch of fog stops, and what colour comes of it.
 
 B. Mildenhall et al., "NeRF", ECCV 2020, equations 2, 3 and 5; the functions are those of `rendering.volume`
-and `rendering.ray_sampling`. The ray passes a thin green haze, then meets a thin blue wall; white lies behind.
+and `rendering.ray_sampling`. The ray passes a green haze, then meets a thin blue wall; white lies behind.
 
 Shapes: S samples.
 """

@@ -1,4 +1,4 @@
-"""How many splats: a scene of 2,000 Gaussians of which only some are kept, chosen in one of four ways.
+"""How many splats: a scene of about 2,000 Gaussians of which only some are kept, chosen in one of four ways.
 
 Choosing by what each contributes to the training views: Z. Fan et al., "LightGaussian", NeurIPS 2024, section
 3.2, without its factor for volume. The scene is `solids_gaussians`; nothing is trained after the choice.
@@ -28,14 +28,14 @@ COUNTS = (50, 100, 200, 400, 700, 1000, 1500, 2000)  # of the curve
 CUT = (slice(None), slice(12, 56), slice(8, 52))  # of the drawn view: what is not white
 VIEW, WATCHED = 1, 10  # which test view is drawn; training views that say who contributes
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
-    ({}, "1,000 of 2,000, those that contribute most: all shapes are there, the ground is thin."),
+    ({}, "Half of them, those that contribute most: all shapes are there, the ground is thin."),
     ({"order": "chance"}, "1,000 by chance: half of everything, so that all of it lets light through."),
     ({"order": "opacity"}, "1,000 by opacity: the ground goes first. It is made of many thin ones."),
     ({"order": "size"}, "1,000 by size: the large and blurred ones; patterns and edges are lost."),
     ({"count": 100}, "100: patches of colour."),
     ({"count": 400}, "400: one knows what it is."),
     ({"count": 1500}, "1,500: a quarter of them hardly mattered."),
-    ({"count": 2000}, "All 2,000, as they were trained."),
+    ({"count": 2000}, "All of them, as they were trained."),
 )
 
 
@@ -126,9 +126,10 @@ def counted(count: int, order: str) -> Figure:
         ax.axhline(level, color=QUIET, linewidth=0.5, alpha=0.4)
         ax.text(-60, level, str(level), fontsize=8.5, color=QUIET, ha="right", va="center")
     ax.set(xlim=(-330, 2080), ylim=(8, 34))
-    titles = ("what is so", f"{count:,} of 2,000 by {order}", f"{now:.1f} dB; grey: other orders")
-    for own, title in zip(axes, titles, strict=True):
-        own.set_title(title, fontsize=10, fontweight="normal", loc="center", pad=3, color=INK)
+    own, every = len(ranked(order)[:count]), len(ranked(order))
+    titles = ("what is so", f"{own:,} of {every:,} by {order}", f"{now:.1f} dB; grey: other orders")
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set_title(title, fontsize=10, fontweight="normal", loc="center", pad=3, color=INK)
     return fig
 
 
