@@ -1,7 +1,7 @@
 """Chapter 18: what the lecture claims about structure from motion and radiance fields, measured.
 
 Each claim is one function of a seed. Its rule is fixed here, before any run; `ledger.run` applies it. What
-speaks of radiance fields stands in `radiance_claims`.
+speaks of radiance fields stands in `radiance_claims` and `splat_claims`.
 """
 
 import functools
@@ -10,6 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lecture_utils.chapters.ch18.radiance_claims import c18_2_encoding, c18_4_directions
+from lecture_utils.chapters.ch18.splat_claims import c18_1_frames, c18_5_views
 from lecture_utils.data.toyworld import solids
 from lecture_utils.experiments.rules import Boundary, Rule, claim
 from lecture_utils.geometry.align import relative_pose_errors
@@ -21,6 +23,8 @@ from lecture_utils.geometry.sparse_model import HUBER_PX
 from lecture_utils.geometry.triangulation import reprojection_error, triangulate
 from lecture_utils.ops.camera import Cameras, orbit
 from lecture_utils.training.kit import Figures, size
+
+__all__ = ["c18_1_frames", "c18_2_encoding", "c18_3_bundle", "c18_4_directions", "c18_5_views"]
 
 
 # --- C18.3 -------------------------------------------------------------------------------------------
