@@ -150,8 +150,8 @@ def splats_psnr(seed: int, budget: str, views: int) -> float:
     note="Two to four solids of the seed's own; 3, 6, 12, 24 or 48 training views, half of them 15° and half"
     " 45° above the ground, and 8 test views at 30°. The same settings whatever the number of views: "
     "1,500 steps of 256 rays and 16 + 16 samples for NeRF, 800 steps and at most 1,000 Gaussians for "
-    "splatting, about a quarter of what the shipped ones were given. No prior for few views, which "
-    "later methods add.",
+    "splatting, a quarter and a fifth of what the shipped ones were given. No prior for few views, "
+    "which later methods add.",
     names={
         "nerf_bends": "NeRF's gain from 6 to 12 views minus that from 24 to 48, in dB",
         "splats_bend": "splatting's gain from 6 to 12 views minus that from 24 to 48, in dB",

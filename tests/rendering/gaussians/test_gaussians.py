@@ -101,7 +101,7 @@ def test_a_random_start_fills_the_ball_evenly():
     radius = own.means.norm(dim=1)
     assert radius.max().item() <= 2
     assert float((radius < 1).float().mean()) == pytest.approx(1 / 8, abs=0.02)
-    assert float(own.means.mean(dim=0).norm()) < 0.1
+    assert own.means.mean(dim=0).norm().item() < 0.1
     torch.testing.assert_close(own.opacities, torch.full((4000,), gaussians.START_OPACITY))
 
 
