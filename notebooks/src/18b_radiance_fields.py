@@ -978,7 +978,7 @@ rows = [(name, *(f"{float(psnr(x, true, where)):.1f}" for where in (None, lit)))
 show_table(rows, ["field", "PSNR, dB", "in the highlights, dB"], caption="Eight views of shiny solids")
 
 # %% [markdown]
-# **How to read it.** Without waves, checks and stripes are smeared. Without the direction there is one colour for all who look: where highlights pass, a pale mean of what was seen there. (A whole NeRF has a way out that is worse: it hides a bright spot *inside* a solid, where it is seen from some sides only.) C18.2 and C18.4 measured it with whole NeRFs.
+# **How to read it.** Without waves, checks and stripes are smeared. Without the direction there is one colour for all who look: where highlights pass, a pale mean of what was seen there. (A whole NeRF has a way out that is worse: it hides a bright spot *inside* a solid, where it is seen from some sides only.) C18.2 and C18.4 measure it with whole NeRFs.
 #
 # ### A covariance of three free numbers
 # Forty splats in the plane are fitted to a picture, once by three free numbers each, once by a rotation and two sizes. Count those that stop being blobs.
