@@ -37,13 +37,13 @@ def pairs_figure(
     """
     fig = Figure(figsize=(8, 0.62 * len(rows) + 1.4), layout="constrained")
     ax = fig.subplots()
-    for y, arms in enumerate(reversed(rows.values())):
+    for y, arms in enumerate(reversed(list(rows.values()))):
         ax.plot([np.mean(own) for own in arms], [y, y], color=QUIET, linewidth=1.5, zorder=1)
         for own, colour, name in zip(arms, colours, names, strict=True):
             label = name if y == 0 else None
             ax.plot(own, [y] * len(own), "o", color=colour, alpha=0.55, markersize=6, label=label)
             ax.plot(np.mean(own), y, "D", color=colour, markersize=8, markeredgecolor="white")
-    ax.set_yticks(range(len(rows)), list(reversed(rows)))
+    ax.set_yticks(range(len(rows)), list(rows)[::-1])
     ax.set(xlabel=xlabel, title=title, ylim=(-0.6, len(rows) - 0.4))
     if log:
         ax.set_xscale("log")
