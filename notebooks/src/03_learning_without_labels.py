@@ -557,7 +557,7 @@ toy = gap_psnr(mae, images[:200]), gap_psnr(tuned, images[:200]), interpolated_p
 print("rendered scenes: {:.1f} dB before, {:.1f} dB after, interpolation {:.1f} dB".format(*toy))
 
 # %% [markdown]
-# **How to read it.** The shipped weights paint sand and sky into the astronaut: that is what pictures were like where they grew up. A few steps on photographs undo most of that, on photographs that were not trained on. What a masked auto-encoder knows is what its pictures were like, and it forgets as well: read the printed line. Filling in by interpolation is still the better guess on photographs, as the curve shows: 80 steps on twelve of them are few.
+# **How to read it.** The crops are of an astronaut (face and orange suit), of a cat (an eye) and of a coffee cup. The shipped weights paint sand and sky into all three: that is what pictures were like where they grew up. A few steps on photographs undo most of that, on photographs that were not trained on. What a masked auto-encoder knows is what its pictures were like, and it forgets as well: read the printed line. Filling in by interpolation is still the better guess on photographs, as the curve shows: 80 steps on twelve of them are few.
 #
 # ## 10 · Evaluate: what are the features worth?
 #
@@ -748,7 +748,7 @@ show_claim("C03.7")
 #
 # Two controls put it into its place. Labels smoothed without any teacher gain as much, 0.8 points: on these digits we cannot say that the teacher does more than forbid certainty. And the teacher's own means, shifted digits, do not help this student.
 #
-# *C03.7 holds, by far*: 84 % of the threes against 20 %. (Hinton et al. report 98.6 % on larger digits and nets.) Here smoothing has nothing to offer: what a 3 looks like can only have come from the teacher's opinions about other digits.
+# *C03.7 holds, by far*. With each student's bias chosen on other digits, opinions name 84 % of the threes and labels 20 %: a bias that fits helps the student of labels a little, which a flat + 4 did not in section 8. (Hinton et al. report 98.6 % on larger digits and nets.) Here smoothing has nothing to offer: what a 3 looks like can only have come from the teacher's opinions about other digits.
 #
 # ## 12 · Lab
 #
@@ -769,7 +769,7 @@ dino_step = check("03.L1", dino_step)
 # # solution: lecture_utils.chapters.ch03.lab.dino_step
 #
 # ### Step 2: debug
-# Your step sends view after view through the networks. A colleague lays all views of a batch one below the other (first all pictures of view 1, then all of view 2) and needs one call for each network. Your step and the colleague's train for 90 steps. Look at all three curves: which of them tells you that something is wrong, and what?
+# Your step sends view after view through the networks. A colleague lays all views of a batch one below the other (first all pictures of view 1, then all of view 2) and needs one call for each network. Your step and the colleague's train for 90 steps. Beside loss and entropy the figure shows the *spread* of the teacher's features on 256 pictures, each brought to length 1: the root of their variance, 0 if all pictures get the same features. Look at all three curves: which of them tells you that something is wrong, and what?
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch03 import lab_run

@@ -751,7 +751,7 @@ plotting.show(figure, "Two pictures with the class token's attention, head by he
 #
 # So far we found units that *agree* with a concept. Agreement is correlation. In a **generator** we can go further and *intervene* (Bau et al. 2019). A generative adversarial network (chapter 15 builds it) turns 64 random numbers, its *latent vector*, into a picture, and nobody told it what an object is.
 #
-# Dissect its units as in section 4, with the segmenter's labels in place of true ones. For each concept take the threshold at which a unit fires in as large a share of places as the concept covers. (The paper takes the one at which the information that both share is the largest part of all that they hold together.)
+# Dissect its units as in section 4, with the segmenter's labels in place of true ones. For each concept take the threshold at which a unit fires in as large a share of places as the concept covers. (The paper takes the threshold at which "fires" and "concept is here" tell most about each other: their mutual information, as a share of their joint entropy, is largest.)
 #
 # Then switch the units that agree with *object* off, $A_k \leftarrow 0$, and look whether objects leave the picture, and only they. The control is as many of the other units, drawn at random. What changes then is an effect of the units, no longer a correlation.
 

@@ -604,7 +604,7 @@ present(mixing_bench.mixing_bench())
 #
 # With masks at hand one can do better than boxes: cut out whole *objects* and paste them into other pictures. Dwibedi et al. (2017) did so for detection. Ghiasi et al. (2021) found that one need not care where an object ends up, nor smooth its seam: random objects at random places will do.
 #
-# Together with training on the network's own answers for unlabelled pictures (self-training) this raised the box AP on COCO, the usual score of detectors (chapter 07), by 1.5 points over the best system before. The belief behind it: what a thing is does not depend on where it stands.
+# Together with training on the network's own answers for unlabelled pictures (self-training) this raised the box AP, the usual score of detectors (chapter 07), by 1.5 points over the best system before, on the photographs of COCO, in which every object is outlined. The belief behind it: what a thing is does not depend on where it stands.
 #
 # The pixels are easy. The annotations take care: the newcomer is in front, so every mask behind it loses pixels, every box shrinks to what is still seen, and what has vanished must leave the list, with its mask, its box *and its name*. A colleague has written that. It runs, and its pictures look right at first:
 
@@ -901,7 +901,7 @@ plotting.show(figure, "What mixup and CutMix add in accuracy and calibration, by
 # CutMix makes digits too modest as well: their calibration error rises, by 0.07 with 30 labels and by more with more. In the toy world a pilot found no number of pictures and steps at which it helps; it lost 1 to 33 points. A toy class is one outline, and a box cuts it.
 #
 # ### C05.4 · Copy-paste, with 32 labelled scenes
-# A network of chapter 06's kind names the class of every pixel. Pasting comes with mirrors and changes of size, so the fair comparison is against those *without* pasting.
+# A network of chapter 06's kind names the class of every pixel. Its score, the *mean IoU*, compares for each class the pixels that are named so with those that are so, and averages over the classes. Pasting comes with mirrors and changes of size, so the fair comparison is against those *without* pasting.
 
 # %% tags=["claim:C05.4"]
 show_claim("C05.4")
@@ -1206,7 +1206,7 @@ plotting.show(figure, "Three reliability diagrams; with the drawn λ the bars st
 # %% [markdown]
 # **How to read it.** Below the diagonal is over-confidence: so it is without mixing, from a hundred digits. Above it is *under*-confidence. CutMix alone brings it about, since it hardly ever showed a whole digit. The wrong λ adds to it, because in training even a digit that was hardly covered was called half something else.
 #
-# Accuracy does *not* give it away: from seed to seed it differs by more than between the three ways (over six seeds 77, 79 and 78 % in the mean). The confidence does: on each of six seeds the wrong λ made the calibration error larger. So a test that looks at accuracy alone lets this bug pass.
+# Accuracy does *not* give it away: in the table the wrong λ is even a little ahead of the right one, which from two seeds is chance. Confidence and calibration error do. So a test that looks at accuracy alone lets this bug pass.
 
 # %% [markdown] tags=["slide"]
 # ## 18 · With a GPU: mixing on 50,000 pictures

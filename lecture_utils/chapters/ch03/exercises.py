@@ -84,6 +84,34 @@ def _sorted_across_the_batch(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, 
     return order[:, :keep], order.argsort(dim=0) >= keep, order.argsort(dim=0)
 
 
+@mistake(
+    "Your mask hides one patch too few: places are counted from 0, so place number `keep` is already the "
+    "first "
+    "hidden one."
+)
+def _one_too_few_hidden(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+    kept, _, restore = masking_indices(noise, keep)
+    return kept, restore > keep, restore
+
+
+@mistake(
+    "You put the kept patches into the order of their numbers. They stay in the order of the shuffled list: "
+    "`restore` counts places in that list."
+)
+def _kept_in_order(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+    kept, mask, restore = masking_indices(noise, keep)
+    return kept.sort(dim=1).values, mask, restore
+
+
+@mistake(
+    "You sorted with the largest number first. Which patches stay is chance either way, but so that all "
+    "of us "
+    "get the same ones, the smallest noise comes first."
+)
+def _largest_first(noise: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+    return masking_indices(-noise, keep)
+
+
 # --- 03.2 the masked auto-encoder's loss -----------------------------------------------------------
 def _predictions(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.zeros(1, 2, 2), torch.tensor([[[0.0, 2.0], [1.0, 5.0]]]), torch.tensor([[True, False]])
@@ -149,6 +177,51 @@ def _biased_variance(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tenso
     return (prediction - (patches - mean) / (var + 1e-6).sqrt()).square().mean(-1)[mask].mean()
 
 
+def _squares(prediction: Tensor, patches: Tensor) -> Tensor:
+    """Squared error (B, N, P) to each patch's normalised pixels."""
+    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
+    return (prediction - (patches - mean) / (var + 1e-6).sqrt()).square()
+
+
+@mistake(
+    "You divided by the variance. The spread of a patch is its standard deviation, the square root of that: "
+    "only then has the target a variance of 1."
+)
+def _divided_by_the_variance(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
+    return (prediction - (patches - mean) / (var + 1e-6)).square().mean(-1)[mask].mean()
+
+
+@mistake(
+    "You summed over the numbers of a patch. Its error is their mean, the 1/P of the formula, so that zeros "
+    "cost about 1 whatever the size of a patch."
+)
+def _summed_over_a_patch(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    return _squares(prediction, patches).sum(-1)[mask].mean()
+
+
+@mistake("You summed over the hidden patches. Divide by how many there are: a mean does not grow with them.")
+def _summed_over_the_hidden(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    return mae_loss(prediction, patches, mask) * mask.sum()
+
+
+@mistake(
+    "You took a mean for each picture and then over the pictures. M are the hidden patches of the whole "
+    "batch: "
+    "each of them counts the same, so there is a single mean."
+)
+def _mean_of_each_picture(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    error = _squares(prediction, patches).mean(-1)
+    return ((error * mask).sum(1) / mask.sum(1).clamp_min(1)).mean()
+
+
+@mistake(
+    "You took absolute errors. The formula has squares: a large error counts for more than two small ones."
+)
+def _absolute_errors(prediction: Tensor, patches: Tensor, mask: Tensor) -> Tensor:
+    return _squares(prediction, patches).sqrt().mean(-1)[mask].mean()
+
+
 # --- 03.3 moving average ---------------------------------------------------------------------------
 def _states(rng: np.random.Generator) -> Iterable[Case]:
     yield {"weight": torch.tensor([1.0])}, {"weight": torch.tensor([3.0])}, 0.9
@@ -201,6 +274,16 @@ def _counter_shared(slow: State, fast: State, momentum: float) -> State:
     return {
         n: v if slow[n].is_floating_point() else fast[n] for n, v in ema_update(slow, fast, momentum).items()
     }
+
+
+@mistake(
+    "You averaged the counter and rounded it. Half-way between 3 and 7 batches nothing was ever counted: "
+    "whole "
+    "numbers are copied from the fast model."
+)
+def _counter_rounded(slow: State, fast: State, momentum: float) -> State:
+    moved = _counter_averaged.wrong(slow, fast, momentum)
+    return {n: v if slow[n].is_floating_point() else v.round().to(slow[n].dtype) for n, v in moved.items()}
 
 
 def after_training_on(answer: Callable[..., Any], slow: State, fast: State, momentum: float) -> Any:
@@ -324,6 +407,31 @@ def _summed(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor
     return torch.stack([p for i, row in enumerate(rows) for j, p in enumerate(row) if i != j]).sum()
 
 
+@mistake(
+    "You divided the teacher's logits by the temperature before you took the centre off. The centre is a "
+    "mean "
+    "of logits as they are, so it goes first."
+)
+def _centre_after_the_temperature(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor
+) -> Tensor:
+    return dino_loss(student, teacher, 0.04 * centre)
+
+
+@mistake(
+    "You left out the student's large views. A large view of the student is asked too, for what the teacher "
+    "says of the *other* large ones."
+)
+def _small_views_only(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    pairs = [row[len(teacher) :] for row in _pairs(student, teacher, centre)]
+    return torch.stack([pair for row in pairs for pair in row] or [0 * student[0].sum()]).mean()
+
+
+@mistake("You summed over the pictures of the batch. Over them, as over the pairs, the loss is a mean.")
+def _summed_over_the_batch(student: Sequence[Tensor], teacher: Sequence[Tensor], centre: Tensor) -> Tensor:
+    return dino_loss(student, teacher, centre) * len(student[0])
+
+
 # --- 03.5 distillation -----------------------------------------------------------------------------
 def _lessons(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 2.0, 1.0
@@ -388,6 +496,46 @@ def _mean_over_classes(
     return soft * softened + (1 - soft) * F.cross_entropy(student, target)
 
 
+@mistake(
+    "You multiplied the soft part by T. The temperature makes its gradient smaller twice, in the derivative "
+    "and in the difference of the answers: what makes up for both?"
+)
+def _once_the_temperature(
+    student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
+) -> Tensor:
+    softened = distillation(student, teacher, target, temperature, 1.0) / temperature
+    return soft * softened + (1 - soft) * F.cross_entropy(student, target)
+
+
+@mistake(
+    "You took the cross-entropy with the teacher's answers. It is larger than the divergence by the "
+    "teacher's "
+    "own entropy, so it is not 0 where the two agree: take log p - log q."
+)
+def _soft_cross_entropy(
+    student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
+) -> Tensor:
+    p, log_q = (teacher / temperature).softmax(1), (student / temperature).log_softmax(1)
+    return soft * temperature**2 * -(p * log_q).sum(1).mean() + (1 - soft) * F.cross_entropy(student, target)
+
+
+@mistake("You gave the share `soft` to the hard part. It is the share of the teacher's opinions.")
+def _shares_exchanged(
+    student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
+) -> Tensor:
+    return distillation(student, teacher, target, temperature, 1 - soft)
+
+
+@mistake(
+    "You summed over the pictures of the batch. Over them the divergence is a mean, as the hard part is."
+)
+def _soft_part_summed(
+    student: Tensor, teacher: Tensor, target: Tensor, temperature: float, soft: float
+) -> Tensor:
+    softened = distillation(student, teacher, target, temperature, 1.0) * len(student)
+    return soft * softened + (1 - soft) * F.cross_entropy(student, target)
+
+
 # --- 03.6 what an accuracy is worth ----------------------------------------------------------------
 def _votes(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1, 0, 1])  # half right where half is a guess: 0
@@ -445,6 +593,15 @@ def _never_negative(answers: Tensor, truth: Tensor) -> float:
     return max(0.0, beyond_guessing(answers, truth))
 
 
+@mistake(
+    "You divided what is gained by the guess, so that all right is not 1 for everybody. Divide by the room "
+    "that a guess leaves above itself."
+)
+def _relative_gain(answers: Tensor, truth: Tensor) -> float:
+    guess = (truth.bincount().max() / len(truth)).item()
+    return (_right(answers, truth) - guess) / guess
+
+
 EXERCISES = [
     Exercise(
         "03.1",
@@ -460,7 +617,16 @@ EXERCISES = [
             "stand? It is the inverse permutation, and the argsort of a permutation is its inverse.",
             "Patch i is hidden if its place in the shuffled list is `keep` or later: restore >= keep.",
         ),
-        mistakes=(_order_for_restore, _sorted_once, _mask_shuffled, _mask_inverted, _sorted_across_the_batch),
+        mistakes=(
+            _order_for_restore,
+            _sorted_once,
+            _mask_shuffled,
+            _mask_inverted,
+            _sorted_across_the_batch,
+            _one_too_few_hidden,
+            _kept_in_order,
+            _largest_first,
+        ),
     ),
     Exercise(
         "03.2",
@@ -486,6 +652,11 @@ EXERCISES = [
             _plain_pixels,
             _normalised_by_image,
             _biased_variance,
+            _divided_by_the_variance,
+            _summed_over_a_patch,
+            _summed_over_the_hidden,
+            _mean_of_each_picture,
+            _absolute_errors,
         ),
     ),
     Exercise(
@@ -502,7 +673,7 @@ EXERCISES = [
             "Whole numbers, such as batch norm's count of batches, have no average: where `not "
             "slow[name].is_floating_point()`, take a clone of the fast model's.",
         ),
-        mistakes=(_swapped, _counter_averaged, _counter_kept, _counter_shared, _added),
+        mistakes=(_swapped, _counter_averaged, _counter_kept, _counter_rounded, _counter_shared, _added),
         use=after_training_on,
     ),
     Exercise(
@@ -531,6 +702,9 @@ EXERCISES = [
             _same_view_only,
             _divergence,
             _summed,
+            _centre_after_the_temperature,
+            _small_views_only,
+            _summed_over_the_batch,
         ),
         use=loss_and_gradients,
     ),
@@ -554,6 +728,10 @@ EXERCISES = [
             _only_teacher_softened,
             _hard_loss_softened,
             _mean_over_classes,
+            _once_the_temperature,
+            _soft_cross_entropy,
+            _shares_exchanged,
+            _soft_part_summed,
         ),
     ),
     Exercise(
@@ -570,6 +748,14 @@ EXERCISES = [
             "(1 - guess). Nothing keeps it from being negative.",
             "truth.bincount().max() / len(truth) is the guess's share; return a float.",
         ),
-        mistakes=(_plain_accuracy, _even_guess, _frequent_answer, _not_divided, _times, _never_negative),
+        mistakes=(
+            _plain_accuracy,
+            _even_guess,
+            _frequent_answer,
+            _not_divided,
+            _times,
+            _relative_gain,
+            _never_negative,
+        ),
     ),
 ]

@@ -107,8 +107,10 @@ def _step(
         teacher(view).detach()
         for view in (*large, *small)[: None if slip == "teacher sees all" else len(large)]
     ]
-    mean = torch.cat(said if slip == "centre of the student" else wanted).detach().mean(0)
-    moved = 0.9 * centre + 0.1 * mean if slip != "centre jumps" else 0.1 * centre + 0.9 * mean
+    whose = {"centre of the student": said, "centre of its large views": said[: len(large)]}
+    mean = torch.cat(whose.get(slip, wanted)).detach().mean(0)
+    keeps = {"centre jumps": 0.1, "centre as slow as the teacher": momentum}.get(slip, 0.9)
+    moved = keeps * centre + (1 - keeps) * mean
     loss = dino_loss(said, wanted, moved if slip == "centre first" else centre)
     before = {name: value.clone() for name, value in student.state_dict().items()}
     if slip != "gradients kept":
@@ -171,6 +173,23 @@ def _centre_stands(*step: Any) -> Any:
 @mistake("Your centre jumps nearly the whole way to this batch's mean. It keeps nine tenths of itself.")
 def _centre_jumps(*step: Any) -> Any:
     return _step("centre jumps", *step)
+
+
+@mistake(
+    "Your centre is the mean of what the *student* says of the large views. It is there to take the "
+    "teacher's "
+    "own favourite down: average the teacher's logits."
+)
+def _centre_of_its_large_views(*step: Any) -> Any:
+    return _step("centre of its large views", *step)
+
+
+@mistake(
+    "Your centre moves by `momentum`, as the teacher does. That number is the teacher's alone; the centre "
+    "always keeps 0.9 of itself."
+)
+def _centre_as_slow(*step: Any) -> Any:
+    return _step("centre as slow as the teacher", *step)
 
 
 @mistake("Your teacher never moves. After the optimiser's step it follows the student.")
@@ -272,6 +291,22 @@ def _all_pictures(student: Tensor, teacher: Tensor, centre: Tensor, views: int) 
     return loss[~torch.eye(views, dtype=torch.bool)].mean()
 
 
+@mistake(
+    "Your teacher is not centred any more. That line of the colleague's was right: the fault is below it."
+)
+def _centre_lost(student: Tensor, teacher: Tensor, centre: Tensor, views: int) -> Tensor:
+    return stacked_loss(student, teacher, torch.zeros_like(centre), views)
+
+
+@mistake(
+    "You set the pairs of equal views to 0 and still divide by their number. They do not count at all, so "
+    "the "
+    "mean runs over the others alone."
+)
+def _diagonal_counted(student: Tensor, teacher: Tensor, centre: Tensor, views: int) -> Tensor:
+    return _pairs(student, teacher, centre, views).sum() / views**2
+
+
 # --- step 3: one number for every collapse ---------------------------------------------------------
 def distinct_answers(logits: Tensor) -> float:
     """Effective number of different answers among softmax(logits (N, K)): exp(H(mean answer) - mean H).
@@ -354,6 +389,24 @@ def _nan(logits: Tensor) -> float:
     return (-(mean * mean.log()).sum() + (p * p.log()).sum(1).mean()).exp().item()
 
 
+@mistake(
+    "You divided the two entropies, which is nan where no answer has any. Entropies are logarithms of "
+    "numbers: "
+    "a ratio of numbers is a difference of entropies."
+)
+def _ratio(logits: Tensor) -> float:
+    p = logits.softmax(1)
+    return (_entropy(p.mean(0)) / _entropy(p).mean()).item()
+
+
+@mistake(
+    "You measured in bits (log2) and took exp of it. The two have to belong together: exp with natural "
+    "logarithms, or a power of 2 with bits."
+)
+def _bits_and_exp(logits: Tensor) -> float:
+    return distinct_answers(logits) ** (1 / float(np.log(2)))
+
+
 # --- the three steps -------------------------------------------------------------------------------
 STEP_1 = Exercise(
     "03.L1",
@@ -378,6 +431,8 @@ STEP_1 = Exercise(
         _centre_first,
         _centre_stands,
         _centre_jumps,
+        _centre_of_its_large_views,
+        _centre_as_slow,
         _teacher_stands,
         _teacher_jumps,
         _student_stands,
@@ -399,7 +454,15 @@ STEP_2 = Exercise(
         "The batch has the views outside and the pictures inside, so it is x.view(views, -1, K) that takes "
         "it apart; then the einsum gets 'ibk,jbk->bij'.",
     ),
-    mistakes=(_as_it_was, _only_one_mended, _diagonal_too, _summed, _all_pictures),
+    mistakes=(
+        _as_it_was,
+        _only_one_mended,
+        _diagonal_too,
+        _diagonal_counted,
+        _summed,
+        _all_pictures,
+        _centre_lost,
+    ),
 )
 STEP_3 = Exercise(
     "03.L3",
@@ -416,6 +479,16 @@ STEP_3 = Exercise(
         "p = logits.softmax(1), mean = p.mean(0); torch.special.xlogy(p, p) is p log p with 0 log 0 = 0. The "
         "answer is exp(entropy of mean - mean of entropies), as a float.",
     ),
-    mistakes=(_spread_of_each, _in_use, _favourites, _in_nats, _mean_of_logits, _turned_round, _nan),
+    mistakes=(
+        _spread_of_each,
+        _in_use,
+        _favourites,
+        _in_nats,
+        _mean_of_logits,
+        _turned_round,
+        _ratio,
+        _bits_and_exp,
+        _nan,
+    ),
 )
 LAB = Lab("03.L", "A step of DINO, and why it collapsed", (STEP_1, STEP_2, STEP_3))

@@ -166,6 +166,22 @@ def _nearest_alike(squared: Tensor, perplexity: float) -> Tensor:
     return p / p.sum()
 
 
+@mistake(
+    "You squared what came in. The numbers are squared distances already: the bell falls with them as they "
+    "are."
+)
+def _squared_again(squared: Tensor, perplexity: float) -> Tensor:
+    return neighbour_probabilities(squared.square(), perplexity)
+
+
+@mistake(
+    "You measured the entropy in bits (log2) and took exp of it. The two have to belong together: natural "
+    "logarithms with exp, or bits with a power of 2."
+)
+def _bits_and_exp(squared: Tensor, perplexity: float) -> Tensor:
+    return neighbour_probabilities(squared, max(perplexity, 1.0) ** float(np.log(2)))
+
+
 # --- 04.3 unit IoU ---------------------------------------------------------------------------------
 def _maps_and_concepts(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), 0.5, torch.tensor([[[False, True], [False, False]]])
@@ -187,7 +203,10 @@ def _as_it_was(maps: Tensor, threshold: float, concept: Tensor) -> float:
     return unit_iou_faulty(maps, threshold, concept)
 
 
-@mistake("One fault is mended. You still threshold the small map and enlarge the mask, which gives stairs.")
+@mistake(
+    "One fault is mended. The other is still there: your enlarged mask has stairs, a block for each value "
+    "of the small map. Enlarge the values smoothly, and threshold what comes out."
+)
 def _enlarged_last(maps: Tensor, threshold: float, concept: Tensor) -> float:
     small = F.interpolate((maps[:, None] > threshold).float(), concept.shape[-2:], mode="nearest")[:, 0] > 0.5
     union = (small | concept).sum()
@@ -247,6 +266,43 @@ def _empty_union(maps: Tensor, threshold: float, concept: Tensor) -> float:
     return ((fires & concept).sum() / (fires | concept).sum()).item()
 
 
+@mistake(
+    "You enlarged the mask, though smoothly, so its border lies half-way between two values whatever they "
+    "are. "
+    "Enlarge the values and threshold afterwards: a high one reaches further."
+)
+def _mask_enlarged_smoothly(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    return unit_iou((maps > threshold).float(), 0.5, concept)
+
+
+@mistake(
+    "You set align_corners=True, which puts the outer values onto the picture's border. A value of the small "
+    "map stands for the middle of its cell: align_corners=False."
+)
+def _corners_aligned(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    large = F.interpolate(maps[:, None], concept.shape[-2:], mode="bilinear", align_corners=True)[:, 0]
+    return unit_iou(large, threshold, concept)
+
+
+@mistake(
+    "You divided by where the concept is. An IoU divides by the union, so that firing outside of it costs "
+    "too."
+)
+def _recall(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    large = F.interpolate(maps[:, None], concept.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    return (((large > threshold) & concept).sum() / concept.sum().clamp_min(1)).item()
+
+
+@mistake(
+    "You shrank the concept to the size of the map. It is the other way round: the map is brought to the "
+    "size "
+    "of the picture, where the labels are exact."
+)
+def _concept_shrunk(maps: Tensor, threshold: float, concept: Tensor) -> float:
+    small = F.interpolate(concept[:, None].float(), maps.shape[-2:], mode="nearest")[:, 0] > 0.5
+    return unit_iou(maps, threshold, small)
+
+
 # --- 04.4 Grad-CAM ---------------------------------------------------------------------------------
 def _networks(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     maps = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 3.0]]]])
@@ -295,8 +351,9 @@ def _gradient_times_activation(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
 
 
 @mistake(
-    "You set negative weights to 0 before you summed. A channel that speaks against the score has to be "
-    "able to cancel the others: the ReLU comes last, on the sum."
+    "You set negative numbers to 0 before you summed, the weights or each channel's map. A channel that "
+    "speaks "
+    "against the score has to be able to cancel the others: the ReLU comes last, on the sum."
 )
 def _relu_on_weights(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
     maps, gradient = _gradient(maps, rest, score)
@@ -344,6 +401,35 @@ def _mean_of_scores(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
 def _shared_weights(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
     maps, gradient = _gradient(maps, rest, score)
     return (gradient.mean((0, 2, 3), keepdim=True) * maps).sum(1).relu()
+
+
+@mistake(
+    "You took the mean over the channels at the end. The formula has a sum: a map is as strong as all "
+    "channels "
+    "together."
+)
+def _mean_over_channels(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    return grad_cam_map(maps, rest, score) / maps.shape[1]
+
+
+@mistake(
+    "You scaled each map to a largest value of 1. That is for drawing; here the map keeps its size, or "
+    "two of "
+    "them could not be compared."
+)
+def _scaled(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    found = grad_cam_map(maps, rest, score)
+    return found / found.amax((1, 2), keepdim=True).clamp_min(1e-12)
+
+
+@mistake(
+    "You took the size of the gradient without its sign. A channel that lowers the score has a negative "
+    "weight, "
+    "and has to keep it."
+)
+def _absolute_weights(maps: Tensor, rest: Rest, score: Rest) -> Tensor:
+    maps, gradient = _gradient(maps, rest, score)
+    return (gradient.abs().mean((2, 3), keepdim=True) * maps).sum(1).relu()
 
 
 # --- 04.5 rollout ----------------------------------------------------------------------------------
@@ -397,6 +483,47 @@ def _elementwise(attention: Tensor) -> Tensor:
     for layer in attention.mean(dim=1):
         total = (0.5 * layer + 0.5 * torch.eye(attention.shape[-1])) * total
     return total
+
+
+@mistake(
+    "You added the shortcut once, to the product of all layers. Each block has a shortcut of its own, so "
+    "each "
+    "layer is half attention and half identity before they are multiplied."
+)
+def _one_shortcut(attention: Tensor) -> Tensor:
+    return 0.5 * _no_shortcut.wrong(attention) + 0.5 * torch.eye(attention.shape[-1])
+
+
+@mistake(
+    "You took the largest of the heads. The text takes their mean: then the rows of a layer still sum to 1."
+)
+def _largest_head(attention: Tensor) -> Tensor:
+    return attention_rollout(attention.amax(1, keepdim=True))
+
+
+@mistake(
+    "You rolled out each head by itself and averaged at the end. From layer to layer the signal changes "
+    "heads: "
+    "average the heads of a layer first."
+)
+def _head_by_head(attention: Tensor) -> Tensor:
+    return torch.stack([attention_rollout(attention[:, [h]]) for h in range(attention.shape[1])]).mean(0)
+
+
+@mistake(
+    "You used the last layer alone. What its tokens hold was mixed by all the layers before: multiply "
+    "them all."
+)
+def _last_layer_only(attention: Tensor) -> Tensor:
+    return attention_rollout(attention[-1:])
+
+
+@mistake(
+    "Your rows sum to the number of heads: you summed the heads of a layer. Their mean keeps a row's sum "
+    "at 1."
+)
+def _heads_summed(attention: Tensor) -> Tensor:
+    return attention_rollout(attention.sum(1, keepdim=True))
 
 
 # --- 04.6 what kind of miss? -----------------------------------------------------------------------
@@ -491,6 +618,48 @@ def _rows_for_columns(maps: Tensor, own: Tensor, other: Tensor, near: float) -> 
     return where_it_points(fake, own, other, near)
 
 
+@mistake(
+    "You took row for column: after argmax, the number divided by the width is the row (y), and what is left "
+    "is the column (x)."
+)
+def _turned_over(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    height, width = maps.shape[1:]
+    peak = maps.flatten(1).argmax(1)
+    row, column = peak % width, peak // width
+    inside = (row < height) & (column < width)
+    fake = F.one_hot(row.clamp(max=height - 1) * width + column.clamp(max=width - 1), height * width)
+    found = [
+        where_it_points(f.view(1, height, width).float(), a[None], b[None], near)
+        if ok
+        else dict.fromkeys(("on it", "on the other", "beside it"), 0.0) | {"nowhere": 1.0}
+        for f, a, b, ok in zip(fake, own, other, inside, strict=True)
+    ]
+    return {kind: sum(one[kind] for one in found) / len(found) for kind in found[0]}
+
+
+@mistake(
+    "A peak near the *other* object counts as beside it with you. That says nothing about the object that "
+    "was "
+    "asked for: only a peak near its own is a near miss."
+)
+def _beside_either(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, away = _looked_up(maps, own, other)
+    close = torch.minimum(away, _looked_up(maps, other, own)[2])
+    return _kinds(on, astray, (close <= near) & ~on & ~astray)
+
+
+@mistake(
+    "You measured from the middle of the object. A peak beside a large object is far from its middle: the "
+    "nearest of its pixels counts."
+)
+def _from_the_middle(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
+    on, astray, _ = _looked_up(maps, own, other)
+    peak = maps.flatten(1).argmax(1)
+    at = torch.stack([peak // maps.shape[2], peak % maps.shape[2]], 1).float()
+    middle = torch.stack([mask.nonzero().float().mean(0) for mask in own])
+    return _kinds(on, astray, ((at - middle).square().sum(1).sqrt() <= near) & ~on & ~astray)
+
+
 @mistake("You count maps. Wanted are shares: divide by the number of maps.")
 def _counts(maps: Tensor, own: Tensor, other: Tensor, near: float) -> dict[str, float]:
     return {kind: share * len(maps) for kind, share in where_it_points(maps, own, other, near).items()}
@@ -544,6 +713,8 @@ EXERCISES = [
             _one_width_for_all,
             _distances_not_squared,
             _nearest_alike,
+            _squared_again,
+            _bits_and_exp,
         ),
         same=_close,
     ),
@@ -571,6 +742,10 @@ EXERCISES = [
             _precision,
             _absent_pictures_left_out,
             _empty_union,
+            _mask_enlarged_smoothly,
+            _corners_aligned,
+            _recall,
+            _concept_shrunk,
         ),
     ),
     Exercise(
@@ -597,6 +772,9 @@ EXERCISES = [
             _summed_over_places,
             _mean_of_scores,
             _shared_weights,
+            _mean_over_channels,
+            _scaled,
+            _absolute_weights,
         ),
         use=explained,
     ),
@@ -614,7 +792,18 @@ EXERCISES = [
             "Row i of a layer says where token i read from, so a later layer multiplies from the left: "
             "total = layer @ total.",
         ),
-        mistakes=(_last_layer_first, _no_shortcut, _rows_sum_to_two, _averaged_layers, _elementwise),
+        mistakes=(
+            _last_layer_first,
+            _no_shortcut,
+            _one_shortcut,
+            _rows_sum_to_two,
+            _averaged_layers,
+            _elementwise,
+            _largest_head,
+            _head_by_head,
+            _heads_summed,
+            _last_layer_only,
+        ),
     ),
     Exercise(
         "04.6",
@@ -638,6 +827,9 @@ EXERCISES = [
             _beside_first,
             _counted_twice,
             _rows_for_columns,
+            _turned_over,
+            _beside_either,
+            _from_the_middle,
             _counts,
         ),
     ),

@@ -180,6 +180,9 @@ def _collections(rng: np.random.Generator) -> Iterable[Case]:
     yield torch.cat([spot[[1, 1]], 9 * spot[[0, 2]]]), torch.tensor([1, 1, 0, 0]), 2  # bright, and apart
     yield torch.cat([0 * spot[[0]], spot[[1, 0, 2]]]), torch.tensor([2, 2, 0, 0]), 4  # no map, no evidence
     yield torch.cat([spot[[0]], 0 * spot, even]), torch.tensor([0, 0, 0, 0, 1]), 2  # one good map of four
+    faint = 0.14 + 0.16 * spot[[0, 0]]  # the same peak in both, and little in it
+    wide = torch.stack([0.4 * spot[0] + 0.6 * spot[1], 0.6 * spot[2] + 0.4 * spot[1]])  # half of all there
+    yield torch.cat([faint, wide]), torch.tensor([0, 0, 1, 1]), 2
     for number, classes, height, width in ((12, 3, 3, 4), (40, 5, 4, 6), (60, 4, 6, 5)):
         labels = torch.tensor(rng.integers(0, classes, number))
         labels[labels == classes - 1] = 0  # the last class has no picture, the first has many
@@ -268,6 +271,16 @@ def _zero_maps_left_out(maps: Tensor, labels: Tensor, classes: int) -> tuple[int
 def _divided_by_the_height(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, int]:
     k, row, column = most_fixed(maps, labels, classes)
     return (k, *divmod(row * maps.shape[2] + column, maps.shape[1]))
+
+
+@mistake(
+    "You counted where each map has its peak. A habit can be the second-highest place of every map: average "
+    "the shares themselves, peaks and all the rest."
+)
+def _peaks_counted(maps: Tensor, labels: Tensor, classes: int) -> tuple[int, int, int]:
+    peaks = torch.zeros(len(maps), maps[0].numel())
+    peaks[torch.arange(len(maps)), maps.flatten(1).argmax(1)] = maps.flatten(1).any(1).float()
+    return _place(_averages(peaks.view_as(maps), labels, classes))
 
 
 # --- step 3: the intervention ----------------------------------------------------------------------
@@ -423,6 +436,7 @@ STEP_2 = Exercise(
         _nothing_wins,
         _zero_maps_left_out,
         _divided_by_the_height,
+        _peaks_counted,
     ),
 )
 STEP_3 = Exercise(

@@ -106,6 +106,30 @@ def _wrapped_round(image: Tensor, x: float, y: float) -> float:
     return _four(image, x, y, math.floor(x - 0.5), math.floor(y - 0.5), wrap=True)
 
 
+@mistake(
+    "You give 0 as soon as one of the four lies outside. Only that one counts as 0: the others keep their "
+    "share."
+)
+def _nothing_at_the_border(image: Tensor, x: float, y: float) -> float:
+    left, top = math.floor(x - 0.5), math.floor(y - 0.5)
+    inside = min(left, top) >= 0 and left + 1 < image.shape[1] and top + 1 < image.shape[0]
+    return bilinear(image, x, y) if inside else 0.0
+
+
+@mistake(
+    "You added the half where it has to be taken off. Pixel 0 has its centre at x of 0.5: which number "
+    "has to "
+    "come out for that point?"
+)
+def _half_added(image: Tensor, x: float, y: float) -> float:
+    return bilinear(image, x + 1, y + 1)
+
+
+@mistake("You rounded the value. Between two pixels the value lies between, and need not be a whole number.")
+def _rounded(image: Tensor, x: float, y: float) -> float:
+    return float(round(bilinear(image, x, y)))
+
+
 # --- 05.2 the matrix of an inverse warp ------------------------------------------------------------
 def _warps(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield 0.0, 1.0, (3.0, 0.0), 4, 4
@@ -185,6 +209,24 @@ def _height_for_x(degrees: float, scale: float, shift: Pair, height: int, width:
     return output_to_input(degrees, scale, shift, width, height)
 
 
+@mistake("Your angle is in degrees, and cos and sin want radians: math.radians turns the one into the other.")
+def _degrees_for_radians(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
+    return output_to_input(math.degrees(degrees), scale, shift, height, width)
+
+
+@mistake("You took the shift as (down, right). It is (right, down): the first number belongs to x.")
+def _down_first(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
+    return output_to_input(degrees, scale, (shift[1], shift[0]), height, width)
+
+
+@mistake(
+    "Your shift goes the other way. Going there it moves right and down; the inverse of the whole turns that "
+    "over by itself, so do it only once."
+)
+def _shift_turned_over(degrees: float, scale: float, shift: Pair, height: int, width: int) -> Tensor:
+    return output_to_input(degrees, scale, (-shift[0], -shift[1]), height, width)
+
+
 # --- 05.3 a box after a warp -----------------------------------------------------------------------
 def _boxes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     one = torch.tensor([[1.0, 2.0, 3.0, 6.0]])
@@ -251,6 +293,22 @@ def _cut_by_the_other_side(boxes: Tensor, matrix: Tensor, height: int, width: in
 @mistake("Your matrix multiplies from the wrong side: for points in rows it is corners @ matrix.T.")
 def _not_transposed(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     return move_boxes(boxes, matrix.T, height, width)
+
+
+@mistake(
+    "You cut at W - 1 and H - 1, the number of the last pixel. That pixel reaches one further, so a "
+    "picture ends "
+    "at W and H."
+)
+def _cut_a_pixel_early(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
+    return move_boxes(boxes, matrix, height - 1, width - 1)
+
+
+@mistake(
+    "You rounded the corners to whole pixels. A box may end between two pixels, and here it stays exact."
+)
+def _whole_pixels(boxes: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
+    return move_boxes(boxes, matrix, height, width).round()
 
 
 # --- 05.5 CutMix's box and share -------------------------------------------------------------------
@@ -321,6 +379,42 @@ def _halves_on_both_sides(height: int, width: int, lam: float, x: int, y: int) -
     left, right = (min(max(v, 0), width) for v in (x - half_w, x + half_w))
     top, bottom = (min(max(v, 0), height) for v in (y - half_h, y + half_h))
     return (left, top, right, bottom), 1 - (right - left) * (bottom - top) / (height * width)
+
+
+def _about(height: int, width: int, lam: float, left: int, top: int, w: int, h: int) -> Any:
+    """The box of w × h pixels that begins at (left, top), cut, and what stays."""
+    x1, y1, x2, y2 = max(left, 0), max(top, 0), min(left + w, width), min(top + h, height)
+    return (x1, y1, x2, y2), 1 - (x2 - x1) * (y2 - y1) / (height * width)
+
+
+@mistake(
+    "You rounded the sides to the nearest pixel. The text cuts them off, int(…), so that all boxes agree."
+)
+def _sides_rounded(height: int, width: int, lam: float, x: int, y: int) -> Any:
+    w, h = (round(math.sqrt(1 - lam) * side) for side in (width, height))
+    return _about(height, width, lam, x - w // 2, y - h // 2, w, h)
+
+
+@mistake(
+    "Your box begins at (x, y). That point is its middle: it begins half of its width and height before."
+)
+def _begins_at_the_centre(height: int, width: int, lam: float, x: int, y: int) -> Any:
+    w, h = (int(math.sqrt(1 - lam) * side) for side in (width, height))
+    return _about(height, width, lam, x, y, w, h)
+
+
+@mistake("Your box has its width from the picture's height, or is cut by it. x runs along the width.")
+def _sides_exchanged(height: int, width: int, lam: float, x: int, y: int) -> Any:
+    h, w = (int(math.sqrt(1 - lam) * side) for side in (width, height))
+    return _about(height, width, lam, x - w // 2, y - h // 2, w, h)
+
+
+@mistake(
+    "Your box is a square. Each side is the same share of the picture's: a wide picture gets a wide box."
+)
+def _square(height: int, width: int, lam: float, x: int, y: int) -> Any:
+    side = int(math.sqrt((1 - lam) * height * width))
+    return _about(height, width, lam, x - side // 2, y - side // 2, side, side)
 
 
 # --- 05.6 annotations after a paste: two faults ----------------------------------------------------
@@ -418,6 +512,28 @@ def _newcomer_first(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -
     return left.roll(1, 0), boxes.roll(1, 0), names.roll(1, 0)
 
 
+@mistake("Your boxes are y, x, y, x: rows first. A box is x1, y1, x2, y2, and x is the column.")
+def _rows_first(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    left, boxes, names = after_paste(masks, labels, pasted, label)
+    return left, boxes[:, [1, 0, 3, 2]], names
+
+
+@mistake("The newcomer itself is missing from your lists. It is an object of the new picture: put it last.")
+def _newcomer_missing(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    left, boxes, names = after_paste(masks, labels, pasted, label)
+    return left[:-1], boxes[:-1], names[:-1]
+
+
+@mistake(
+    "You dropped an object that is only partly covered. As long as one pixel of it is seen it stays in "
+    "the list."
+)
+def _touched_dropped(masks: Tensor, labels: Tensor, pasted: Tensor, label: int) -> Any:
+    _, after, names, _ = _left(masks, labels, pasted, label)
+    whole = torch.cat([~(masks & pasted).flatten(1).any(1), torch.tensor([True])])
+    return after[whole], boxes_from_masks(after[whole]), names[whole]
+
+
 EXERCISES = [
     Exercise(
         "05.1",
@@ -443,6 +559,9 @@ EXERCISES = [
             _border_repeated,
             _int_for_floor,
             _wrapped_round,
+            _nothing_at_the_border,
+            _half_added,
+            _rounded,
         ),
     ),
     Exercise(
@@ -469,6 +588,9 @@ EXERCISES = [
             _shifted_first,
             _half_a_pixel_off,
             _height_for_x,
+            _degrees_for_radians,
+            _down_first,
+            _shift_turned_over,
         ),
     ),
     Exercise(
@@ -492,6 +614,8 @@ EXERCISES = [
             _matrix_of_the_image,
             _cut_by_the_other_side,
             _not_transposed,
+            _cut_a_pixel_early,
+            _whole_pixels,
         ),
     ),
     Exercise(
@@ -572,6 +696,10 @@ EXERCISES = [
             _pushed_inside,
             _box_not_cut,
             _halves_on_both_sides,
+            _sides_rounded,
+            _begins_at_the_centre,
+            _sides_exchanged,
+            _square,
         ),
     ),
     Exercise(
@@ -597,6 +725,9 @@ EXERCISES = [
             _pixel_short,
             _newcomer_behind,
             _newcomer_first,
+            _rows_first,
+            _newcomer_missing,
+            _touched_dropped,
         ),
     ),
 ]
