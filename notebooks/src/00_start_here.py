@@ -14,8 +14,8 @@
 # ![A checkerboard on a floor with a green cylinder, whose soft shadow falls across the board. A dark square
 # in the light is marked A, a light square in the shadow is marked B.](../assets/images/00_hero.png)
 #
-# Decide before you read on. A few cells from here you will draw this picture yourself, read both numbers in
-# the file, and see whether your eyes agree with them.
+# Decide before you read on. In a few cells you will draw this picture yourself and read both numbers in
+# the file.
 #
 # That is the whole subject: **what is in an image, what was lost on the way into it, and how can anyone, or any
 # machine, get back from the numbers to the world?**
@@ -215,7 +215,7 @@ plotting.show(fig, "The board with squares A and B; two patches alone, equally g
 # | where a pixel is | pixel $i$ covers $[i, i+1)$: centre at $i + \tfrac12$ | often: centre at $i$ |
 #
 # Mind rows one and three together: arrays are indexed **row first**, points are written **x first**. Everybody
-# gets this wrong once. Your turn comes below the picture.
+# gets this wrong once.
 
 # %% tags=["slide"]
 astronaut = photographs.load("astronaut", size=256)
@@ -303,8 +303,8 @@ show_table(rows, ["object", "metres away, from the floor", "metres away, true"])
 #
 # Light on the card is continuous. A sensor reads it at finitely many places, and between two samples
 # anything may have happened. For fine patterns that is fatal. A wave of frequency $f$ (cycles across the
-# picture), sampled at `rate` places, turns by $f / \text{rate}$ of a cycle between two samples. A full
-# extra turn cannot be seen, as in old films, where the wheels of a coach stand still.
+# picture, no focal length), sampled at `rate` places, turns by $f / \text{rate}$ of a cycle between two
+# samples. A full extra turn cannot be seen, as in old films, where the wheels of a coach stand still.
 #
 # This mistake has a
 # name, **aliasing**; the limit of half the rate was
@@ -587,7 +587,8 @@ for i, j in many.present.nonzero().tolist():  # every object of every scene
 print(f"64 scenes, {int(many.present.sum())} objects: box by formula and box by pixels differ by {worst:.0f}")
 
 # %% [markdown] tags=["slide"]
-# On the browser's other scenes the detector fails at once: two orange things, an orange sky, a ring of another
+# The box begins a pixel late: at its rim the ring is mixed with water, and too pale. On the
+# browser's other scenes the detector fails at once: two orange things, an orange sky, a ring of another
 # colour. It believes that colour is identity.
 #
 # ## 9 · Vision: from pixels back to parameters
@@ -647,8 +648,8 @@ for name, value, size in zip(titles[1:], truth[0].tolist(), slopes.abs().sum((1,
 #
 # $$E(n) = \sum_v (m_v - n\,s_v)^2 .$$
 #
-# Where is it least? Take its derivative by $n$, set it to zero, and solve for $n$. If nothing answers ($s = 0$,
-# as for the turn), no step helps: answer 0. Write it for $N$ pictures at once.
+# Where is it least? Take its derivative with respect to $n$, set it to zero, and solve for $n$. If nothing
+# answers ($s = 0$, as for the turn), no step helps: answer 0. Write it for $N$ pictures at once.
 
 # %% tags=["exercise:00.5"]
 def best_step(slope: Tensor, missing: Tensor) -> Tensor:
@@ -665,6 +666,8 @@ best_step = check("00.5", best_step)
 # others stood still. Taken all at once, such steps may go too far; so it tries the whole step, two fifths and a
 # tenth of it, and keeps what is best, or stays. (The recipe in use, which also knows how the parameters answer
 # together, is that of Levenberg, 1944, and Marquardt, 1963.)
+#
+# *RMS* will mean the root mean square difference of two pictures.
 
 # %%
 SHARES = torch.tensor([0.0, 0.1, 0.4, 1.0])[:, None, None]  # of a step that are tried
@@ -772,7 +775,7 @@ plan = check("00.6", reading())
 #
 # The next cell runs all four plans on the far ring; yours is marked. Then come twelve new scenes, with one and
 # the same start for all: a grey thing in the middle. We call a scene *recovered* if the final picture differs by
-# less than 0.01 (root mean square; about 2.5 of 255 grey levels). The plan was chosen on other scenes.
+# less than 0.01 RMS (about 2.5 of 255 grey levels). The plan was chosen on other scenes.
 
 # %% tags=["slide", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
 PLANS = {"A": ((0, 36),), "B": ((6, 36),), "C": ((6, 8), (3, 8), (1, 8), (0, 12)),
@@ -861,7 +864,7 @@ for name in ("heart", "square", "star", "ball"):
 # Every chapter breaks something on purpose, because the symptoms of common mistakes are worth knowing by
 # sight. First, arithmetic on bytes. Second, the half pixel: in `tiny_renderer` a pixel's centre is at $i +
 # \frac12$. Suppose we forget the half and fit the position of a square in a correctly sampled picture.
-# Predict the error at 16, 32 and 64 pixels.
+# Predict the error at 16, 32 and 64 pixels. The question is about the bytes.
 
 # %%
 predict("00.5")
@@ -908,7 +911,7 @@ for size in (16, 32, 64):
 # traps. PyTorch's `interpolate` does **not** filter before it shrinks unless you ask: section 4, in
 # production. And "grey" is not one thing: two libraries weigh the channels by two different television
 # standards, BT.601 and BT.709. (`antialias=True` averages with a tent twice as wide as our box, so it
-# differs too.) Train with one, deploy with the other, and you have built a small, silent error of your own.
+# differs too.)
 
 # %%
 from PIL import Image
@@ -948,7 +951,7 @@ show_table(rows, ["ours", "theirs", "mean difference, of 255"])
 #   agree again?
 # * Feed the demosaicer a picture of fine grey stripes. Where do the colours come from?
 # * Slide the camera and shrink the field of view (`focal`) so that one post keeps its height.
-#   What do the others do? Film makers call it a dolly zoom.
+#   What do the others do?
 # * Let the light be unknown too, as an eighth number. Can the fit tell dark paint from dim light? What in
 #   the picture decides?
 # * Start `search` from four turns and keep the best. How many of the twelve are recovered now?

@@ -110,7 +110,7 @@ plotting.show(figure, "A handwritten digit, bars of ten random scores, and bars 
 #
 # Such a number is a **loss**: what training makes smaller. How? Ask for each weight how the loss changes when it grows a little. These derivatives together are the **gradient**. Then move every weight a small step *against* its own: $W \leftarrow W - \eta\, \partial \mathcal L / \partial W$. The factor $\eta$ is the **learning rate**. Doing so again and again is *gradient descent*.
 #
-# **By hand, once.** The chain rule takes two steps: from the loss to the scores, and from the scores to the weights. Written out, $-\ln p_y = -z_y + \ln \sum_j e^{z_j}$. Take pencil and paper, and differentiate it by one score $z_k$. Then write both directions, for $B$ inputs at once.
+# **By hand, once.** The chain rule takes two steps: from the loss to the scores, and from the scores to the weights. Written out, $-\ln p_y = -z_y + \ln \sum_j e^{z_j}$. Take pencil and paper, and differentiate it with respect to one score $z_k$. Then write both directions, for $B$ inputs at once.
 
 # %% tags=["exercise:01.1"]
 def linear_gradients(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor):
@@ -606,7 +606,7 @@ plotting.show(figure, "The spread: level with batch norm, nearly so with He's we
 # %% [markdown] tags=["slide"]
 # ## 12 · ResNet, 2015: learn the difference
 #
-# If depth is good, why not fifty layers, or a hundred? One reason is **vanishing gradients**: a gradient that passes many layers is multiplied by as many Jacobians, and a product of many factors below one is nothing (Hochreiter 1991; Bengio et al. 1994). By 2015 good initial weights and batch norm had largely mended that (He et al. 2016, section 1). Yet deeper *plain* nets still did worse.
+# If depth is good, why not fifty layers, or a hundred? One reason is **vanishing gradients**: a gradient that passes many layers is multiplied by as many matrices of derivatives (Jacobians), and a product of many factors below one is nothing (Hochreiter 1991; Bengio et al. 1994). By 2015 good initial weights and batch norm had largely mended that (He et al. 2016, section 1). Yet deeper *plain* nets still did worse.
 
 # %%
 predict("01.3")
@@ -645,7 +645,7 @@ show_table(rows, heads, caption="ResNet is ResNet-18. Projections count: 18 + 3 
 # Three steps, about 35 minutes. You write the block, find the fault in a colleague's stage, and train the network that comes of it to more than 90 %. Then you read what its failures say.
 #
 # ### Step 1: assemble
-# A block: 3×3 convolution (padding 1, it strides), norm, ReLU, 3×3 convolution, norm, plus $x$, ReLU. Where the map halves and the channels grow, $x$ has the wrong shape. The class above projects it with a 1×1 convolution. He et al.'s option A (their section 3.3) needs no weights: keep every second row and column, and append channels of zeros. Use the `BatchNorm` below, which runs on your function of section 11, and begin with `super().__init__()`.
+# A block: 3×3 convolution (padding 1; it takes the stride), norm, ReLU, 3×3 convolution (padding 1), norm, plus $x$, ReLU. Where the map halves and the channels grow, $x$ has the wrong shape. The class above projects it with a 1×1 convolution. He et al.'s option A (their section 3.3) needs no weights: keep every second row and column, and append channels of zeros. Use the `BatchNorm` below, which runs on your function of section 11, and begin with `super().__init__()`.
 
 # %% tags=["show"]
 # show: lecture_utils.chapters.ch01.lab.BatchNorm
@@ -743,7 +743,7 @@ print(f"{accuracy(net, images, labels):.1%} of 1,000 test pictures right; guessi
 # %% [markdown] tags=["slide"]
 # ## 15 · Evaluate: successes and failures
 #
-# A single accuracy hides what it was measured on. So ask your network three times: on pictures like those of the training, on pairs of shape and colour that the training never showed, and on the same objects two to three times as far away. Beside it stands `shapes_net`: 20 layers, and a fresh batch of pictures at each step.
+# A single accuracy hides what it was measured on. So ask your network three times: on pictures like those of the training, on pairs of shape and colour that the training never showed, and on the same objects two to three times as far away. *Confidence* is the share that a network gives to its own answer. Beside it stands `shapes_net`: 20 layers, and a fresh batch of pictures at each step.
 
 # %% tags=["nbval-ignore-output", "why:the-network-trained-above"]
 from dataclasses import replace

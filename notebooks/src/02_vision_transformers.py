@@ -13,7 +13,7 @@
 #
 # A convolution sees its neighbourhood. To find out that the left wing and the right wing belong to one bird, it needs many layers, each seeing a little further. *Attention* has no neighbourhood: in a single layer each patch of the picture looks at all others, decides which of them matter *to it*, and takes home a mixture of what they have to say.
 #
-# The idea comes from language. It took vision over in 2020, and it comes with a bill: it must be told where things are, it needs many examples, and its cost grows with the square of the number of patches. You build it by hand, train it, and then look at the bill.
+# The idea comes from language. It took vision over in 2020, and it comes with a bill: in work, in pictures, and in what has to be told to it. You build it by hand, train it, and then look at the bill.
 
 # %% [markdown] tags=["skip"]
 # ## What you will do
@@ -290,6 +290,8 @@ from lecture_utils.nn.transformer import MLP
 
 # %% [markdown]
 # **A test of the whole machine:** read eight digits, write them backwards. Nothing in the network knows what "backwards" means. It has to be found, through positions and cross-attention. In training the decoder gets the right answer, shifted by one; the causal mask stops it from peeking, and the loss is cross-entropy on each next token. In the test it gets only what it wrote itself.
+#
+# The optimiser `AdamW` is chapter 01's Adam, which also shrinks every weight a little at each step.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch02.reversal import START, lessons, reading_loss
@@ -674,7 +676,7 @@ plotting.show(figure, "Twelve wrongly named pictures with the network's answer a
 #
 # And the printed line? The residual net of chapter 01 makes far fewer mistakes, after fewer pictures. (It has nearly twice the weights, 270,000 against 142,000, and trained half as long again; so this is no measurement of the kind, which C02.3 is.)
 #
-# The residual net is *born* knowing that neighbouring pixels belong together and that a star is a star anywhere. The ViT had to be shown both, with three helps (`lecture_utils/recipes/shapes_vit.py`): the positions of section 6; a mimetic start, in which queries fit their own keys (Trockman and Kolter 2023); and Muon, an optimiser that evens out the directions of each matrix's step (Jordan et al. 2024).
+# And the ViT came this far only with three helps (`lecture_utils/recipes/shapes_vit.py`): the positions of section 6; a mimetic start, in which queries fit their own keys (Trockman and Kolter 2023); and Muon, an optimiser that evens out the directions of each matrix's step (Jordan et al. 2024).
 #
 # **Does it look at the object?** An attention map always looks convincing somewhere. So count. Of all the attention that the class token gives to *patches*, the object gets a share; of the pixels of the picture it has another share. The quotient is how many times more it gets than if attention were spread evenly. Write it for a batch.
 
@@ -715,6 +717,8 @@ show_table(rows, ["times the even share", *(f"head {h + 1}" for h in range(4))],
 #
 # ### C02.1 · Reaching back
 # Before 2017, sequences were mostly read one token after the other, by a **recurrent net**. It keeps a state $h$ and updates it with each token, $h_t = \tanh(W h_{t-1} + U x_t + b)$. What it knows of token 1 when it reads token 100 has passed through 99 updates, and so has the gradient on its way back. Each multiplies it by $W^\top$ and by the slope of tanh, at most 1. In attention any token is one step from any other.
+#
+# Two recurrent nets were made to forget less. One starts from a matrix $W$ that neither shrinks nor stretches (*orthogonal*). The other, the **LSTM** (Hochreiter and Schmidhuber 1997), adds to a second state in place of multiplying; its *forget gate* (Gers et al. 2000), a number between 0 and 1, says how much of it stays, and the gate's *bias* with how much it begins.
 
 # %%
 predict("02.6")
@@ -739,9 +743,9 @@ plotting.show(figure, "Gradient against steps back: flat for attention and for a
 show_claim("C02.1")
 
 # %% [markdown]
-# **How to read it.** A straight line down is a constant factor for each step: exponential forgetting (Hochreiter 1991; Bengio et al. 1994). "Orthogonal" starts with a matrix $W$ that neither shrinks nor stretches. The **LSTM** (Hochreiter and Schmidhuber 1997) adds to a second state in place of multiplying; its *forget gate* (Gers et al. 2000), a number between 0 and 1, says how much of it stays.
+# **How to read it.** A straight line down is a constant factor for each step: exponential forgetting (Hochreiter 1991; Bengio et al. 1994). Values below −34 are drawn at −34. The peak at distance 0 is the residual connection.
 #
-# Values below −34 are drawn at −34. The peak at distance 0 is the residual connection. All nets are untrained, and the start decides: an LSTM whose forget gate begins at 95 % (bias 3) passes the gradient on as well as attention does. From one step back to 100 the LSTM loses 22 orders of magnitude with a bias of 0, 9 with the usual 1, and 0.1 with 3 (five seeds). Attention needs no such choice, and no step has to wait for another.
+# All nets are untrained, and the start decides: an LSTM whose forget gate begins at 95 % (bias 3) passes the gradient on as well as attention does. From one step back to 100 the LSTM loses 22 orders of magnitude with a bias of 0, 9 with the usual 1, and 0.1 with 3 (five seeds). Attention needs no such choice, and no step has to wait for another.
 #
 # ### C02.2 · A bag of patches
 # Without positions, the class token gets the same mixture whatever the order of the patches. The statement is exact, for any weights; so it also runs here and now, in double precision.

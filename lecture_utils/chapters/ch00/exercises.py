@@ -48,6 +48,55 @@ def _upside_down(image: Tensor, x: float, y: float) -> Tensor:
     return image[:, image.shape[1] - 1 - math.floor(y), math.floor(x)]
 
 
+@mistake(
+    "You mixed the four nearest pixels. That is a good way to look between pixels, but asked for is the one "
+    "pixel that covers the point."
+)
+def _interpolated(image: Tensor, x: float, y: float) -> Tensor:
+    top, left = math.floor(y - 0.5), math.floor(x - 0.5)
+    down, right = y - 0.5 - top, x - 0.5 - left
+    rows = [min(max(r, 0), image.shape[1] - 1) for r in (top, top + 1)]
+    columns = [min(max(c, 0), image.shape[2] - 1) for c in (left, left + 1)]
+    above, below = ((1 - right) * image[:, r, columns[0]] + right * image[:, r, columns[1]] for r in rows)
+    return (1 - down) * above + down * below
+
+
+@mistake(
+    "You took half a pixel away first. The point (0.6, 1.7) is given in pixels from the corner: pixel 1 "
+    "covers 1 to 2, so nothing needs to be shifted."
+)
+def _half_taken_away(image: Tensor, x: float, y: float) -> Tensor:
+    return image[:, math.floor(y - 0.5), math.floor(x - 0.5)]
+
+
+@mistake("You count from 1. The first row and the first column have the number 0, and cover 0 to 1.")
+def _from_one(image: Tensor, x: float, y: float) -> Tensor:
+    return image[:, math.floor(y) - 1, math.floor(x) - 1]
+
+
+@mistake("You rounded up, to the pixel after the one that covers the point.")
+def _rounded_up(image: Tensor, x: float, y: float) -> Tensor:
+    return image[:, math.ceil(y), math.ceil(x)]
+
+
+@mistake("You read one channel. A pixel of a colour image has a value in each channel: keep all of them.")
+def _one_channel(image: Tensor, x: float, y: float) -> Tensor:
+    return image[0, math.floor(y), math.floor(x)]
+
+
+@mistake("The pixel is right, but row and column are still axes of your result. It has one axis, (C,).")
+def _axes_kept(image: Tensor, x: float, y: float) -> Tensor:
+    row, column = math.floor(y), math.floor(x)
+    return image[:, row : row + 1, column : column + 1]
+
+
+@mistake(
+    "You counted columns from the right. In a picture column 0 is the leftmost, and x grows to the right."
+)
+def _mirrored(image: Tensor, x: float, y: float) -> Tensor:
+    return image[:, math.floor(y), image.shape[2] - 1 - math.floor(x)]
+
+
 def _value_at_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     for height, width in ((2, 3), (4, 4), (5, 9), (6, 3)):
         image = torch.arange(3 * height * width).reshape(3, height, width) / (3 * height * width)
@@ -102,6 +151,43 @@ def _modulo_nyquist(f: float, rate: float) -> float:
 )
 def _always_mirrored(f: float, rate: float) -> float:
     return abs(rate - f)
+
+
+@mistake(
+    "Your rule is right up to the rate. Above it your mirrored frequency falls below 0: take whole rates "
+    "away first, and mirror then."
+)
+def _negative(f: float, rate: float) -> float:
+    return min(f, rate - f)
+
+
+@mistake(
+    "You took whole rates away, and then mirrored every wave. Only what is still above rate / 2 is mirrored."
+)
+def _mirrored_after_folding(f: float, rate: float) -> float:
+    return rate - f % rate
+
+
+@mistake("You kept the larger of the two. The samples fit both waves, and one sees the slower.")
+def _the_faster(f: float, rate: float) -> float:
+    return max(f % rate, rate - f % rate)
+
+
+@mistake(
+    "Your answer carries a sign. A wave of -3 cycles is one of 3 cycles that runs the other way: no sign is "
+    "seen."
+)
+def _signed(f: float, rate: float) -> float:
+    f = f % rate
+    return f - rate if f > rate / 2 else f
+
+
+@mistake(
+    "You measure how far the wave is from rate / 2. Asked for is how far it is from the nearest multiple of "
+    "the rate."
+)
+def _from_the_limit(f: float, rate: float) -> float:
+    return abs(f % rate - rate / 2)
 
 
 def _alias_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
@@ -178,6 +264,71 @@ def _units_mixed(hsv: Tensor, wanted: float, within: float, least: float) -> Ten
 @mistake("Every pixel comes out, coloured or not: a pixel counts only if its saturation is `least` or more.")
 def _all_colours(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
     return pixels_of_hue(hsv, wanted, within, 0.0)
+
+
+@mistake(
+    "You fold the difference at 180° by a remainder: then 350° is as far as 170°. Beyond half a turn the way "
+    "back is shorter, and that is a full turn minus the difference."
+)
+def _remainder_by_half(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return ((360 * hsv[0] - wanted).abs() % 180 <= within) & (hsv[1] >= least)
+
+
+@mistake(
+    "You ask for brightness as well. A dark red is red: how far a colour is from grey is told by the "
+    "saturation alone."
+)
+def _bright_as_well(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue(hsv, wanted, within, least) & (hsv[2] >= least)
+
+
+@mistake("You join the two conditions by *or*. A pixel has to have the hue *and* to be coloured enough.")
+def _either_will_do(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue(hsv, wanted, within, 0.0) | (hsv[1] >= least)
+
+
+@mistake(
+    "You find hues on one side of the wanted one only. Going round, a difference of 355° is 5° on the other "
+    "side."
+)
+def _upwards_only(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return ((360 * hsv[0] - wanted) % 360 <= within) & (hsv[1] >= least)
+
+
+@mistake("You kept the pixels that are *less* coloured than `least`, and threw out the others.")
+def _greys_only(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue(hsv, wanted, within, 0.0) & (hsv[1] < least)
+
+
+@mistake(
+    "The way round is the full turn minus the difference. Taken with the longer of the two ways, all is far."
+)
+def _the_long_way(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    gap = (360 * hsv[0] - wanted).abs() % 360
+    return (torch.maximum(gap, 360 - gap) <= within) & (hsv[1] >= least)
+
+
+@mistake(
+    "You kept the sign of the difference: all hues on one side are near for you. Take its absolute value at "
+    "the end."
+)
+def _sign_kept(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    gap = (360 * hsv[0] - wanted + 180) % 360 - 180
+    return (gap <= within) & (hsv[1] >= least)
+
+
+@mistake("A full turn is 1 in `hsv`, and 360 in degrees: you multiply by half of that.")
+def _half_a_turn(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    gap = (180 * hsv[0] - wanted).abs() % 360
+    return (torch.minimum(gap, 360 - gap) <= within) & (hsv[1] >= least)
+
+
+@mistake(
+    "You multiply saturation and value, so a dark red gets lost. Coloured enough is a matter of the "
+    "saturation alone."
+)
+def _colour_times_value(hsv: Tensor, wanted: float, within: float, least: float) -> Tensor:
+    return pixels_of_hue(hsv, wanted, within, 0.0) & (hsv[1] * hsv[2] >= least)
 
 
 def _hue_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
@@ -260,6 +411,98 @@ def _box_tuple(mask: Tensor) -> tuple[int, ...]:
     return tuple(int(v) for v in mask_to_box(mask))
 
 
+@mistake(
+    "You set corners at the pixels' centres. A box goes around whole pixels: from the left edge to the "
+    "right one."
+)
+def _box_centres(mask: Tensor) -> Tensor:
+    half = torch.tensor([0.5, 0.5, -0.5, -0.5])
+    return mask_to_box(mask) + half * bool(mask.any())
+
+
+@mistake("Your corners are exchanged: first the upper left one, which has the smaller numbers.")
+def _box_corners_exchanged(mask: Tensor) -> Tensor:
+    return mask_to_box(mask)[[2, 3, 0, 1]]
+
+
+@mistake(
+    "You count rows and columns that hold a true pixel. There may be gaps between: the last one says where "
+    "the box ends."
+)
+def _box_counted(mask: Tensor) -> Tensor:
+    x1, y1, _, _ = mask_to_box(mask)
+    return torch.stack([x1, y1, x1 + mask.any(0).sum(), y1 + mask.any(1).sum()])
+
+
+def _ends(mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+    """First and last column, first and last row."""
+    rows, columns = torch.where(mask)
+    return None if len(rows) == 0 else (columns.min(), columns.max(), rows.min(), rows.max())
+
+
+@mistake(
+    "You took the first and the last true pixel that torch.where lists. It goes row by row, so its first "
+    "pixel need not be the leftmost: ask for the smallest and the largest."
+)
+def _box_first_and_last(mask: Tensor) -> Tensor:
+    rows, columns = torch.where(mask)
+    if len(rows) == 0:
+        return torch.zeros(4)
+    return torch.stack([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]).float()
+
+
+@mistake("Two slips: the order is x before y, and the box ends behind the last pixel, which has a width.")
+def _box_swapped_and_short(mask: Tensor) -> Tensor:
+    return _box_swapped.wrong(mask) - torch.tensor([0.0, 0.0, 1.0, 1.0]) * bool(mask.any())
+
+
+@mistake(
+    "You added 1 to the first corner too. A pixel that starts at x = 3 makes a box that starts at x = 3."
+)
+def _box_all_moved(mask: Tensor) -> Tensor:
+    return mask_to_box(mask) + torch.tensor([1.0, 1.0, 0.0, 0.0]) * bool(mask.any())
+
+
+@mistake("Your numbers are both x, then both y. A box is written corner by corner: x1, y1, x2, y2.")
+def _box_axis_by_axis(mask: Tensor) -> Tensor:
+    return mask_to_box(mask)[[0, 2, 1, 3]]
+
+
+@mistake("Your numbers are both y, then both x. A box is written corner by corner, with x before y in each.")
+def _box_rows_then_columns(mask: Tensor) -> Tensor:
+    return mask_to_box(mask)[[1, 3, 0, 2]]
+
+
+@mistake(
+    "Your last two numbers are a width and a height, and each is one too small. Asked for is the second "
+    "corner, behind the last pixel."
+)
+def _box_width_short(mask: Tensor) -> Tensor:
+    ends = _ends(mask)
+    if ends is None:
+        return torch.zeros(4)
+    return torch.stack([ends[0], ends[2], ends[1] - ends[0], ends[3] - ends[2]]).float()
+
+
+@mistake("Your box is a centre and a size. Asked for are two corners: the first and the one opposite.")
+def _box_centre(mask: Tensor) -> Tensor:
+    x1, y1, x2, y2 = mask_to_box(mask)
+    return torch.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1])
+
+
+@mistake(
+    "Your box starts one pixel too early, above and to the left. The first true pixel's own number is its "
+    "start."
+)
+def _box_one_early(mask: Tensor) -> Tensor:
+    return mask_to_box(mask) - torch.tensor([1.0, 1.0, 0.0, 0.0]) * bool(mask.any())
+
+
+@mistake("Without a true pixel your box is not all zeros. The 1 is added only where there is a last pixel.")
+def _box_of_nothing(mask: Tensor) -> Tensor:
+    return mask_to_box(mask) if mask.any() else torch.tensor([0.0, 0.0, 1.0, 1.0])
+
+
 # --- 00.5: the best step along one parameter --------------------------------------------------------
 
 
@@ -319,6 +562,114 @@ def _mean_of_ratios(slope: Tensor, missing: Tensor) -> Tensor:
     return torch.where(slope.abs() > 0, ratio, 0.0).mean(dim=1)
 
 
+def _quotient(above: Tensor, below: Tensor) -> Tensor:
+    return torch.where(below != 0, above / below.where(below != 0, torch.ones(())), 0.0)
+
+
+@mistake(
+    "You divide the sum of what is missing by the sum of the slope. Brighter and darker pixels cancel in "
+    "such sums: each missing value has to meet its own slope first, in a product."
+)
+def _sum_by_sum(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient(missing.sum(1), slope.sum(1))
+
+
+@mistake(
+    "You divide by the squares of what is *missing*. If twice as much is missing, twice as many nudges are "
+    "needed: it is the slope whose squares stand below."
+)
+def _by_the_missing(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * missing).sum(1), (missing * missing).sum(1))
+
+
+@mistake("Your step is twice too large. Both terms of the derivative carry the factor 2, so it cancels.")
+def _doubled(slope: Tensor, missing: Tensor) -> Tensor:
+    return 2 * best_step(slope, missing)
+
+
+@mistake("Your step is half of the best. Both terms of the derivative carry the factor 2, so it cancels.")
+def _halved(slope: Tensor, missing: Tensor) -> Tensor:
+    return best_step(slope, missing) / 2
+
+
+@mistake("You summed over the N pictures. Each keeps its own number: sum over its V values, the second axis.")
+def _over_pictures(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * missing).sum(0), (slope * slope).sum(0))
+
+
+@mistake(
+    "You have a number for each value of a picture. One parameter moves them all, so a picture has one step: "
+    "what do the values say together?"
+)
+def _each_value(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient(missing, slope)
+
+
+@mistake(
+    "You compare two lengths. They say nothing of direction: what is missing may be what a nudge takes away."
+)
+def _length_by_length(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient(missing.norm(dim=1), slope.norm(dim=1))
+
+
+@mistake("Above the line you have a mean, below it a sum, or the other way round. Take the same for both.")
+def _mean_by_sum(slope: Tensor, missing: Tensor) -> Tensor:
+    return best_step(slope, missing) / slope.shape[1]
+
+
+@mistake("Your quotient is upside down: the more is missing, the more nudges are needed.")
+def _upside_down_quotient(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * slope).sum(1), (slope * missing).sum(1))
+
+
+@mistake(
+    "You summed the slopes before you squared them. Values that get brighter and darker cancel then: square "
+    "each, and sum the squares."
+)
+def _squared_sum(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * missing).sum(1), slope.sum(1) ** 2)
+
+
+@mistake(
+    "Your guard asks whether *all* pictures are flat. One may be flat and the next not: each gets its own 0."
+)
+def _guard_for_all(slope: Tensor, missing: Tensor) -> Tensor:
+    if bool((slope == 0).all()):
+        return torch.zeros(len(slope))
+    return (slope * missing).sum(dim=1) / (slope * slope).sum(dim=1)
+
+
+@mistake(
+    "You divide by both lengths: that is the cosine of an angle, never above 1. Only the slope's squares "
+    "stand below."
+)
+def _cosine(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * missing).sum(1), slope.norm(dim=1) * missing.norm(dim=1))
+
+
+@mistake(
+    "Your steps never go backwards. Where the nudge makes brighter what ought to be darker, n is negative."
+)
+def _never_backwards(slope: Tensor, missing: Tensor) -> Tensor:
+    return best_step(slope, missing).clamp(min=0)
+
+
+@mistake(
+    "Below the line stand absolute values with you. The derivative leaves squares: n times the slope times "
+    "the slope."
+)
+def _by_absolute_values(slope: Tensor, missing: Tensor) -> Tensor:
+    return _quotient((slope * missing).sum(1), slope.abs().sum(1))
+
+
+@mistake(
+    "You have the mean of the products, not divided by anything. A picture that changes strongly needs "
+    "fewer nudges."
+)
+def _mean_of_products(slope: Tensor, missing: Tensor) -> Tensor:
+    return (slope * missing).mean(dim=1)
+
+
 def _step_cases(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 0.0]])
     yield torch.tensor([[0.5, 0.0]]), torch.tensor([[2.0, 1.0]])
@@ -344,7 +695,19 @@ EXERCISES = [
             "in row 1, not 2.",
             "row = floor(y), column = floor(x), and then image[:, row, column].",
         ),
-        mistakes=(_swapped, _rounded, _channels_last, _upside_down),
+        mistakes=(
+            _swapped,
+            _rounded,
+            _channels_last,
+            _upside_down,
+            _interpolated,
+            _half_taken_away,
+            _from_one,
+            _rounded_up,
+            _one_channel,
+            _axes_kept,
+            _mirrored,
+        ),
     ),
     Exercise(
         id="00.2",
@@ -360,7 +723,18 @@ EXERCISES = [
             "the same samples too.",
             "f = f % rate, and then the smaller of f and rate − f.",
         ),
-        mistakes=(_only_modulo, _one_fold, _clipped, _modulo_nyquist, _always_mirrored),
+        mistakes=(
+            _only_modulo,
+            _one_fold,
+            _clipped,
+            _modulo_nyquist,
+            _always_mirrored,
+            _negative,
+            _mirrored_after_folding,
+            _the_faster,
+            _signed,
+            _from_the_limit,
+        ),
     ),
     Exercise(
         id="00.3",
@@ -377,7 +751,23 @@ EXERCISES = [
             "torch.minimum(gap, 360 - gap) is the distance. The number that tells colour from grey is the "
             "saturation, hsv[1].",
         ),
-        mistakes=(_both_faults, _one_side_of_red, _greys_too, _opposite_too, _units_mixed, _all_colours),
+        mistakes=(
+            _both_faults,
+            _one_side_of_red,
+            _greys_too,
+            _opposite_too,
+            _units_mixed,
+            _all_colours,
+            _remainder_by_half,
+            _bright_as_well,
+            _either_will_do,
+            _upwards_only,
+            _greys_only,
+            _the_long_way,
+            _sign_kept,
+            _half_a_turn,
+            _colour_times_value,
+        ),
         same=_same_mask,
     ),
     Exercise(
@@ -394,7 +784,25 @@ EXERCISES = [
             "an empty mask has no smallest row: answer zeros.",
             "(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1), or torch.zeros(4) if none.",
         ),
-        mistakes=(_box_swapped, _box_short, _box_width_height, _box_empty_crashes, _box_tuple),
+        mistakes=(
+            _box_swapped,
+            _box_short,
+            _box_width_height,
+            _box_empty_crashes,
+            _box_tuple,
+            _box_first_and_last,
+            _box_swapped_and_short,
+            _box_all_moved,
+            _box_axis_by_axis,
+            _box_rows_then_columns,
+            _box_width_short,
+            _box_centre,
+            _box_one_early,
+            _box_of_nothing,
+            _box_centres,
+            _box_corners_exchanged,
+            _box_counted,
+        ),
         same=_same_box,
     ),
     Exercise(
@@ -419,6 +827,21 @@ EXERCISES = [
             _wrong_way,
             _one_for_all,
             _mean_of_ratios,
+            _sum_by_sum,
+            _by_the_missing,
+            _doubled,
+            _halved,
+            _over_pictures,
+            _each_value,
+            _length_by_length,
+            _mean_by_sum,
+            _upside_down_quotient,
+            _squared_sum,
+            _guard_for_all,
+            _cosine,
+            _never_backwards,
+            _by_absolute_values,
+            _mean_of_products,
         ),
     ),
     Exercise(
@@ -471,6 +894,16 @@ EXERCISES = [
                 ("C", "3"),
                 "If that were all, any of the plans would do. What do the slopes say, at the start and at "
                 "the end?",
+            ),
+            Mistake(
+                ("D", "1"),
+                "Steep near the truth is the sharp curve, and this plan has left it before it gets there. "
+                "Where does the search begin, and where does it end?",
+            ),
+            Mistake(
+                ("D", "3"),
+                "The lowest points agree, so they cannot say in which order to blur. Look at the slopes "
+                "along the way.",
             ),
             Mistake(
                 ("D", "2"),

@@ -1,8 +1,8 @@
 """Chapter 01: the checked exercises about convolutional networks; the lab stands in `lab.py`.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-general hints that say more each time, and the usual mistakes, each with its own hint. Shapes as in
-`solutions.py`.
+general hints that say more each time, and the usual mistakes, each with its own hint (more of them in
+`mistakes.py`). Shapes as in `solutions.py`.
 """
 
 import math
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch01.lab import LAB
+from lecture_utils.chapters.ch01.mistakes import MORE
 from lecture_utils.chapters.ch01.solutions import (
     batch_norm,
     conv_gradients,
@@ -484,6 +485,7 @@ def _patients(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield (0.2, 0.2, 0.4), (0.2, 0.2, 0.3)  # equal on what they know
     yield (0.4, 0.2, 0.2), (0.2, 0.2, 0.3)  # better in evaluation mode
     yield (0.1, 0.1, 0.3), (0.2, 0.2, 0.3)  # as good on what is new
+    yield (0.1, 0.1, 0.35), (0.2, 0.2, 0.3)  # a little worse is worse
     yield (0.1, 0.15, 0.4), (0.2, 0.2, 0.3)  # the two modes differ by a little, as they always do
     yield (0.05, 0.6, 0.6), (0.7, 0.7, 0.8)  # even if the other one is worse still
     yield (0.8, 0.8, 0.85), (0.05, 0.05, 0.25)
@@ -618,6 +620,7 @@ EXERCISES = [
             _overflows,
             _weights_transposed,
             _bias_averaged,
+            *MORE["01.1"],
         ),
     ),
     Exercise(
@@ -644,6 +647,7 @@ EXERCISES = [
             _not_padded,
             _mean_of_channels,
             _first_channel_only,
+            *MORE["01.2"],
         ),
     ),
     Exercise(
@@ -670,6 +674,7 @@ EXERCISES = [
             _one_filter,
             _results_exchanged,
             _last_output_only,
+            *MORE["01.3"],
         ),
     ),
     Exercise(
@@ -692,6 +697,7 @@ EXERCISES = [
             _end_not_included,
             _cut_at_zero,
             _taps_stride,
+            *MORE["01.4"],
         ),
     ),
     Exercise(
@@ -717,6 +723,7 @@ EXERCISES = [
             _always_running,
             _by_the_updated,
             _eps_outside,
+            *MORE["01.5"],
         ),
     ),
     Exercise(
@@ -743,6 +750,7 @@ EXERCISES = [
             _either_way,
             _training_mode_compared,
             _as_good_is_ill,
+            *MORE["01.6"],
         ),
     ),
 ]

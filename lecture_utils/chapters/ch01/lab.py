@@ -199,6 +199,114 @@ class _OneNormTwice(ResidualBlock):
         self.norm2 = self.norm1
 
 
+@mistake(
+    "Where the map shrinks you average on the way around, which also loses the last row or column of an odd "
+    "map. This shortcut keeps one of every `stride` rows and columns as it is."
+)
+class _AveragedAroundEven(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(y + F.pad(F.avg_pool2d(x, self.stride), (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake(
+    "Your second convolution strides. The first one does, so that all that follows works on the smaller map."
+)
+class _SecondStrides(ResidualBlock):
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__(in_channels, channels, stride)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
+
+
+@mistake(
+    "The second norm is missing: each of the two convolutions is followed by one, the second before the sum."
+)
+class _NoSecondNorm(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(F.relu(self.norm1(self.conv1(x))))
+        return F.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake(
+    "Your second norm stands after the sum, so the shortcut is normalised too. It belongs to F(x) alone."
+)
+class _NormOverTheSum(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(F.relu(self.norm1(self.conv1(x))))
+        x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+        return F.relu(self.norm2(y + x))
+
+
+@mistake(
+    "You take a ReLU of F(x) before the sum and another one after it. Only the one over the sum is wanted."
+)
+class _ReluTwice(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+        return F.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake(
+    "Where the shape changes, nothing of x arrives at the end. There too x goes around: fewer rows and "
+    "columns, more channels."
+)
+class _AroundOnlyIfAlike(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        return F.relu(y + x if y.shape == x.shape else y)
+
+
+@mistake(
+    "Where the map shrinks you keep the largest of each window on the way around. This shortcut computes "
+    "nothing: it keeps every `stride`-th row and column."
+)
+class _LargestAround(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        x = F.max_pool2d(x, self.stride, ceil_mode=True)
+        return F.relu(y + F.pad(x, (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake(
+    "Your norms stand behind the ReLU. In each half of the block the norm comes right after the "
+    "convolution, and the ReLU after that."
+)
+class _NormAfterRelu(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(self.norm1(F.relu(self.conv1(x)))))
+        return F.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake(
+    "There is a ReLU on your way around. x goes around as it is, below 0 too; the ReLU comes over the sum."
+)
+class _ReluAround(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        around = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+        return F.relu(y + F.relu(around))
+
+
+@mistake("Both norms are missing: after each of the two convolutions stands one.")
+class _NoNorms(ResidualBlock):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(F.relu(self.conv1(x)))
+        return F.relu(y + F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more)))
+
+
+@mistake("You normalise on the way around. Only F(x) passes batch norms: x is added as it came.")
+class _NormAround(ResidualBlock):
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__(in_channels, channels, stride)
+        self.norm3 = BatchNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
+        around = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.more))
+        return F.relu(y + self.norm3(around))
+
+
 WRONG_BLOCKS: tuple[Any, ...] = (
     _ReluBeforeTheSum,
     _NoLastRelu,
@@ -209,6 +317,17 @@ WRONG_BLOCKS: tuple[Any, ...] = (
     _ChannelsCopied,
     _Projected,
     _OneNormTwice,
+    _AveragedAroundEven,
+    _SecondStrides,
+    _NoSecondNorm,
+    _NormOverTheSum,
+    _ReluTwice,
+    _AroundOnlyIfAlike,
+    _LargestAround,
+    _NormAfterRelu,
+    _ReluAround,
+    _NoNorms,
+    _NormAround,
 )
 
 
@@ -327,12 +446,46 @@ class _LastBlockStrides(Stage):
         self.blocks[-1] = ResidualBlock(*shape)
 
 
+@mistake("You have one block too few: with `blocks` of 3 the first is followed by two more.")
+class _OneTooFew(Stage):
+    def __init__(self, in_channels: int, channels: int, blocks: int, stride: int) -> None:
+        super().__init__(in_channels, channels, max(blocks - 1, 1), stride)
+
+
+@mistake("No block of yours strides, so the map keeps its size. The first one takes the stride of the stage.")
+class _NoStride(Stage):
+    def __init__(self, in_channels: int, channels: int, blocks: int, stride: int) -> None:
+        super().__init__(in_channels, channels, blocks, 1)
+
+
+@mistake("You stride in the second block. The first one, which widens, takes the stride of the stage.")
+class _SecondBlockStrides(Stage):
+    def __init__(self, in_channels: int, channels: int, blocks: int, stride: int) -> None:
+        super().__init__(in_channels, channels, blocks, 1)
+        if blocks > 1:
+            self.blocks[1] = ResidualBlock(channels, channels, stride)
+
+
+@mistake(
+    "You add a shortcut around the whole stage. Each block has its own; a stage has blocks in a row, and no "
+    "more."
+)
+class _ShortcutAround(Stage):
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.blocks(x)
+        return y + x if y.shape == x.shape else y
+
+
 WRONG_STAGES: tuple[Any, ...] = (
     _SameBlockAgain,
     _InAPlainList,
     _EachBlockStrides,
     _OneTooMany,
     _LastBlockStrides,
+    _OneTooFew,
+    _NoStride,
+    _SecondBlockStrides,
+    _ShortcutAround,
 )
 
 

@@ -1,8 +1,8 @@
 """Chapter 02: the checked exercises about attention and vision transformers; the lab stands in `lab.py`.
 
 Each exercise holds a reference (the solution that the notebook shows), inputs to try (smallest first),
-general hints that say more each time, and the usual mistakes, each with its own hint. Shapes as in
-`solutions.py`.
+general hints that say more each time, and the usual mistakes, each with its own hint (more of them in
+`mistakes.py`). Shapes as in `solutions.py`.
 """
 
 import math
@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor
 
 from lecture_utils.chapters.ch02.lab import LAB
+from lecture_utils.chapters.ch02.mistakes import MORE
 from lecture_utils.chapters.ch02.solutions import (
     attend,
     multi_head,
@@ -612,6 +613,7 @@ EXERCISES = [
             _masked_after_softmax,
             _nowhere_is_nan,
             _nowhere_is_everywhere,
+            *MORE["02.1"],
         ),
     ),
     Exercise(
@@ -637,6 +639,7 @@ EXERCISES = [
             _scaled_by_all,
             _no_output,
             _not_transposed,
+            *MORE["02.2"],
         ),
     ),
     Exercise(
@@ -663,6 +666,7 @@ EXERCISES = [
             _no_places,
             _class_with_bias,
             _no_bias,
+            *MORE["02.3"],
         ),
     ),
     Exercise(
@@ -688,6 +692,7 @@ EXERCISES = [
             _one_head_only,
             _one_window,
             _flops,
+            *MORE["02.4"],
         ),
     ),
     Exercise(
@@ -716,6 +721,7 @@ EXERCISES = [
             _shift_counted_from_window,
             _cut_into_strips,
             _old_windows,
+            *MORE["02.5"],
         ),
     ),
     Exercise(
@@ -744,6 +750,7 @@ EXERCISES = [
             _minus_chance,
             _chance_by_patches,
             _down_first,
+            *MORE["02.6"],
         ),
     ),
 ]

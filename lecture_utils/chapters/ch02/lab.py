@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch02.solutions import attend, multi_head, vit_tokens
@@ -153,6 +154,106 @@ def _over_the_tokens(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: 
 def _no_scale(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
     ones, zeros = torch.ones(x.shape[-1]), torch.zeros(x.shape[-1])
     return encoder_layer(x, attention, mlp, (ones, zeros), (ones, zeros))
+
+
+@mistake(
+    "The MLP's result is added to the layer's input, and what attention did is lost on the way. The second "
+    "shortcut carries the sum of the first."
+)
+def _first_sum_lost(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    y = x + attention(layer_norm(x, *norm1))
+    return x + mlp(layer_norm(y, *norm2))
+
+
+@mistake("The attention gets its tokens as they are. Before it stands the first norm.")
+def _first_norm_missing(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    x = x + attention(x)
+    return x + mlp(layer_norm(x, *norm2))
+
+
+@mistake("The attention's branch has no shortcut with you: what came into its norm is added to its result.")
+def _first_shortcut_missing(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    x = attention(layer_norm(x, *norm1))
+    return x + mlp(layer_norm(x, *norm2))
+
+
+@mistake(
+    "You have the MLP before the attention. First tokens ask each other, then each works on what it got."
+)
+def _mlp_first(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    return encoder_layer(x, mlp, attention, norm1, norm2)
+
+
+@mistake("You have the two norms exchanged: norm1 stands before the attention, norm2 before the MLP.")
+def _norms_exchanged(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    return encoder_layer(x, attention, mlp, norm2, norm1)
+
+
+@mistake(
+    "You normalise what the branches give. In pre-norm they get normalised tokens, and give theirs as they "
+    "are."
+)
+def _branch_normed_after(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    x = x + layer_norm(attention(x), *norm1)
+    return x + layer_norm(mlp(x), *norm2)
+
+
+@mistake("Scale and shift are exchanged: the first of a norm's two is multiplied, the second added.")
+def _shift_multiplied(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    return encoder_layer(x, attention, mlp, norm1[::-1], norm2[::-1])
+
+
+@mistake(
+    "You normalise all tokens of a picture together. Each token has its own mean and deviation, over its "
+    "own D numbers."
+)
+def _over_the_picture(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    def norm(z: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        mean, var = z.mean((1, 2), keepdim=True), z.var((1, 2), unbiased=False, keepdim=True)
+        return scale * (z - mean) / torch.sqrt(var + 1e-6) + shift
+
+    x = x + attention(norm(x, *norm1))
+    return x + mlp(norm(x, *norm2))
+
+
+@mistake("You divide by the variance. Layer norm divides by the deviation, its root.")
+def _by_the_variance(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    def norm(z: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        var = z.var(-1, unbiased=False, keepdim=True)
+        return scale * (z - z.mean(-1, keepdim=True)) / (var + 1e-6) + shift
+
+    x = x + attention(norm(x, *norm1))
+    return x + mlp(norm(x, *norm2))
+
+
+@mistake("The mean is not taken away in your norm: first subtract it, then divide.")
+def _not_centred(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    def norm(z: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        return scale * z / torch.sqrt(z.var(-1, unbiased=False, keepdim=True) + 1e-6) + shift
+
+    x = x + attention(norm(x, *norm1))
+    return x + mlp(norm(x, *norm2))
+
+
+@mistake(
+    "The MLP gets what the attention gives, without the tokens that came in. First add, and only then "
+    "normalise for the MLP."
+)
+def _first_sum_left_out(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    return x + mlp(layer_norm(attention(layer_norm(x, *norm1)), *norm2))
+
+
+@mistake("Your second norm has no scale and no shift: it has two of its own, in norm2.")
+def _second_norm_bare(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    return encoder_layer(x, attention, mlp, norm1, (torch.ones(x.shape[-1]), torch.zeros(x.shape[-1])))
+
+
+@mistake(
+    "What the attention gives is added twice. It comes in once, and the MLP's result is added to that sum."
+)
+def _attention_twice(x: Tensor, attention: Step, mlp: Step, norm1: Norm, norm2: Norm) -> Tensor:
+    given = attention(layer_norm(x, *norm1))
+    return x + 2 * given + mlp(layer_norm(x + given, *norm2))
 
 
 class Layer(nn.Module):
@@ -301,6 +402,87 @@ def _one_head(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
     return fused_attention(x, qkv, output, 1)
 
 
+@mistake(
+    "Key and value are exchanged: after the D rows of the query come those of the key, then those of the "
+    "value."
+)
+def _key_last(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _fused(x, qkv, output, heads, (0, 2, 1))
+
+
+@mistake("Query and key are exchanged: the first D rows of qkv make the queries.")
+def _key_first(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _fused(x, qkv, output, heads, (1, 0, 2))
+
+
+def _cut_as(x: Tensor, qkv: Tensor, output: Tensor, heads: int, cut: str, join: str) -> Tensor:
+    """Attention whose numbers are cut and joined by the patterns given."""
+    query, key, value = rearrange(x @ qkv.T, cut, t=3, h=heads)
+    return rearrange(attend(query, key, value)[0], join, h=heads) @ output.T
+
+
+@mistake(
+    "Query, key and value are told apart now. But you deal a token's D numbers out to the heads in turn: "
+    "each head gets a stretch of neighbouring ones, so `heads` stands before D / heads."
+)
+def _in_turn(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _cut_as(x, qkv, output, heads, "b n (t d h) -> t b h n d", "b h n d -> b n (d h)")
+
+
+@mistake(
+    "The way out is right. On the way in you deal the numbers out to the heads in turn; each gets a stretch "
+    "of neighbouring ones."
+)
+def _in_turn_on_the_way_in(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _cut_as(x, qkv, output, heads, "b n (t d h) -> t b h n d", "b h n d -> b n (h d)")
+
+
+@mistake(
+    "You take every third number for the query, the next for the key. In qkv *all* rows of the query come "
+    "first: the axis of 3 stands before the others."
+)
+def _three_innermost(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _cut_as(x, qkv, output, heads, "b n (h d t) -> t b h n d", "b h n d -> b n (h d)")
+
+
+@mistake(
+    "The cut is right, but your heads now attend to one another inside each token: bring heads before "
+    "tokens, so that the last two axes are tokens and width."
+)
+def _heads_among_themselves(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    return _cut_as(x, qkv, output, heads, "b n (t h d) -> t b n h d", "b n h d -> b n (h d)")
+
+
+@mistake(
+    "You reshaped to put the 3 in front of batch and tokens. A reshape moves no number: the 3 stays behind "
+    "the token at first, and is brought forward afterwards."
+)
+def _three_reshaped_to_front(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    b, n, d = x.shape
+    query, key, value = (x @ qkv.T).reshape(3, b, n, heads, d // heads).transpose(2, 3)
+    return attend(query, key, value)[0].transpose(1, 2).reshape(b, n, d) @ output.T
+
+
+@mistake(
+    "The 3 is cut rightly, but heads and tokens are exchanged by a reshape. It moves no number: let tokens "
+    "stay in front, and change axes afterwards."
+)
+def _heads_reshaped_forward(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    b, n, d = x.shape
+    query, key, value = (part.reshape(b, heads, n, d // heads) for part in (x @ qkv.T).chunk(3, dim=-1))
+    return attend(query, key, value)[0].transpose(1, 2).reshape(b, n, d) @ output.T
+
+
+@mistake(
+    "The 3 is cut rightly, but into the heads and out of them you go by a reshape alone. It moves no number: "
+    "axes have to change places, both times."
+)
+def _reshaped_in_and_out(x: Tensor, qkv: Tensor, output: Tensor, heads: int) -> Tensor:
+    b, n, d = x.shape
+    query, key, value = (part.reshape(b, heads, n, d // heads) for part in (x @ qkv.T).chunk(3, dim=-1))
+    return attend(query, key, value)[0].reshape(b, n, d) @ output.T
+
+
 # --- step 3: does attention say what the answer rests on? ------------------------------------------
 def without_patches(pictures: Tensor, score: Tensor, patch: int, number: int) -> Tensor:
     """Pictures (B, C, H, W) whose `number` patches of the highest score (B, N) show the mean colour."""
@@ -337,6 +519,19 @@ STEP_1 = Exercise(
         _unbiased,
         _over_the_tokens,
         _no_scale,
+        _first_sum_lost,
+        _first_norm_missing,
+        _first_shortcut_missing,
+        _mlp_first,
+        _norms_exchanged,
+        _branch_normed_after,
+        _shift_multiplied,
+        _over_the_picture,
+        _by_the_variance,
+        _not_centred,
+        _first_sum_left_out,
+        _second_norm_bare,
+        _attention_twice,
     ),
 )
 STEP_2 = Exercise(
@@ -363,6 +558,15 @@ STEP_2 = Exercise(
         _no_output,
         _output_not_transposed,
         _one_head,
+        _key_last,
+        _key_first,
+        _in_turn,
+        _in_turn_on_the_way_in,
+        _three_innermost,
+        _heads_among_themselves,
+        _three_reshaped_to_front,
+        _heads_reshaped_forward,
+        _reshaped_in_and_out,
     ),
 )
 STEP_3 = Exercise(
