@@ -769,7 +769,9 @@ dino_step = check("03.L1", dino_step)
 # # solution: lecture_utils.chapters.ch03.lab.dino_step
 #
 # ### Step 2: debug
-# Your step sends view after view through the networks. A colleague lays all views of a batch one below the other (first all pictures of view 1, then all of view 2) and needs one call for each network. Your step and the colleague's train for 90 steps. Beside loss and entropy the figure shows the *spread* of the teacher's features on 256 pictures, each brought to length 1: the root of their variance, 0 if all pictures get the same features. Look at all three curves: which of them tells you that something is wrong, and what?
+# Your step sends view after view through the networks. A colleague lays all views of a batch one below the other (first all pictures of view 1, then all of view 2) and needs one call for each network. Your step and the colleague's train for 90 steps.
+#
+# Beside loss and entropy the figure shows the *spread* of the teacher's features on 256 pictures, each brought to length 1: the root of their variance, 0 if all pictures get the same features. Look at all three curves: which of them tells you that something is wrong, and what?
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch03 import lab_run
