@@ -557,7 +557,9 @@ toy = gap_psnr(mae, images[:200]), gap_psnr(tuned, images[:200]), interpolated_p
 print("rendered scenes: {:.1f} dB before, {:.1f} dB after, interpolation {:.1f} dB".format(*toy))
 
 # %% [markdown]
-# **How to read it.** The crops are of an astronaut (face and orange suit), of a cat (an eye) and of a coffee cup. The shipped weights paint sand and sky into all three: that is what pictures were like where they grew up. A few steps on photographs undo most of that, on photographs that were not trained on. What a masked auto-encoder knows is what its pictures were like, and it forgets as well: read the printed line. Filling in by interpolation is still the better guess on photographs, as the curve shows: 80 steps on twelve of them are few.
+# **How to read it.** The crops are of an astronaut (face and orange suit), of a cat (an eye) and of a coffee cup. The shipped weights paint sand and sky into all three: that is what pictures were like where they grew up. A few steps on photographs undo most of that, on photographs that were not trained on.
+#
+# What a masked auto-encoder knows is what its pictures were like, and it forgets as well: read the printed line. Filling in by interpolation is still the better guess on photographs, as the curve shows: 80 steps on twelve of them are few.
 #
 # ## 10 · Evaluate: what are the features worth?
 #
