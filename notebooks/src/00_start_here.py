@@ -480,7 +480,7 @@ plotting.show(fig, "The red that is found once both faults are gone: the whole t
 #
 # You now have every piece of a renderer. A few **parameters** (what stands where, how large, of which
 # colour, in which light) go in, a picture comes out. The smallest useful one finds how far each pixel's
-# centre lies outside or inside a shape, the *signed distance*, and turns it into the share of the pixel
+# centre lies outside or inside a shape, the **signed distance**, and turns it into the share of the pixel
 # that the shape covers. That share is section 4's filter in disguise: it is what averaging over the pixel
 # would give, so the edge does not alias.
 #

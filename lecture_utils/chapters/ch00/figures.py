@@ -181,7 +181,7 @@ def folding(
 
 def valley(lines: dict[str, tuple["Tensor", "Tensor"]], start: float) -> Figure:
     """Draw errors against the distance still to go, (pixels, error) for each blur; truth and start dotted."""
-    title = "A blur gives the start a slope; sharp pictures make the end exact"
+    title = "The error on the way to the true place, sharp and with two blurs"
     fig = curves(lines, "pixels from the true place (dotted: truth and start)", "error / largest", title)
     for x in (0.0, start):
         fig.axes[0].axvline(x, color=INK, linewidth=0.8, linestyle=":")
