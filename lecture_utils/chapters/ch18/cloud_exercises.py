@@ -154,6 +154,27 @@ def _nan_for_nothing(*given: Any) -> Any:
     return _weighed(*given, score=lambda p, r: 2 * p * r / (p + r) if p + r else math.nan)
 
 
+@mistake(
+    "You take the larger of the two means. Wanted is their sum, so that what is stray and what is missing "
+    "both count."
+)
+def _larger_of_both(*given: Any) -> Any:
+    return _weighed(*given, both=lambda there, back: max(there, back))
+
+
+@mistake("Your F lacks the 2: where precision and recall are both 1 it is a half. It is their harmonic mean.")
+def _half_of_the_mean(*given: Any) -> Any:
+    return _weighed(*given, score=lambda p, r: p * r / (p + r) if p + r else 0.0)
+
+
+@mistake(
+    "Your F is the root of precision times recall, the geometric mean. Wanted is the harmonic one: twice the "
+    "product over the sum."
+)
+def _geometric_mean(*given: Any) -> Any:
+    return _weighed(*given, score=lambda p, r: math.sqrt(p * r))
+
+
 # --- 18.7 PointNet's heart -------------------------------------------------------------------------
 def _padded(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     def layer(given: int, wanted: int) -> Tensor:
@@ -271,6 +292,25 @@ def _never_below_zero(points: Tensor, real: Tensor, mlp: Callable[[Tensor], Tens
     return global_feature(points, real, mlp).relu()
 
 
+@mistake("Of a cloud without points there is no largest, and amax raises an error. Its feature is to be 0.")
+def _empty_raises(points: Tensor, real: Tensor, mlp: Callable[[Tensor], Tensor]) -> Tensor:
+    return torch.stack([mlp(own[there]).amax(0) for own, there in zip(points, real, strict=True)])
+
+
+@mistake(
+    "You ask whether *any* cloud of the batch has points. Each cloud has to be asked by itself, or an empty "
+    "one among others stays at minus infinity."
+)
+def _asked_of_the_batch(points: Tensor, real: Tensor, mlp: Callable[[Tensor], Tensor]) -> Tensor:
+    largest = mlp(points).masked_fill(~real[:, :, None], -torch.inf).amax(1)
+    return largest if real.any() else torch.zeros_like(largest)
+
+
+@mistake("Your axis of the points is still there, with length 1: (B, 1, D). Wanted is (B, D).")
+def _axis_kept(points: Tensor, real: Tensor, mlp: Callable[[Tensor], Tensor]) -> Tensor:
+    return global_feature(points, real, mlp)[:, None]
+
+
 EXERCISES = [
     Exercise(
         "18.6",
@@ -300,6 +340,9 @@ EXERCISES = [
             _readings_exchanged,
             _read_off_the_score,
             _nan_for_nothing,
+            _larger_of_both,
+            _half_of_the_mean,
+            _geometric_mean,
         ),
     ),
     Exercise(
@@ -330,6 +373,9 @@ EXERCISES = [
             _largest_of_features,
             _over_all_clouds,
             _never_below_zero,
+            _empty_raises,
+            _asked_of_the_batch,
+            _axis_kept,
         ),
     ),
 ]

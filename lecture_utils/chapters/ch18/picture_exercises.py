@@ -27,11 +27,11 @@ def _seen_points(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     here, level = torch.zeros(3), torch.eye(3)
     yield torch.tensor([[1.0, 0.5, 2]]), level, here, K
     yield (
-        torch.tensor([[1.0, 0.5, 2], [1, 0.5, -2], [0, 0, 0]]),
+        torch.tensor([[1.0, 0.5, 2], [1, 0.5, -2], [1, 0.5, 0]]),
         level,
         here,
         K,
-    )  # before, behind, at the camera
+    )  # before, behind, beside the camera
     yield torch.tensor([[1.0, 0.5, 2]]), level, torch.tensor([0.2, -0.1, 1]), K
     quarter = torch.tensor([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
     yield torch.tensor([[-2.0, 0.5, 0.3], [2, 0.5, 0.3]]), quarter, here, K
@@ -105,7 +105,10 @@ def _middle_divided(points: Tensor, rotation: Tensor, translation: Tensor, intri
     return torch.where(x[:, 2:] > 0, pixels, torch.nan), x[:, 2]
 
 
-@mistake("Your pixels are counted from the picture's middle. Where does K keep the place of that?")
+@mistake(
+    "Your pixels are counted from the picture's middle. K keeps the place of that in its last *column*: is "
+    "it left out, or do you multiply by K where rows need K.mT?"
+)
 def _no_middle(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
     return project(points, rotation, translation, intrinsics.diagonal().diag())
 
@@ -155,6 +158,58 @@ def _depth_of_the_world(points: Tensor, rotation: Tensor, translation: Tensor, i
 def _y_is_up(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
     x = (points @ rotation.mT + translation) * torch.tensor([1.0, -1, 1])
     return _projected(x, intrinsics)
+
+
+@mistake(
+    "You multiply by K as it stands, and then divide by a third number that is no depth. K (x, y, z) is said"
+    " of a column; for points that are rows it is points @ K.mT."
+)
+def _k_from_the_wrong_side(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    x = points @ rotation.mT + translation
+    put = x @ intrinsics
+    return torch.where(x[:, 2:] > 0, put[:, :2] / put[:, 2:], torch.nan), x[:, 2]
+
+
+@mistake(
+    "You write R X and K X as X @ R and X @ K. Both are said of columns; your points are the rows of a "
+    "matrix: (R X)ᵀ is Xᵀ Rᵀ."
+)
+def _nothing_transposed(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    x = points @ rotation + translation
+    put = x @ intrinsics
+    return torch.where(x[:, 2:] > 0, put[:, :2] / put[:, 2:], torch.nan), x[:, 2]
+
+
+@mistake(
+    "You use one focal length for both. Pixels need not be square: K has one across, K[0, 0], and one down, "
+    "K[1, 1]."
+)
+def _one_focal_length(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    square = intrinsics.clone()
+    square[1, 1] = intrinsics[0, 0]
+    return project(points, rotation, translation, square)
+
+
+@mistake(
+    "What lies behind the camera has no pixel with you, as it should. But its depth is known all the same, a"
+    " number below 0: only the pixel is NaN."
+)
+def _no_depth_behind(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    pixels, depth_m = project(points, rotation, translation, intrinsics)
+    return pixels, torch.where(depth_m > 0, depth_m, torch.nan)
+
+
+@mistake("At depth 0 you divide by 0. Such a point is beside the lens, not before it: NaN there, too.")
+def _zero_is_in_front(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    x = points @ rotation.mT + translation
+    pixels = (x @ intrinsics.mT)[:, :2] / x[:, 2:]
+    return torch.where(x[:, 2:] >= 0, pixels, torch.nan), x[:, 2]
+
+
+@mistake("You round to whole pixels. u and v say a place in the picture, and it may lie between two pixels.")
+def _whole_pixels(points: Tensor, rotation: Tensor, translation: Tensor, intrinsics: Tensor) -> Any:
+    pixels, depth_m = project(points, rotation, translation, intrinsics)
+    return pixels.round(), depth_m
 
 
 # --- 18.2 block matching ---------------------------------------------------------------------------
@@ -312,6 +367,64 @@ def _last_of_equals(left: Tensor, right: Tensor, largest: int, size: int) -> Ten
     return _matched(left, right, largest, size, last=True)
 
 
+@mistake(
+    "You put the cost of a window at its upper left corner. It belongs to the pixel in the window's middle: "
+    "half a window further down and to the right."
+)
+def _at_the_windows_corner(left: Tensor, right: Tensor, largest: int, size: int) -> Tensor:
+    found, half = block_matching(left, right, largest, size), size // 2
+    return F.pad(found[half:, half:], (0, half, 0, half), value=torch.nan)
+
+
+@mistake(
+    "Where the right picture has no column x - d you fill it up with zeros and compare with those. There is "
+    "nothing to compare with: leave these d out of the choice."
+)
+def _compared_with_zeros(left: Tensor, right: Tensor, largest: int, size: int) -> Tensor:
+    half, (height, width) = size // 2, left.shape
+    volume = left.new_full((largest + 1, height, width), torch.inf)
+    for d in range(largest + 1):
+        cost = (left - F.pad(right, (d, 0))[:, :width]).abs()[None, None]
+        volume[d, half : height - half, half : width - half] = F.avg_pool2d(cost, size, stride=1)[0, 0]
+    best, winner = volume.min(0)
+    return torch.where(best.isfinite(), winner, torch.nan)
+
+
+@mistake("You return the lowest cost itself. Wanted is the d that has it: min(dim=0) gives both.")
+def _cost_for_disparity(left: Tensor, right: Tensor, largest: int, size: int) -> Tensor:
+    found, half = block_matching(left, right, largest, size), size // 2
+    own = torch.where(found.isfinite(), found, 0.0).long()
+    column = (torch.arange(left.shape[1]) - own).clamp(min=0)
+    cost = torch.full_like(found, torch.nan)
+    for y, x in torch.nonzero(found.isfinite()).tolist():
+        rows, at = slice(y - half, y + half + 1), int(column[y, x])
+        apart = left[rows, x - half : x + half + 1] - right[rows, at - half : at + half + 1]
+        cost[y, x] = apart.abs().mean()
+    return cost
+
+
+@mistake("Your windows are one row high. They are squares, size × size: rows above and below count as well.")
+def _windows_of_one_row(left: Tensor, right: Tensor, largest: int, size: int) -> Tensor:
+    rows = zip(left[:, None], right[:, None], strict=True)
+    half = size // 2
+    padded = [(F.pad(a, (0, 0, half, half)), F.pad(b, (0, 0, half, half))) for a, b in rows]
+    return torch.cat([block_matching(a, b, largest, size)[half : half + 1] for a, b in padded])
+
+
+@mistake(
+    "You try a d at which no window fits: it is larger than the width of the picture minus that of the "
+    "window. Where must the loop end?"
+)
+def _no_window_fits(left: Tensor, right: Tensor, largest: int, size: int) -> Tensor:
+    half, (height, width) = size // 2, left.shape
+    volume = left.new_full((largest + 1, height, width), torch.inf)
+    for d in range(largest + 1):
+        cost = (left[:, d:] - right[:, : width - d]).abs()[None, None]
+        volume[d, half : height - half, d + half : width - half] = F.avg_pool2d(cost, size, stride=1)[0, 0]
+    best, winner = volume.min(0)
+    return torch.where(best.isfinite(), winner, torch.nan)
+
+
 EXERCISES = [
     Exercise(
         "18.1",
@@ -343,6 +456,12 @@ EXERCISES = [
             _depth_is_the_distance,
             _depth_of_the_world,
             _y_is_up,
+            _k_from_the_wrong_side,
+            _nothing_transposed,
+            _one_focal_length,
+            _no_depth_behind,
+            _zero_is_in_front,
+            _whole_pixels,
         ),
     ),
     Exercise(
@@ -378,6 +497,11 @@ EXERCISES = [
             _all_or_nothing,
             _zero_for_nothing,
             _last_of_equals,
+            _at_the_windows_corner,
+            _compared_with_zeros,
+            _cost_for_disparity,
+            _windows_of_one_row,
+            _no_window_fits,
         ),
     ),
 ]

@@ -179,6 +179,54 @@ def _transposed_twice(first: Tensor, second: Tensor) -> Tensor:
     return _fitted(first, second, right=lambda vh: vh.mT)
 
 
+@mistake(
+    "You go back with an inverse of T₂. Put T₁ x₁ and T₂ x₂ into x₂ᵀ F x₁ and read off what stands between: "
+    "the left point is written lying down, (T₂ x₂)ᵀ, and that transposes T₂, no more."
+)
+def _inverse_for_transposed(first: Tensor, second: Tensor) -> Tensor:
+    return _fitted(first, second, back=lambda f, t1, t2: torch.linalg.inv(t2) @ f @ t1)
+
+
+@mistake(
+    "You transpose T₁. It is T₂ that has to be: its point is the one that is written lying down, (T₂ x₂)ᵀ = "
+    "x₂ᵀ T₂ᵀ."
+)
+def _other_one_transposed(first: Tensor, second: Tensor) -> Tensor:
+    return _fitted(first, second, back=lambda f, t1, t2: t2 @ f @ t1.mT)
+
+
+@mistake(
+    "You transpose both matrices. Only the point at the left is written lying down: T₁ x₁ stays as it is."
+)
+def _both_transposed(first: Tensor, second: Tensor) -> Tensor:
+    return _fitted(first, second, back=lambda f, t1, t2: t2.mT @ f @ t1.mT)
+
+
+@mistake(
+    "You keep one singular value only, so that the rank is 1: then all lines are the same line. Rank 2 keeps"
+    " the first *two* as they are."
+)
+def _rank_1(first: Tensor, second: Tensor) -> Tensor:
+    return _fitted(first, second, cut=lambda s: s * torch.tensor([1.0, 0, 0]))
+
+
+@mistake(
+    "You set the first two singular values to 1. They are equal in an *essential* matrix, where K is known; "
+    "in F they stay what they are."
+)
+def _as_if_essential(first: Tensor, second: Tensor) -> Tensor:
+    return _fitted(first, second, cut=lambda s: torch.tensor([1.0, 1, 0]).to(s))
+
+
+@mistake(
+    "You cut the rank after the way back to pixels. There a change that looks least moves the lines by "
+    "pixels, as the numbers of F are of very different size: cut first, while the points are normalised."
+)
+def _cut_in_pixels(first: Tensor, second: Tensor) -> Tensor:
+    u, s, vh = torch.linalg.svd(_fitted(first, second, cut=lambda s: s))
+    return u @ torch.diag(s * torch.tensor([1.0, 1, 0])) @ vh
+
+
 # --- 18.4 RANSAC -----------------------------------------------------------------------------------
 def fit_line(points: Tensor) -> Tensor:
     """The line a x + b y + c = 0 with a² + b² = 1, (3,), through two points (2, 2); NaN if they are one."""
@@ -373,6 +421,72 @@ def _outliers(*given: Any) -> Any:
     return ~best, rounds
 
 
+@mistake(
+    "Your exponent is one too small: after the first round n is 1, and Python's count is still at 0. So you "
+    "go on for a round too many."
+)
+def _exponent_from_0(*given: Any) -> Any:
+    return _consensus(*given, enough=lambda clean, n, sure: (1 - clean) ** (n - 1) <= 1 - sure)
+
+
+@mistake(
+    "You round the number of rounds down. With fewer than the formula says the certainty is not reached: up."
+)
+def _rounded_down(*given: Any) -> Any:
+    def formula(clean: float, rounds: int, sure: float) -> bool:
+        if clean in (0.0, 1.0):
+            return clean == 1.0
+        return rounds >= int(math.log(1 - sure) / math.log(1 - clean))
+
+    return _consensus(*given, enough=formula)
+
+
+@mistake(
+    "You ask only after a better hypothesis whether it may end. Each further round that finds none makes it "
+    "surer as well: ask after every round."
+)
+def _asked_when_better(
+    data: Tensor, fit: Any, distances: Any, samples: Tensor, within: float, certainty: float
+) -> Any:
+    best, rounds = torch.zeros(len(data), dtype=torch.bool), 0
+    for rounds, sample in enumerate(samples, start=1):
+        inliers = distances(fit(data[sample]), data) < within
+        if inliers.sum() > best.sum():
+            best = inliers
+            if (1 - best.double().mean() ** len(sample)) ** rounds <= 1 - certainty:
+                break
+    return best, rounds
+
+
+@mistake(
+    "You count who agrees among the sample's own data. They agree nearly always, as the hypothesis was "
+    "fitted to them: ask all the data."
+)
+def _sample_asked(
+    data: Tensor, fit: Any, distances: Any, samples: Tensor, within: float, certainty: float
+) -> Any:
+    best, most, rounds = torch.zeros(len(data), dtype=torch.bool), 0, 0
+    for rounds, sample in enumerate(samples, start=1):
+        model = fit(data[sample])
+        agree = int((distances(model, data[sample]) < within).sum())
+        if agree > most:
+            best, most = distances(model, data) < within, agree
+        if (1 - best.double().mean() ** len(sample)) ** rounds <= 1 - certainty:
+            break
+    return best, rounds
+
+
+@mistake(
+    "You fit once more to all inliers at the end, and return whom that fit agrees with. It is a good idea, "
+    "and the notebook does it afterwards; wanted here are the inliers of the best hypothesis itself."
+)
+def _fitted_again(
+    data: Tensor, fit: Any, distances: Any, samples: Tensor, within: float, certainty: float
+) -> Any:
+    best, rounds = ransac(data, fit, distances, samples, within, certainty)
+    return distances(fit(data[best]), data) < within, rounds
+
+
 # --- 18.5 triangulation ----------------------------------------------------------------------------
 def _views(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     def seen(number: int, views: int, noise: float) -> tuple[Tensor, Tensor]:
@@ -521,6 +635,59 @@ def _fourth_is_one(pixels: Tensor, projections: Tensor) -> Tensor:
     return torch.where(seen[:, None] >= 2, found, torch.nan)
 
 
+@mistake(
+    "NaN is still in the equations, and no singular vector can be found then. A view that does not see the "
+    "point should say nothing: what do its two equations have to be?"
+)
+def _nan_in_the_equations(pixels: Tensor, projections: Tensor) -> Tensor:
+    rows = pixels[..., None] * projections[:, None, 2:] - projections[:, None, :2]
+    x = torch.linalg.svd(rows.movedim(0, 1).flatten(1, 2))[2][:, -1]
+    return x[:, :3] / x[:, 3:]
+
+
+@mistake(
+    "You leave out points that too few views see. Who comes after must know which is which: keep the row, as"
+    " NaN."
+)
+def _unseen_left_out(pixels: Tensor, projections: Tensor) -> Tensor:
+    return triangulate(pixels, projections)[pixels.isfinite().all(2).sum(0) >= 2]
+
+
+@mistake(
+    "You give the point 0, 0, 0 where too few views see it. That is a place like any other, and the world's "
+    "origin at that: say NaN."
+)
+def _origin_for_unseen(pixels: Tensor, projections: Tensor) -> Tensor:
+    return triangulate(pixels, projections).nan_to_num(0.0)
+
+
+@mistake(
+    "You reshape (N, P, …) to (P, …) without moving the axes, so that equations of different points are "
+    "mixed. Bring the points to the front first: movedim, or permute."
+)
+def _axes_not_moved(pixels: Tensor, projections: Tensor) -> Tensor:
+    rows = (pixels[..., None] * projections[:, None, 2:] - projections[:, None, :2]).nan_to_num(0.0)
+    x = torch.linalg.svd(rows.reshape(pixels.shape[1], -1, 4))[2][:, -1]
+    seen = pixels.isfinite().all(2).sum(0)
+    return torch.where(seen[:, None] >= 2, x[:, :3] / x[:, 3:], torch.nan)
+
+
+@mistake(
+    "You use the equations of u alone. v gives one for each view as well, with the second row of the "
+    "projection."
+)
+def _v_left_out(pixels: Tensor, projections: Tensor) -> Tensor:
+    return _solved(
+        pixels, projections, rows=lambda uv, p: uv[..., :1, None] * p[:, None, 2:] - p[:, None, :1]
+    )
+
+
+@mistake("You return four numbers, X, Y, Z and the 1. A point has three.")
+def _four_numbers(pixels: Tensor, projections: Tensor) -> Tensor:
+    found = triangulate(pixels, projections)
+    return F.pad(found, (0, 1), value=1.0).masked_fill(found.isnan().any(1, keepdim=True), torch.nan)
+
+
 EXERCISES = [
     Exercise(
         "18.3",
@@ -551,6 +718,12 @@ EXERCISES = [
             _column_for_row,
             _worst_vector,
             _transposed_twice,
+            _inverse_for_transposed,
+            _other_one_transposed,
+            _both_transposed,
+            _rank_1,
+            _as_if_essential,
+            _cut_in_pixels,
         ),
     ),
     Exercise(
@@ -584,6 +757,11 @@ EXERCISES = [
             _latest,
             _rounds_from_0,
             _outliers,
+            _exponent_from_0,
+            _rounded_down,
+            _asked_when_better,
+            _sample_asked,
+            _fitted_again,
         ),
     ),
     Exercise(
@@ -616,6 +794,12 @@ EXERCISES = [
             _one_is_enough,
             _first_two_views,
             _fourth_is_one,
+            _nan_in_the_equations,
+            _unseen_left_out,
+            _origin_for_unseen,
+            _axes_not_moved,
+            _v_left_out,
+            _four_numbers,
         ),
     ),
 ]
