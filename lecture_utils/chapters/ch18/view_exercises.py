@@ -188,8 +188,8 @@ def _inverse_for_transposed(first: Tensor, second: Tensor) -> Tensor:
 
 
 @mistake(
-    "You transpose T₁. It is T₂ that has to be: its point is the one that is written lying down, (T₂ x₂)ᵀ = "
-    "x₂ᵀ T₂ᵀ."
+    "You transpose T₁. It is T₂ that has to be: its point is the one that is written lying down, (T₂ x₂)ᵀ, "
+    "or x₂ᵀ T₂ᵀ."
 )
 def _other_one_transposed(first: Tensor, second: Tensor) -> Tensor:
     return _fitted(first, second, back=lambda f, t1, t2: t2 @ f @ t1.mT)
