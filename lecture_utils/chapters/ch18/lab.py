@@ -250,7 +250,8 @@ class _GradientsPileUp(_Another):
 
 
 @mistake(
-    "Nothing changes from step to step, though there are gradients. Who is to move the numbers along them?"
+    "Nothing changes from step to step. Either nobody moves the numbers along their gradients, or these are "
+    "wiped out before that: in which order stand zero_grad, backward and the optimiser's step?"
 )
 class _NeverMoved(_Another):
     def step(self, render: Render, picture: Tensor) -> float:
@@ -316,6 +317,71 @@ class _SummedLoss(_Another):
         return (image - picture).abs().sum()
 
 
+@mistake(
+    "You take the nearest neighbour alone. It may be close by chance: three are asked for, and the root of "
+    "the mean of their squares."
+)
+class _NearestAlone(_Another):
+    def begin(self, distances: Tensor) -> Tensor:
+        return distances.topk(2, largest=False).values[:, 1]
+
+
+@mistake("You take the root of the sum of three squares. It is their mean that is asked for: √3 times less.")
+class _SumOfSquares(_Another):
+    def begin(self, distances: Tensor) -> Tensor:
+        return distances.topk(4, largest=False).values[:, 1:].square().sum(1).sqrt()
+
+
+@mistake(
+    "The loss that you return belongs to the numbers after the step. Wanted is the one before it: you have "
+    "computed it already."
+)
+class _LossAfterwards(_Another):
+    def step(self, render: Render, picture: Tensor) -> float:
+        super().step(render, picture)
+        return self.loss(render(*self.values()), picture).item()
+
+
+@mistake(
+    "Your `values` hand out the numbers as they are learned: logarithms and logits. `render` wants standard "
+    "deviations and opacities; what undoes a logarithm, and what a logit?"
+)
+class _RawValues(_Another):
+    def values(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.means, self.log_scales, self.logits, self.colours
+
+
+@mistake(
+    "You learn the colours through a sigmoid. That is not wrong in itself, but here they are learned as they "
+    "are, so that a step of 0.01 is a step of 0.01."
+)
+class _ColoursAsLogits(_Another):
+    def __init__(self, points: Tensor, colours: Tensor) -> None:
+        super().__init__(points, colours.logit())
+
+    def values(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return *super().values()[:3], self.colours.sigmoid()
+
+
+@mistake(
+    "The colours never change. Does Adam hold the very tensors that `values` gives out? One that is made "
+    "anew after Adam was made is unknown to it."
+)
+class _ColoursUnknownToAdam(_Another):
+    def __init__(self, points: Tensor, colours: Tensor) -> None:
+        super().__init__(points, colours)
+        self.colours = colours.clone().requires_grad_()
+
+
+@mistake(
+    "Sizes and opacities never change, means and colours do. Where exp and sigmoid are taken, gradients must "
+    "flow: no `no_grad`, `detach` or `data` in `values`."
+)
+class _NoGradientInValues(_Another):
+    def values(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.means, self.log_scales.detach().exp(), self.logits.detach().sigmoid(), self.colours
+
+
 WRONG_CLOUDS: Any = (
     _ItselfCounted,
     _MeanDistance,
@@ -331,6 +397,13 @@ WRONG_CLOUDS: Any = (
     _PlainDescent,
     _SquaredLoss,
     _SummedLoss,
+    _NearestAlone,
+    _SumOfSquares,
+    _LossAfterwards,
+    _RawValues,
+    _ColoursAsLogits,
+    _ColoursUnknownToAdam,
+    _NoGradientInValues,
 )
 
 
@@ -549,6 +622,44 @@ def _old_translation(poses: Tensor) -> tuple[Tensor, Tensor]:
     return read_cameras(poses)[0], read_cameras_faulty(poses)[1]
 
 
+@mistake(
+    "You turn the world's axes round, the centre's too: by rows of the pose, or by columns after inverting "
+    "it. In the pose, where do the camera's own axes stand?"
+)
+def _whole_world_turned(poses: Tensor) -> tuple[Tensor, Tensor]:
+    inverse = torch.linalg.inv(poses)
+    return inverse[:, :3, :3] * _FLIP, inverse[:, :3, 3]
+
+
+@mistake(
+    "Your rotation is right. You have turned the axes round after inverting, and t lies in the camera's axes "
+    "as well: what of it has to change sign?"
+)
+def _t_not_flipped(poses: Tensor) -> tuple[Tensor, Tensor]:
+    return read_cameras(poses)[0], torch.linalg.inv(poses)[:, :3, 3]
+
+
+@mistake(
+    "You exchange y and z. Neither becomes the other here: up becomes down, backward becomes forward. What "
+    "does that do to a number?"
+)
+def _y_and_z_exchanged(poses: Tensor) -> tuple[Tensor, Tensor]:
+    return _read(poses, turn=lambda own: own[:, :, [0, 2, 1]])
+
+
+@mistake(
+    "Your rotation is right. In the translation you use it the other way round, from the camera to the "
+    "world. Which of R and Rᵀ takes the centre to the camera's axes?"
+)
+def _t_by_the_way_back(poses: Tensor) -> tuple[Tensor, Tensor]:
+    return _read(poses, move=lambda rotation, centre: -(rotation.mT @ centre[..., None])[..., 0])
+
+
+@mistake("You turn x and z round. x points to the right in both programs; which axis turns instead?")
+def _x_for_y(poses: Tensor) -> tuple[Tensor, Tensor]:
+    return _read(poses, turn=lambda own: own * torch.tensor([-1.0, 1.0, -1.0]))
+
+
 # --- step 3: three more pictures -------------------------------------------------------------------
 SIZE = 48  # pixels: side of the pictures of step 3
 GIVEN = (0, 1)  # the pictures that are there
@@ -730,6 +841,11 @@ STEP_2 = Exercise(
         _plus,
         _centre_flipped,
         _old_translation,
+        _whole_world_turned,
+        _t_not_flipped,
+        _y_and_z_exchanged,
+        _t_by_the_way_back,
+        _x_for_y,
     ),
 )
 STEP_3 = Exercise(
@@ -780,6 +896,12 @@ STEP_3 = Exercise(
             "All sides are there now. Look at the worst view again: it looks down on the solids, and what is "
             "missing is level. From where would one see that?",
             when=lambda answer: _valid(answer) and not _high(answer),
+        ),
+        Mistake(
+            (3, 9, 18),
+            "Two low ones and a high one: that is the right mix, and little is missing. Places 0 and 1 see "
+            "one side already. Where do the two low ones have to stand to share the rest of the circle?",
+            when=lambda answer: _valid(answer) and _high(answer) == 1,
         ),
     ),
     measure=worst_view,

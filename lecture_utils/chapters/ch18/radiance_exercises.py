@@ -213,6 +213,56 @@ def _opacity_returned(density: Tensor, colour: Tensor, distance_m: Tensor, far_m
     return composite(density, colour, distance_m, far_m)[0], alphas
 
 
+@mistake(
+    "Of a stretch, exp(-σδ) is what it lets pass. You use it as the share that it stops: which of the two "
+    "is the opacity?"
+)
+def _passed_for_stopped(*given: Tensor) -> Any:
+    def passed_before(thickness: Tensor) -> Tensor:
+        passed = torch.cumprod(1 - torch.exp(-thickness), 1).roll(1, 1)
+        passed[:, 0] = 1
+        return passed
+
+    return _fog(*given, opacity=lambda thickness: torch.exp(-thickness), reaches=passed_before)
+
+
+@mistake(
+    "Your last stretch is as long as `far_m`. That is a distance from the camera: how much of it lies behind "
+    "the last sample?"
+)
+def _far_as_stretch(*given: Tensor) -> Any:
+    last = lambda distance_m, far_m: torch.cat([torch.diff(distance_m, dim=1), far_m[:, None]], 1)  # noqa: E731
+    return _fog(*given, steps=last)
+
+
+@mistake(
+    "Your weight is density times what reaches the sample. The length of the stretch is in the second alone; "
+    "a share of light cannot be a rate per metre: which share does the stretch stop?"
+)
+def _density_for_opacity_in_the_weight(
+    density: Tensor, colour: Tensor, distance_m: Tensor, far_m: Tensor
+) -> Any:
+    weights = density * _through(density * _steps(distance_m, far_m))
+    return (weights[:, :, None] * colour).sum(1) + 1 - weights.sum(1, keepdim=True), weights
+
+
+@mistake(
+    "You take the mean of the samples' colours. The weights are shares of all light already: their sum is "
+    "what the ray sees, and nothing is left to divide by."
+)
+def _mean_for_sum(density: Tensor, colour: Tensor, distance_m: Tensor, far_m: Tensor) -> Any:
+    weights = composite(density, colour, distance_m, far_m)[1]
+    return (weights[:, :, None] * colour).mean(1) + 1 - weights.sum(1, keepdim=True), weights
+
+
+@mistake(
+    "You shift the products by one, and what was last has come round to the front. How much light reaches a "
+    "ray's first sample?"
+)
+def _rolled_round(*given: Tensor) -> Any:
+    return _fog(*given, reaches=lambda thickness: torch.exp(-thickness.cumsum(1)).roll(1, 1))
+
+
 # --- 18.9 waves that pixels can carry --------------------------------------------------------------
 def _places(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield floats([[0.1]]), 1, 0.0
@@ -378,6 +428,56 @@ def _cut_off(x: Tensor, frequencies: int, spacing: float) -> Tensor:
     return encode(x, kept, 0.0)
 
 
+@mistake(
+    "You put x in front of its waves. The authors' program does, the formula does not: D · 2L numbers are "
+    "wanted."
+)
+def _x_in_front(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    return torch.cat([x, encode(x, frequencies, spacing)], 1)
+
+
+@mistake(
+    "Your numbers are right, their shape is not: one row for each place, so flatten what comes after it."
+)
+def _not_flattened(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    return encode(x, frequencies, spacing).unflatten(1, (x.shape[1], 2 * frequencies))
+
+
+@mistake(
+    "With you the frequencies are 2 times k: 0, 2, 4, …. In the formula 2 is raised to the power of k. Which "
+    "operator does that?"
+)
+def _times_for_power(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    return _encoded(x, frequencies, spacing, octaves=lambda k: 2.0 * k)
+
+
+@mistake(
+    "You set all waves to 0 as soon as the fastest is too fast. Each is judged for itself: the slow ones can "
+    "still be carried."
+)
+def _all_or_none(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    return _encoded(
+        x, frequencies, spacing, carried=lambda octaves, s: (octaves * s <= 1).all().expand(len(octaves))
+    )
+
+
+@mistake(
+    "Of a wave that is too fast you leave out the cosine and keep the sine, or the other way round. Both "
+    "have the same period."
+)
+def _half_left_out(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    kept, all_waves = encode(x, frequencies, spacing), encode(x, frequencies)
+    return torch.stack([all_waves[:, ::2], kept[:, 1::2]], 2).flatten(1)
+
+
+@mistake(
+    "You leave out too many waves, some three times too many. 2ᵏπ is an angle for each unit of p, not the "
+    "number of periods: how far does p move while sin(2ᵏπp) goes round once, by 2π?"
+)
+def _angle_for_periods(x: Tensor, frequencies: int, spacing: float) -> Tensor:
+    return encode(x, frequencies, 2 * torch.pi * spacing)
+
+
 # --- 18.10 samples where the weight is -------------------------------------------------------------
 def _coarse_passes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield floats([[2.0, 3.0, 4.0]]), floats([[0.2, 0.6]]), floats([[0.625]])
@@ -532,6 +632,60 @@ def _even(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
     return edges_m[:, :1] + u * (edges_m[:, -1:] - edges_m[:, :1])
 
 
+@mistake(
+    "You go from middle to middle of the bins, so that your samples lie half a bin too near. The sums are "
+    "those at the edges."
+)
+def _from_the_middles(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    middles = (edges_m[:, 1:] + edges_m[:, :-1]) / 2
+    return _sampled(torch.cat([middles[:, :1], middles], 1), weights, u)
+
+
+@mistake(
+    "You multiply the weights by the widths of their bins. A weight is the share that the whole bin stops "
+    "already: a wide bin needs no bonus."
+)
+def _width_twice(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    return _sampled(edges_m, weights * torch.diff(edges_m, dim=1), u)
+
+
+@mistake(
+    "You divide the weights by the widths of their bins. Wanted are shares, not densities: how much of the "
+    "light a bin stops is its weight as it stands."
+)
+def _width_divided_out(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    return _sampled(edges_m, weights / torch.diff(edges_m, dim=1), u)
+
+
+@mistake(
+    "A softmax makes the weights almost even: e to the power of 0.9 is hardly more than 2. They are shares "
+    "already, and have only to be divided by their sum."
+)
+def _softmaxed(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    return _sampled(edges_m, weights.softmax(1), u, add=0.0)
+
+
+@mistake(
+    "You add the 10⁻⁵ to the sum alone, so that an empty ray gets no weight anywhere. It belongs to each "
+    "weight, before anything is added up."
+)
+def _added_to_the_sum(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    share = weights / (weights.sum(1, keepdim=True) + 1e-5)
+    total = torch.cat([torch.zeros_like(share[:, :1]), share.cumsum(1)], 1)
+    bins = (torch.searchsorted(total, u.contiguous(), right=True) - 1).clamp(0, share.shape[1] - 1)
+    start, end = edges_m.gather(1, bins), edges_m.gather(1, bins + 1)
+    within = (u - total.gather(1, bins)) / share.gather(1, bins).clamp(min=1e-5)
+    return start + within * (end - start)
+
+
+@mistake(
+    "All samples of a bin lie on its farther edge. Within a bin the weight is spread evenly: how far between "
+    "the two sums does u lie?"
+)
+def _at_the_far_edge(edges_m: Tensor, weights: Tensor, u: Tensor) -> Tensor:
+    return _sampled(edges_m, weights, u, place=lambda u, low, high, start, end: end)
+
+
 # --- 18.11 a Gaussian's shadow ---------------------------------------------------------------------
 def _turned(rng: np.random.Generator, number: int) -> Tensor:
     """Random rotations (N, 3, 3)."""
@@ -611,7 +765,10 @@ def _turned_back(*given: Tensor) -> Tensor:
     return _shadow(*given, covariance=lambda scales, turns: _spread(scales, turns.mT))
 
 
-@mistake("Your Gaussians are not turned at all: they lie along the world's axes whatever `turns` says.")
+@mistake(
+    "Your Gaussians are not turned at all: they lie along the world's axes whatever `turns` says. (Have you "
+    "multiplied the rows of `turns` by the scales? In S R Rᵀ Sᵀ the turn drops out: R Rᵀ is 1.)"
+)
 def _not_turned(*given: Tensor) -> Tensor:
     return _shadow(*given, covariance=lambda scales, turns: torch.diag_embed(scales**2))
 
@@ -711,6 +868,46 @@ def _dilated_everywhere(*given: Tensor) -> Tensor:
 @mistake("You square the 0.3 before you add it. It is a variance already, in square pixels.")
 def _dilation_squared(*given: Tensor) -> Tensor:
     return _shadow(*given, more=lambda: 0.3**2 * torch.eye(2))
+
+
+@mistake(
+    "You turn the means back by the camera's rotation: R X for a column is X Rᵀ for a row. Which product of "
+    "`means` and `rotation` is that?"
+)
+def _means_turned_back(*given: Tensor) -> Tensor:
+    return _shadow(*given, points=lambda means, r, t: means @ r + t)
+
+
+@mistake(
+    "You divide by how far the mean is from the camera. The pixel is f x / z + c: z is measured along the "
+    "camera's axis, and is less than the distance."
+)
+def _distance_for_z(*given: Tensor) -> Tensor:
+    def jacobian(points: Tensor) -> Tensor:
+        return _jacobian(torch.cat([points[:, :2], points.norm(dim=1, keepdim=True)], 1))
+
+    return _shadow(*given, jacobian=jacobian)
+
+
+@mistake(
+    "In your Jacobian's last column stands a place in pixels, so that the focal length is in it twice. x and "
+    "y are those of the mean in the camera, in metres."
+)
+def _pixels_for_metres(
+    means: Tensor,
+    scales_m: Tensor,
+    turns: Tensor,
+    rotation: Tensor,
+    translation: Tensor,
+    intrinsics: Tensor,
+) -> Tensor:
+    def jacobian(points: Tensor) -> Tensor:
+        focal = intrinsics[[0, 1], [0, 1]]
+        right_one = _jacobian(points)
+        last = right_one[..., 2:] * (focal / points[:, 2:])[..., None]
+        return torch.cat([right_one[..., :2], last], 2)
+
+    return _shadow(means, scales_m, turns, rotation, translation, intrinsics, jacobian=jacobian)
 
 
 # --- 18.12 blending --------------------------------------------------------------------------------
@@ -899,6 +1096,57 @@ def _white_before_the_last(*given: Tensor) -> Tensor:
     return _blended(*given, behind=passed)
 
 
+@mistake(
+    "All your splats are round, and one pixel wide: you go by the distance from the middle alone. Where does "
+    "the covariance come in?"
+)
+def _covariance_unused(*given: Tensor) -> Tensor:
+    return _blended(*given, matrix=lambda covariances: torch.eye(2).expand_as(covariances))
+
+
+@mistake(
+    "The learned opacities are not in your picture: in its middle every splat hides all that α may, 0.99. "
+    "What does the formula put before the exponential?"
+)
+def _opacity_left_out(
+    pixels: Tensor, means: Tensor, covariances: Tensor, depth_m: Tensor, colours: Tensor, opacities: Tensor
+) -> Tensor:
+    return _blended(pixels, means, covariances, depth_m, colours, torch.ones_like(opacities))
+
+
+@mistake(
+    "You divide by the sum of the weights, so that nothing of the white comes through. The weights are "
+    "shares of all light: what they leave is the background's."
+)
+def _divided_by_the_weights(*given: Tensor) -> Tensor:
+    white = _blended(*given)
+    black = _blended(*given, behind=lambda alphas, weights: 0)
+    return black / (1 - (white - black)).clamp(min=1e-6)
+
+
+@mistake(
+    "You divide each Gaussian by its area, as a probability density is. A splat is no probability: in its "
+    "middle it hides o, however wide it is."
+)
+def _as_a_density(
+    pixels: Tensor, means: Tensor, covariances: Tensor, depth_m: Tensor, colours: Tensor, opacities: Tensor
+) -> Tensor:
+    area = 2 * torch.pi * torch.linalg.det(covariances).sqrt()
+    return _blended(pixels, means, covariances, depth_m, colours, opacities / area)
+
+
+@mistake(
+    "You hold the exponential against 1/255. What is compared is α, in which o is a factor: a faint splat "
+    "ends sooner."
+)
+def _exponential_cut_off(*given: Tensor) -> Tensor:
+    def fall(distance: Tensor) -> Tensor:
+        height = torch.exp(-distance / 2)
+        return torch.where(height < 1 / 255, 0.0, height)
+
+    return _blended(*given, fall=fall, least=0.0)
+
+
 EXERCISES = [
     Exercise(
         "18.8",
@@ -932,6 +1180,11 @@ EXERCISES = [
             _weights_scaled,
             _transmittance_returned,
             _opacity_returned,
+            _passed_for_stopped,
+            _far_as_stretch,
+            _density_for_opacity_in_the_weight,
+            _mean_for_sum,
+            _rolled_round,
         ),
     ),
     Exercise(
@@ -966,6 +1219,12 @@ EXERCISES = [
             _slow_ones_left_out,
             _angles_set_to_0,
             _cut_off,
+            _x_in_front,
+            _not_flattened,
+            _times_for_power,
+            _all_or_none,
+            _half_left_out,
+            _angle_for_periods,
         ),
     ),
     Exercise(
@@ -996,6 +1255,12 @@ EXERCISES = [
             _normalised_over_all,
             _nothing_added,
             _even,
+            _from_the_middles,
+            _width_twice,
+            _width_divided_out,
+            _softmaxed,
+            _added_to_the_sum,
+            _at_the_far_edge,
         ),
     ),
     Exercise(
@@ -1029,6 +1294,9 @@ EXERCISES = [
             _no_dilation,
             _dilated_everywhere,
             _dilation_squared,
+            _means_turned_back,
+            _distance_for_z,
+            _pixels_for_metres,
         ),
     ),
     Exercise(
@@ -1064,6 +1332,11 @@ EXERCISES = [
             _black_behind,
             _white_in_full,
             _white_before_the_last,
+            _covariance_unused,
+            _opacity_left_out,
+            _divided_by_the_weights,
+            _as_a_density,
+            _exponential_cut_off,
         ),
     ),
 ]
