@@ -16,7 +16,7 @@ from lecture_utils.geometry.epipolar import epipolar_lines as lines_of
 from lecture_utils.geometry.epipolar import essential_to_fundamental
 from lecture_utils.ops.camera import Cameras, look_at, pinhole, project, unproject, world_to_cam
 from lecture_utils.ops.rotation import cross_matrix
-from lecture_utils.plotting.images import to_image
+from lecture_utils.plotting.images import few
 from lecture_utils.plotting.style import BLUE, INK, VERMILION
 from lecture_utils.widgets.controls import Choice, Slider
 from lecture_utils.widgets.layouts import strip
@@ -38,26 +38,21 @@ OTHERS = (
     (120.0, 130.0),
 )
 PANEL = 3.1  # inches
+FORWARD = {"step": "a step forward"}
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"u": 120.0, "v": 112.0}, "A step to the side. The vermilion pixel's match lies on the vermilion line."),
-    ({"u": 80.0, "v": 150.0}, "Another pixel, another line. The match is the ring on it."),
     (
-        {"u": 172.0, "v": 110.0},
-        "On the ring. The lines hardly part: they meet far outside, where the first camera would be seen.",
+        {**FORWARD, "u": 120.0, "v": 112.0},
+        "Straight forward: all lines meet inside the picture, at the cross. The first camera stands there.",
     ),
+    ({**FORWARD, "u": 176.0, "v": 160.0}, "Whatever is seen moves outward, along its line."),
+    ({**FORWARD, "u": 108.0, "v": 118.0}, "Near the cross things hardly move: there depth is hard to tell."),
     (
         {"step": "aside and forward", "u": 120.0, "v": 112.0},
-        "Aside and forward: the lines come nearer to one another on one side.",
+        "Aside and forward: the cross is outside, and the lines come nearer to one another on its side.",
     ),
-    (
-        {"step": "a step forward", "u": 120.0, "v": 112.0},
-        "Straight forward: all lines meet inside the picture. The black cross is the first camera.",
-    ),
-    ({"step": "a step forward", "u": 176.0, "v": 160.0}, "Whatever is seen moves outward, along its line."),
-    (
-        {"step": "a step forward", "u": 108.0, "v": 118.0},
-        "Near the cross things hardly move: there depth is hard to tell.",
-    ),
+    ({"u": 120.0, "v": 112.0}, "A step to the side: the lines hardly part, as they meet far outside."),
+    ({"u": 80.0, "v": 150.0}, "Another pixel, another line. The match is the ring on it."),
+    ({"u": 172.0, "v": 110.0}, "A pixel of the ring. Its match is the ring's, on the vermilion line."),
 )
 
 
@@ -130,7 +125,7 @@ def drawing(u: float, v: float, step: str) -> Figure:
     for ax, picture, name in zip(
         axes, own.images, ("first picture: pixels", "second picture: their lines"), strict=True
     ):
-        ax.imshow(0.2 + 0.8 * to_image(picture), extent=(0, SIZE[1], SIZE[0], 0))
+        ax.imshow(0.2 + 0.8 * few(picture, 10), extent=(0, SIZE[1], SIZE[0], 0))
         ax.set_title(name, fontsize=10, fontweight="normal", loc="center", pad=3, color=INK)
         ax.set(xlim=(0, SIZE[1]), ylim=(SIZE[0], 0))
     axes[0].scatter(pixels[1:, 0], pixels[1:, 1], s=26, c=BLUE, edgecolors="white", linewidths=0.6)
