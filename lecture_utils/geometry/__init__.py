@@ -1,1 +1,1 @@
-"""Shape and space from pictures: representations of shapes (S18.1), two views (S18.2), points and volumes (S18.3)."""
+"""Shape and space from pictures: forms of a shape (S18.1), two views (S18.2), points and volumes (S18.3)."""
