@@ -19,7 +19,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.camera import Cameras, project
+from lecture_utils.ops import camera
+from lecture_utils.ops.camera import Cameras
 from lecture_utils.ops.checks import check_number, check_numbers, check_tensor, check_whole, check_wholes
 
 from .depth_maps import check_depth
@@ -141,7 +142,7 @@ def fuse_depth(depth_m: Tensor, cameras: Cameras, grid: Grid, truncation_m: floa
     centres = grid.centres().to(depth_m).reshape(-1, 3)  # (X·Y·Z, 3)
     total, weight = torch.zeros_like(centres[:, 0]), torch.zeros_like(centres[:, 0])
     for view in range(len(cameras)):
-        pixels, z = project(centres, cameras[view])  # (1, X·Y·Z, 2), (1, X·Y·Z)
+        pixels, z = camera.project(centres, cameras[view])  # (1, X·Y·Z, 2), (1, X·Y·Z)
         seen = _look_up(depth_m[view], pixels[0])  # depth of the surface on that ray; 0: not known
         ahead = seen - z[0]  # above 0: the voxel is between camera and surface
         speaks = (seen > 0) & (ahead > -truncation_m)

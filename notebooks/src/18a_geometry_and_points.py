@@ -86,7 +86,8 @@ model = reconstruct(views.image, truth.intrinsics, count=700)
 
 place = lay_over(model.cameras, truth[model.views])  # upright, in metres: only to show it
 orbit_points(place.points(model.points), model.colours, axes=False, zoom=1.3, view_deg=(95, 24),
-             radius_px=2.6, lines=[camera_lines(place.cameras(model.cameras), 0.25)], alt="Twelve cameras, and points.")
+             radius_px=2.6, lines=[camera_lines(place.cameras(model.cameras), 0.25)],
+             alt="Twelve cameras, and points.")
 
 # %%
 from lecture_utils.geometry.align import relative_pose_errors
@@ -502,7 +503,7 @@ print(f"{table.shape[2]} numbers to move; the smallest singular values, as share
 print(", ".join(f"{x:.0e}" for x in (values[-9:] / values[0]).tolist()))
 
 # %% [markdown]
-# **How to read it.** Two of these are plainly more than 0. The last seven are 0 to the digits at hand: directions in which no pixel moves. The damping of Levenberg and Marquardt's method, a little added to the diagonal, gets along with them. Ours also holds the first camera, and the second one's distance.
+# **How to read it.** Two of these are plainly more than 0. The last seven are 0 to the digits at hand: directions in which no pixel moves. (Three stop at $10^{-9}$ because the cameras' turns were stored in single precision.) The damping of Levenberg and Marquardt's method, a little added to the diagonal, gets along with them. Ours also holds the first camera, and the second one's distance.
 #
 # One step solves a system with six unknowns a camera and three a point, thousands in all. But each observation meets *one* camera and *one* point. So the points can be eliminated, three by three, and a small system of cameras is left: the *Schur complement*.
 

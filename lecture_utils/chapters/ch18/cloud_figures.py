@@ -14,6 +14,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from torch import Tensor
 
 from lecture_utils.geometry.meshes import Mesh, face_normals
@@ -109,7 +110,7 @@ def forms_figure(
         [[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in (BLUE, ORANGE, GREEN, VERMILION)]
     )
     draw_cloud(axes[5], points, hues[labels.numpy() % 4], size=3)
-    named = ("depth map: from one side", "points: a sample", "voxels: filled cells", "mesh: triangles",
+    named = ("depth map: bright is near", "points: a sample", "voxels: filled cells", "mesh: triangles",
              "signed distance: a slice", "parts: few numbers")  # fmt: skip
     for ax, name in zip(axes, named, strict=True):
         ax.set_title(name, fontsize=9.5)
@@ -169,24 +170,34 @@ def critical_figure(points: Tensor, critical: Tensor, names: Sequence[str], titl
 
 
 def labelled_figure(
-    clouds: Sequence[Tensor], rows: Mapping[str, Sequence[Tensor]], palette: Any, title: str
+    clouds: Sequence[Tensor],
+    names: Sequence[str],
+    rows: Mapping[str, Sequence[Tensor]],
+    palette: Any,
+    title: str,
 ) -> Figure:
-    """Draw clouds (P, 3) in rows of labels (P,) int64: the truth above, what was found below."""
+    """Draw named clouds (P, 3) in rows of labels (P,) int64: the truth above, what was found below."""
     count = len(clouds)
     fig, axes = panels(count * len(rows), count, 9.0 / count, titled=True, suptitle=title)
     for i, (name, labels) in enumerate(rows.items()):
         for k in range(count):
             draw_cloud(axes[i * count + k], clouds[k], to_array(palette)[labels[k].numpy()], size=7)
-            axes[i * count + k].set_title(name, fontsize=9.5)
+            axes[i * count + k].set_title(f"{names[k]}, {name}", fontsize=9.5)
     return fig
 
 
-def slices_figure(volume: Tensor, truth: Tensor, found: Tensor, palette: Any, title: str) -> Figure:
-    """Draw three slices of a volume (D, H, W), the true tissues and those found."""
+def slices_figure(
+    volume: Tensor, truth: Tensor, found: Tensor, hues: Mapping[str, Tensor], title: str
+) -> Figure:
+    """Draw three slices of a volume (D, H, W), true tissues and those found, each in its colour (3,)."""
     depth = volume.shape[0]
     at = [round(share * depth) for share in (0.35, 0.5, 0.65)]
     fig, axes = panels(9, 3, 2.0, titled=True, suptitle=title)
-    colours = to_array(palette)
+    colours = to_array(torch.stack(list(hues.values())))
+    marks = [
+        Patch(facecolor=own, edgecolor=QUIET, label=name) for name, own in zip(hues, colours, strict=True)
+    ]
+    fig.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     for i, k in enumerate(at):
         axes[i].imshow(volume[k], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes[3 + i].imshow(colours[truth[k]], interpolation="nearest")
