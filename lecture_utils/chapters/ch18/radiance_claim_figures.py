@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from lecture_utils.chapters.ch18.radiance_figures import plain_log
 from lecture_utils.experiments.record import derive_effect
 from lecture_utils.plotting.style import BLUE, GREEN, INK, QUIET, VERMILION
 
@@ -46,7 +47,7 @@ def pairs_figure(
     ax.set_yticks(range(len(rows)), list(rows)[::-1])
     ax.set(xlabel=xlabel, title=title, ylim=(-0.6, len(rows) - 0.4))
     if log:
-        ax.set_xscale("log")
+        plain_log(ax)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
     return fig
 

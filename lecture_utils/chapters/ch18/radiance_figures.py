@@ -12,6 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from lecture_utils.plotting.annotations import draw
@@ -239,6 +240,14 @@ def control_figure(changes: Sequence[tuple[int, Any]], title: str) -> Figure:
     return fig
 
 
+def plain_log(ax: Axes) -> None:
+    """Make the x axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
 def speed_figure(rows: Mapping[str, tuple[float, float]], title: str) -> Figure:
     """Draw systems by pictures a second and PSNR; names with "NeRF" are blue, others green.
 
@@ -249,13 +258,15 @@ def speed_figure(rows: Mapping[str, tuple[float, float]], title: str) -> Figure:
     """
     fig = Figure(figsize=(8, 3.2), layout="constrained")
     ax = fig.subplots()
-    for name, (rate, decibels) in rows.items():
+    for k, (name, (rate, decibels)) in enumerate(rows.items()):
         colour = BLUE if "NeRF" in name else GREEN
         ax.plot(rate, decibels, "o", color=colour, markersize=10)
+        beside = -9 if k % 2 else 9  # below and above in turn
+        va = "top" if k % 2 else "bottom"
         ax.annotate(
-            name, (rate, decibels), xytext=(0, 9), textcoords="offset points", ha="center", color=colour
+            name, (rate, decibels), (0, beside), textcoords="offset points", ha="center", va=va, color=colour
         )
-    ax.set_xscale("log")
+    plain_log(ax)
     low, high = ax.get_xlim()
     ax.set(
         xlim=(low / 1.6, high * 1.6), xlabel="pictures a second, on one core", ylabel="PSNR, dB", title=title

@@ -125,6 +125,8 @@ def counted(count: int, order: str) -> Figure:
     for level in (15, 20, 25, 30):
         ax.axhline(level, color=QUIET, linewidth=0.5, alpha=0.4)
         ax.text(-60, level, str(level), fontsize=8.5, color=QUIET, ha="right", va="center")
+    ax.text(2060, 8.6, "Gaussians kept: up to 2,000", fontsize=8.5, color=QUIET, ha="right", va="bottom")
+    ax.text(-310, 32.6, "PSNR, dB", fontsize=8.5, color=QUIET, ha="left", va="center")
     ax.set(xlim=(-330, 2080), ylim=(8, 34))
     own, every = len(ranked(order)[:count]), len(ranked(order))
     titles = ("what is so", f"{own:,} of {every:,} by {order}", f"{now:.1f} dB; grey: other orders")
