@@ -1259,7 +1259,7 @@ more = check("18.L3", more)
 # %% [markdown]
 # <details><summary><b>Solution</b></summary>
 #
-# `(4, 8, 20)` reaches 15.7 dB in the worst view. Upright sides are seen from low places a third of the circle apart, and with 0 there is one already; level tops are seen from any high one. Three low places leave the tops white, three high ones see sides at a grazing angle. The bar is narrow: two low places far apart and a high one gave 14.5 to 15.7 dB in all that we tried. What counts is the reasoning.
+# `(4, 8, 20)` reaches 15.7 dB in the worst view. Upright sides are seen from low places a third of the circle apart, and with 0 there is one already; level tops are seen from any high one. Three low places leave the tops white, three high ones see sides at a grazing angle. The bar is narrow: two low places far apart and a high one gave 14.3 to 15.7 dB in all that we tried. What counts is the reasoning.
 #
 # </details>
 
