@@ -86,8 +86,7 @@ model = reconstruct(views.image, truth.intrinsics, count=700)
 
 place = lay_over(model.cameras, truth[model.views])  # upright, in metres: only to show it
 orbit_points(place.points(model.points), model.colours, axes=False, zoom=1.3, view_deg=(95, 24),
-             radius_px=2.6, lines=[camera_lines(place.cameras(model.cameras), 0.25)],
-             alt="Twelve cameras, and points.")
+             radius_px=2.6, lines=[camera_lines(place.cameras(model.cameras), 0.25)], alt="Cameras, points.")
 
 # %%
 from lecture_utils.geometry.align import relative_pose_errors
@@ -223,7 +222,7 @@ show_table([(name, f"{wrong[known & own].float().mean():.0%}") for name, own in 
            ["where", "over 4 pixels off"])
 
 # %% [markdown]
-# **How to read it.** All pixels with a known depth count; one that only the left eye sees, or for which nothing was found, is off as well. Spokes and cables are found; walls and floor are not. Where nothing varies, all windows look alike. At an edge of depth a window holds a piece of each thing, and one eye sees what the other does not. How large should a window be?
+# **How to read it.** (What only the left eye sees, or has no match, counts as off.) Spokes and cables are found; walls and floor are not. Where nothing varies, all windows look alike. At an edge of depth a window holds a piece of each thing, and one eye sees what the other does not. How large should a window be?
 
 # %%
 from lecture_utils.chapters.ch18.widgets.stereo_window import stereo_window
@@ -257,7 +256,7 @@ figure = figures.corners_figure(views.image[0], score, corners.pixels, title)
 show_photographs(figure, "A picture, its score, and the 300 strongest corners.", quality=65, scale=1.4)
 
 # %% [markdown]
-# Those along an outline are traps: they slide with the camera. Geometry will have to vote them out.
+# Those along an outline are traps: they slide with the camera.
 #
 # Each corner gets a **descriptor**, numbers that say what its neighbourhood looks like: here histograms of slopes in 4 × 4 cells, as in SIFT (Lowe 2004). Two corners match if each is the other's nearest, and clearly nearer than the second best (Lowe's *ratio test*). That test is turned off for now, so that wrong matches are left for section 4.
 
@@ -271,7 +270,7 @@ a, b = one.pixels[pairs[:, 0]].double(), two.pixels[pairs[:, 1]].double()
 print(f"{len(one.pixels)} and {len(two.pixels)} corners, {len(pairs)} matches")
 
 # %% [markdown]
-# Which of the matches are right? Geometry knows. A pixel of the first picture is a ray. Seen from the second camera, the ray is a line: the **epipolar line**. There, and nowhere else, the match must lie. As a formula, with a 1 behind each pixel,
+# Which of the matches are right? Geometry knows. A pixel of the first picture is a ray. Seen from the second camera, the ray is a line: the **epipolar line**. There, and nowhere else, the match must lie. As a formula, with a 1 behind each pixel (*homogeneous*),
 #
 # $$x_2^{\mathsf T} F\, x_1 = 0, \qquad \text{the line is } F x_1.$$
 #
@@ -290,7 +289,7 @@ present(epipolar_lines())
 #
 # Each match gives one equation, linear in the nine numbers of $F$; eight fix it but for its scale (Longuet-Higgins 1981). In pixels, the products range from 1 to 50,000, and the solution drowns in noise. So first shift and scale each picture's points to mean 0 and mean distance $\sqrt 2$ (Hartley 1997).
 #
-# A colleague has written it down. (A pixel with a 1 behind it is called *homogeneous*.) It passes his test, whose points lie around 0. On real pixels it does not.
+# A colleague has written it down. It passes his test, whose points lie around 0. On real pixels it does not.
 
 # %% tags=["show"]
 from lecture_utils.chapters.ch18.solutions import normalisation
@@ -503,7 +502,7 @@ print(f"{table.shape[2]} numbers to move; the smallest singular values, as share
 print(", ".join(f"{x:.0e}" for x in (values[-9:] / values[0]).tolist()))
 
 # %% [markdown]
-# **How to read it.** Two of these are plainly more than 0. The last seven are 0 to the digits at hand: directions in which no pixel moves. (Three stop at $10^{-9}$ because the cameras' turns were stored in single precision.) The damping of Levenberg and Marquardt's method, a little added to the diagonal, gets along with them. Ours also holds the first camera, and the second one's distance.
+# **How to read it.** Two of these are plainly more than 0. The last seven are 0 to the digits at hand: directions in which no pixel moves. (Three stop at $10^{-9}$: turns stored in single precision.) The damping of Levenberg and Marquardt's method, a little added to the diagonal, gets along with them. Ours also holds the first camera, and the second one's distance.
 #
 # One step solves a system with six unknowns a camera and three a point, thousands in all. But each observation meets *one* camera and *one* point. So the points can be eliminated, three by three, and a small system of cameras is left: the *Schur complement*.
 
@@ -698,7 +697,7 @@ for name, own in clouds.items():
 show_table(rows, ["cloud", "points", "Chamfer", "F-score at 3 cm", "reading"])
 
 # %% [markdown]
-# **How to read it.** The first row is the best that can be had: the truth against other points of itself. What is left there are the gaps between the points. Your points are where something is, but much has none: nothing can be matched on plain faces. The dense surface fills it, as it was given depth. Strays leave recall as it was and spoil precision. A shift spoils both. The F-score alone does not say what is wrong; the two shares do.
+# **How to read it.** The first row is the best that can be had: the truth against other points of itself. What is left there are the gaps between the points. Your points are where something is, but much has none: nothing can be matched on plain faces. The dense surface fills it, as it was given depth. Strays leave recall as it was and spoil precision. A shift spoils both.
 
 # %% [markdown] tags=["slide"]
 # ## 8 · Sets of points
@@ -744,7 +743,7 @@ with torch.inference_mode():
         print(f"{name:35} feature changes by {change:.3f}")
 
 # %% [markdown]
-# Your function becomes the heart of a network. The paper adds two **alignment networks**, small PointNets themselves: one says by which 3 × 3 matrix to turn the points before $h$, one turns the 64 features halfway through it. Ours, which the shipped weights use, are in `geometry/pointnet.py`. Yours has none, and layer normalisation where the paper has batch normalisation.
+# Your function becomes the heart of a network. The paper adds two **alignment networks**, small PointNets themselves: one says by which 3 × 3 matrix to turn the points before $h$, one turns the 64 features halfway through it. Ours, which the shipped weights use, are in `geometry/pointnet.py`. Yours has none.
 
 # %%
 class YourPointNet(nn.Module):
@@ -954,13 +953,13 @@ figure = cloud_figures.boxes_figure([upright.points[k] for k in shown], upright.
 plotting.show(figure, "Four half-seen solids with their true boxes and those that were found.")
 
 # %% [markdown]
-# **How to read it.** Half of each thing is not there, and the head completes it: it has learned how large a cube is. A plain box that is told the true direction makes up a little less than half of the way: the rest is what nobody sees. A car's sensors need just that, a box in metres with a direction. (The head is that of Frustum PointNets, Qi et al. 2018. It is given the object's points and class, as a detector in the picture would.)
+# **How to read it.** Half of each thing is not there, and the head completes it: it has learned how large a cube is. Nearly half of its lead is the direction. A car's sensors need just that, a box in metres with a direction. (The head is that of Frustum PointNets, Qi et al. 2018. It is given the object's points and class, as a detector in the picture would.)
 
 # %% [markdown] tags=["slide"]
 # ## 13 · Claims, measured
 #
 # ### C18.3 · Does bundle adjustment bring the cameras nearer to the truth?
-# That it lowers the reprojection error is no wonder: that is what it lowers. So the rule also asks for the cameras' turns and directions, which it does not see. Five scenes, twelve pictures each; the rule was written before the runs.
+# The reprojection error is what it lowers. So the rule also asks for the cameras' turns and directions, which it does not see. Five scenes, twelve pictures each; the rule was written before the runs.
 
 # %% tags=["claim:C18.3"]
 from lecture_utils.experiments import ledger
@@ -981,7 +980,7 @@ show_table(rows, ["scene", "adjustment", "views", "reprojection error, mean", "i
 # %% [markdown]
 # **How to read it.** *C18.3 holds.* Adjusted at the end, the same views and points keep 0.56 of the reprojection error, on average. The cameras gain about as much: on average 0.44 of the error of the turn is left, and 0.44 of that of the direction, most of it in scene 2. In scene 0 the direction hardly changes, and in section 6 it got worse.
 #
-# Place a point without one of its views, and see how far off it is *there*: that error was not made small. It hardly changes (0.30 pixels), but for scene 2. With noise added to the corners, up to a pixel, adjustment goes on to help, but the reprojection error gains less and less: 0.50, 0.58 and 0.77 of it are left.
+# Place a point without one of its views, and see how far off it is *there*: that error was not made small. It hardly changes (0.30 pixels), but for scene 2. With noise of a quarter, half and one pixel added, adjustment still helps, but 0.50, 0.58 and 0.77 of the reprojection error are left.
 #
 # Scene 2 shows what it is for. Without adjustment the errors add up, until after six pictures no new one fits what is there. Adjusted after each view, all twelve get a camera.
 
@@ -995,7 +994,7 @@ show_table(rows, ["scene", "adjustment", "views", "reprojection error, mean", "i
 # | Camera | focal length and distortion are found too | $K$ is known | your phone's $K$ must be guessed |
 # | Next view (COLMAP) | by number *and spread* of its points; retried | by number | may add a bad view early |
 # | Adjustment | sparse solvers, millions of points | dense, thousands | not measured |
-# | Stereo (Hirschmüller) | mutual information of single pixels, 16 paths | differences or correlation in windows, 4 paths | section 16 takes the parts one by one |
+# | Stereo (Hirschmüller) | mutual information of single pixels, 16 paths | differences or correlation in windows, 4 paths | see section 16 |
 # | PointNet | 1,024 features, 1,024 points; batch normalisation; two alignment networks | 256, 256; layer normalisation; none in yours | enough for eight solids |
 # | 3D U-Net | 132 × 132 × 116 voxels, kidney embryos | 32 × 32 × 32, drawn brains | no anatomy to learn |
 
@@ -1038,7 +1037,7 @@ for name, own in lines.items():
     print(f"{name:12}", "  ".join(said))
 
 # %% [markdown]
-# **How to read it.** With right matches alone, least squares is as good as the vote. One wrong match in twenty, and the second camera is turned by ten degrees and more. Beyond that the error goes up and down, as the answer no longer has to do with the scene. The vote does not mind until one half is wrong, where it takes the rounds of section 4.
+# **How to read it.** With right matches alone, least squares is as good as the vote. One wrong match in twenty, and the second camera is turned by ten degrees and more. Beyond that the answer no longer has to do with the scene. The vote does not mind until one half is wrong, where it takes the rounds of section 4.
 #
 # ### The mean in place of the maximum
 # It is symmetric too: no order, and any number of points. So what is wrong with it?
@@ -1061,7 +1060,7 @@ for strays in (0, 1, 3, 10):
 show_table(rows, ["stray points of 256", "maximum", "mean"], caption="Right names, 400 test clouds")
 
 # %% [markdown]
-# **How to read it.** The mean learns more slowly: three times the steps, and it is still behind (in the paper, 83.8 % against 87.1 %). What makes a star a star are a few tips, and an average waters them down. But a mean has its merit, too: ten strays of 256 ruin the maximum, and the mean hardly minds. (Neither has seen strays in training.) Each has its price.
+# **How to read it.** The mean learns more slowly: three times the steps, and it is still behind (in the paper, 83.8 % against 87.1 %). What makes a star a star are a few tips, and an average waters them down. But a mean has its merit, too: ten strays of 256 ruin the maximum, and the mean hardly minds. (Neither has seen strays in training.)
 #
 # ### An axis turned round
 # A data set comes with cameras whose y points up and whose z points backward, as in OpenGL and in most of NeRF's data. You read its $R$ and $t$ as if they were ours.
@@ -1081,7 +1080,7 @@ for ax, (name, change) in zip(axes, changes.items(), strict=True):
 show_photographs(figure, "Points in place, none at all, and upside down.", quality=62, scale=1.3)
 
 # %% [markdown]
-# **How to read it.** Both turned: everything is behind the camera, and nothing is drawn. That symptom is kind. One turned: points appear, upside down, and $\det R = -1$: a mirror, no rotation. `Cameras` refuses such a matrix at the door. Learn the two symptoms by heart: *nothing in sight*, and *a mirrored world*.
+# **How to read it.** Both turned: everything is behind the camera, and nothing is drawn. One turned: points appear, upside down, and $\det R = -1$: a mirror, no rotation. `Cameras` refuses such a matrix at the door. Learn both symptoms: *nothing in sight*, and *a mirrored world*.
 
 # %% [markdown] tags=["slide"]
 # ## 16 · Real: photographs, and with real weights
@@ -1118,11 +1117,10 @@ eye = Cameras(torch.eye(3)[None], torch.zeros(1, 3), lens[None], (500, 740))
 ahead = pixel_to_cam(grid, metres[2::5, 2::5].reshape(1, -1), eye)[0][keep]
 cloud = ahead[:, [0, 2, 1]] * torch.tensor([1.0, 1.0, -1.0])  # y down, z forward -> z up
 hues = pair.left[:, 2::5, 2:740:5].flatten(1).mT[keep]
-orbit_points(cloud, hues, view_deg=(-78, 8), zoom=1.9, radius_px=1.9, axes=False,
-             alt="A motorcycle of points.")
+orbit_points(cloud, hues, view_deg=(-78, 8), zoom=1.9, radius_px=2, axes=False, alt="A motorcycle of points.")
 
 # %% [markdown]
-# **How to read it.** The cost does most of it, and the price for neighbours some more. One pair of photographs, and you can look at the motorcycle from the side. What neither eye saw is missing, as is what only one of them saw.
+# **How to read it.** The cost does most of it, the price for neighbours some more. From one pair of photographs you can look at the motorcycle from the side; what not both eyes saw is missing.
 #
 # Now as if the camera were unknown: corners, matches, pose. Put the names of two pictures of your own into `YOURS`: the same still scene, a step to the side, about a tenth of the distance, the phone upright both times.
 
@@ -1143,7 +1141,7 @@ except DegenerateViews as refused:
     print("no pose:", refused)
 
 # %% [markdown]
-# **How to read it.** The makers of the pair rectified it: no turn, and a step straight to the right, $(1, 0, 0)$. The pixels alone say the same. (`two_pictures` takes the lens's middle for the picture's, which is not so here: the pose bears it, depths would not.)
+# **How to read it.** The makers of the pair rectified it: no turn, and a step straight to the right, $(1, 0, 0)$. The pixels alone say the same. (`two_pictures` guesses the lens's middle: depths would suffer.)
 #
 # For real collections of pictures, use COLMAP. It finds the lens, too:
 #

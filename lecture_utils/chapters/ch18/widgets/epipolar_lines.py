@@ -94,13 +94,15 @@ def epipole(step: str) -> Tensor:
 
 
 def partner(step: str, pixels: Tensor) -> Tensor:
-    """Where pixels (P, 2) of the first picture truly are in the second, by their exact depth, (P, 2)."""
+    """Where pixels (P, 2) of the first picture truly are in the second, by their exact depth, (P, 2).
+
+    NaN, NaN for a pixel that shows nothing.
+    """
     own = views(step)
     depth_m = own.depth_m[pixels[:, 1].long(), pixels[:, 0].long()]
-    depth_m = torch.where(depth_m.isfinite(), depth_m, torch.nan)
-    return project(unproject(pixels[None], depth_m[None], own.cameras[0])[0].nan_to_num(0.0), own.cameras[1])[
-        0
-    ][0]
+    solid = depth_m.isfinite()
+    places = unproject(pixels[None], torch.where(solid, depth_m, 1.0)[None], own.cameras[0])[0]
+    return torch.where(solid[:, None], project(places, own.cameras[1])[0][0], torch.nan)
 
 
 def drawing(u: float, v: float, step: str) -> Figure:
