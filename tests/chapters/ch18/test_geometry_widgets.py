@@ -25,6 +25,7 @@ def test_each_point_lies_on_its_line_and_all_lines_meet_at_the_first_camera(step
     lines = lines_of(own.fundamental, pixels.double())
     place = torch.cat([epipolar_lines.partner(step, pixels), torch.ones(len(pixels), 1)], 1).double()
     assert (place * lines).sum(1)[seen].abs().max() < 0.05  # pixels
+    assert torch.equal(place[:, 0].isnan(), ~seen), "no ring for a pixel that shows nothing"
     meet = torch.cat([epipolar_lines.epipole(step), torch.ones(1)]).double()
     assert (lines @ meet).abs().max() < 0.5
 
