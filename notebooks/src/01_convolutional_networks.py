@@ -873,7 +873,9 @@ for times in (1, 2, 4, 8):
 show_table(rows, ["weights, times their own", "ReLUs off", "tanhs flat (slope below 0.05)"])
 
 # %% [markdown]
-# **How to read it.** Krizhevsky et al. report a factor of six in ReLU's favour, on CIFAR-10 (their figure 1, whose initial weights they do not state). That would be 2.6 on the axis at the right, and no seed comes near it. But the axis shows where the sentence begins to hold: from *the paper's own start* (pixels from 0 to 255, all weights equally wide), ReLU leads on every seed. Where each activation has initial weights that suit it, its lead is gone, and with four times as wide ones, or eight layers, tanh leads.
+# **How to read it.** Krizhevsky et al. report a factor of six in ReLU's favour, on CIFAR-10 (their figure 1, whose initial weights they do not state). That would be 2.6 on the axis at the right, and no seed comes near it.
+#
+# But the axis shows where the sentence begins to hold: from *the paper's own start* (pixels from 0 to 255, all weights equally wide), ReLU leads on every seed. Where each activation has initial weights that suit it, its lead is gone, and with four times as wide ones, or eight layers, tanh leads.
 #
 # About half of the ReLUs are off, whatever the scale. Of the tanhs none is flat at the proper width, and ever more are as the weights grow: this is the harm that ReLU avoids. A proper start avoids much of it too.
 #
