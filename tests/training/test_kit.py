@@ -10,11 +10,13 @@ from torch import nn
 
 from lecture_utils import zoo
 from lecture_utils.data import toyworld
+from lecture_utils.data.toyworld import solids
 from lecture_utils.experiments import ledger
 from lecture_utils.training import kit
 from lecture_utils.training.loop import minibatches
 from lecture_utils.training.losses import cross_entropy
 
+LOADS_FIRST = ("C18.1",)  # small weights, the same for every budget; its views have sizes
 WITHOUT_SIZES = ("C01.3", "C01.5", "C02.1", "C02.2")  # the same for every budget
 
 
@@ -57,8 +59,10 @@ def test_every_claim_has_sizes_for_every_budget(
         (zoo, "load"),
         (toyworld, "classification"),
         (toyworld, "sample_scenes"),
+        (solids, "render_solids"),
     ):
-        monkeypatch.setattr(owner, door, work)
+        if (owner, id) not in [(zoo, name) for name in LOADS_FIRST]:
+            monkeypatch.setattr(owner, door, work)
     if id in WITHOUT_SIZES:
         return
     with pytest.raises(EnoughError):
