@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lecture_utils.data import toyworld
-from lecture_utils.experiments.record import derive_effect
+from lecture_utils.experiments.gains import gain_figure as gain_figure  # the notebook draws with it
 from lecture_utils.metrics.panoptic import match_segments
 from lecture_utils.plotting.annotations import draw, draw_semantic, object_colour, semantic_image
 from lecture_utils.plotting.images import bare, panels, to_array
@@ -194,32 +194,4 @@ def quality_figure(quality: Any, names: Sequence[str], title: str) -> Figure:
     ax.set_yticks(rows, [names[k] for k in order])
     ax.set(xlim=(min(0.5, float(np.nanmin(pq)) - 0.05), 1.02), title=title)
     fig.legend(loc="outside lower center", ncols=3, fontsize=9)
-    return fig
-
-
-def gain_figure(record: Any, at: float, xlabel: str, ylabel: str, title: str) -> Figure:
-    """Draw a claim's figure along its boundary's axis: a dot a seed, the means, and their 95 % intervals.
-
-    Parameters
-    ----------
-    record : lecture_utils.experiments.ledger.Record
-        With a boundary.
-    at : float
-        Where on the axis the claim itself was measured.
-    xlabel, ylabel, title : str
-    """
-    points = {at: record.figures} | {point["at"]: point["figures"] for point in record.boundary["points"]}
-    places = sorted(points)
-    effects = [derive_effect(record.rule, points[x]) for x in places]
-    mean, low, high = (np.array([effect[name] for effect in effects]) for name in ("mean", "low", "high"))
-    fig = Figure(figsize=(8, 3.4), layout="constrained")
-    ax = fig.subplots()
-    ax.axhline(0, color=QUIET, linewidth=1)
-    ax.fill_between(places, low, high, color=BLUE, alpha=0.18, linewidth=0)
-    ax.plot(places, mean, "-o", color=BLUE, zorder=3)
-    for x in places:
-        ax.plot(
-            [x] * len(points[x]), [own[record.rule.figure] for own in points[x]], ".", color=INK, zorder=4
-        )
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return fig

@@ -3,15 +3,17 @@
 NeRF is blue and Gaussians green, as in `radiance_figures`; of two arms the other is vermilion.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from lecture_utils.chapters.ch18.radiance_figures import plain_log
-from lecture_utils.experiments.record import derive_effect
-from lecture_utils.plotting.style import BLUE, GREEN, INK, QUIET, VERMILION
+from lecture_utils.experiments import gains
+from lecture_utils.plotting.style import BLUE, GREEN, QUIET, VERMILION
+
+gain_figure = functools.partial(gains.gain_figure, height=3.2)
 
 
 def pairs_figure(
@@ -49,33 +51,6 @@ def pairs_figure(
     if log:
         plain_log(ax)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
-    return fig
-
-
-def gain_figure(record: Any, at: float, xlabel: str, ylabel: str, title: str) -> Figure:
-    """Draw a claim's figure along its boundary's axis: a dot a seed, the means, and their 95 % intervals.
-
-    Parameters
-    ----------
-    record : lecture_utils.experiments.ledger.Record
-        With a boundary.
-    at : float
-        Where on the axis the claim itself was measured.
-    xlabel, ylabel, title : str
-    """
-    points = {at: record.figures} | {point["at"]: point["figures"] for point in record.boundary["points"]}
-    places = sorted(points)
-    effects = [derive_effect(record.rule, points[x]) for x in places]
-    mean, low, high = (np.array([effect[name] for effect in effects]) for name in ("mean", "low", "high"))
-    fig = Figure(figsize=(8, 3.2), layout="constrained")
-    ax = fig.subplots()
-    ax.axhline(0, color=QUIET, linewidth=1)
-    ax.fill_between(places, low, high, color=BLUE, alpha=0.18, linewidth=0)
-    ax.plot(places, mean, "-o", color=BLUE, zorder=3)
-    for x in places:
-        values = [own[record.rule.figure] for own in points[x]]
-        ax.plot([x] * len(values), values, ".", color=INK, zorder=4)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     return fig
 
 
