@@ -3,6 +3,7 @@
 import base64
 import io
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,45 @@ def publish(kind: str, data: bytes, alt: str, *, width: int, height: int) -> Non
         "text/plain": f"[figure] {alt}",
     }
     display(bundle, raw=True, metadata={f"image/{kind}": {"alt": alt, "width": width, "height": height}})
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """What moves on a page without a kernel; as the last value of a cell it shows itself.
+
+    Attributes
+    ----------
+    page : str
+        HTML with everything in it.
+    png : bytes
+        The first view, for viewers without HTML.
+    alt : str
+        What it shows, for a reader who cannot see it.
+    size : (int, int)
+        Height and width in pixels, as a reader sees it.
+    """
+
+    page: str
+    png: bytes
+    alt: str
+    size: tuple[int, int]
+
+    def _repr_html_(self) -> str:
+        return self.page
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        height, width = self.size
+        data = {
+            "text/html": self.page,
+            "image/png": base64_of(self.png),
+            "text/plain": f"[{type(self).__name__.lower()}] {self.alt}",
+        }
+        return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
+
+
+def base64_of(data: bytes) -> str:
+    """Return bytes as text, as a page or a notebook holds them."""
+    return base64.b64encode(data).decode("ascii")
 
 
 def close(fig: Figure) -> None:

@@ -6,14 +6,12 @@ first view for viewers that run no script. Nothing is fetched, and nothing is sh
 Shapes: P points, V vertices, F triangles, L lines.
 """
 
-import base64
 import functools
 import html
 import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from PIL import Image
 
 from lecture_utils.ops.checks import check_number, check_numbers, check_size
 
-from .display import checked_alt, palette_png
+from .display import LivePage, base64_of, checked_alt, palette_png
 from .images import to_array
 from .orbit_data import colour_bits, colours_of, places_of, sixteen_bits
 from .orbit_still import draw_still
@@ -43,38 +41,8 @@ _PAGE = """<figure data-course-orbit style="margin:0.5em 0;max-width:{width}px">
 </figure>"""
 
 
-@dataclass(frozen=True)
-class Orbit:
-    """A turnable picture; as the last value of a cell it shows itself.
-
-    Attributes
-    ----------
-    page : str
-        HTML with everything in it.
-    png : bytes
-        The first view, for viewers without HTML.
-    alt : str
-        What it shows, for a reader who cannot see it.
-    size : (int, int)
-        Height and width in pixels, as a reader sees it.
-    """
-
-    page: str
-    png: bytes
-    alt: str
-    size: tuple[int, int]
-
-    def _repr_html_(self) -> str:
-        return self.page
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        height, width = self.size
-        data = {
-            "text/html": self.page,
-            "image/png": base64.b64encode(self.png).decode("ascii"),
-            "text/plain": f"[orbit] {self.alt}",
-        }
-        return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
+class Orbit(LivePage):
+    """A turnable picture."""
 
 
 def orbit_points(
@@ -210,7 +178,7 @@ def _orbit(
     if (total := sum(part.nbytes for part in packed.values())) > LIMIT:
         raise ValueError(f"orbit: got {total:,} bytes of points, want at most {LIMIT:,}: show fewer")
     store = {
-        **{name: _base64(part.tobytes()) for name, part in packed.items()},
+        **{name: base64_of(part.tobytes()) for name, part in packed.items()},
         "words": [[word, *sixteen_bits(place / unit).tolist()] for word, place in words],
         "wide": wide,
         "unit": unit / 32767,
@@ -225,16 +193,12 @@ def _orbit(
     page = _PAGE.format(
         width=width,
         height=height,
-        still=_base64(_avif(still, (height, width))),
+        still=base64_of(_avif(still, (height, width))),
         alt=html.escape(alt),
         store=json.dumps(store, ensure_ascii=False).replace("<", "\\u003c"),
         script=_script(),
     )
     return Orbit(page, palette_png(still, 64), alt, (height, width))
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
 
 
 def _avif(picture: np.ndarray, size: tuple[int, int]) -> bytes:

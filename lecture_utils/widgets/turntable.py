@@ -4,19 +4,17 @@ As with a static widget, one string holds everything; where scripts are off the 
 ordinary picture. Frames are AVIF, all in the best quality in which they fit.
 """
 
-import base64
 import functools
 import html
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lecture_utils.ops.checks import check_number, check_whole
-from lecture_utils.plotting.display import checked_alt
+from lecture_utils.plotting.display import LivePage, base64_of, checked_alt
 from lecture_utils.plotting.images import to_image
 
 from .static import encode_frames, fallback_png
@@ -38,38 +36,8 @@ _PAGE = """<figure data-course-turntable role="group" aria-label="{alt}"
 </figure>"""
 
 
-@dataclass(frozen=True)
-class Turntable:
-    """Frames that play; as the last value of a cell it shows itself.
-
-    Attributes
-    ----------
-    page : str
-        HTML with everything in it.
-    png : bytes
-        The first frame, for viewers without HTML.
-    alt : str
-        What it shows, for a reader who cannot see it.
-    size : (int, int)
-        Height and width in pixels, as a reader sees it.
-    """
-
-    page: str
-    png: bytes
-    alt: str
-    size: tuple[int, int]
-
-    def _repr_html_(self) -> str:
-        return self.page
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        height, width = self.size
-        data = {
-            "text/html": self.page,
-            "image/png": base64.b64encode(self.png).decode("ascii"),
-            "text/plain": f"[turntable] {self.alt}",
-        }
-        return data, {"image/png": {"alt": self.alt, "width": width, "height": height}}
+class Turntable(LivePage):
+    """Frames that play."""
 
 
 def turntable(
@@ -116,7 +84,7 @@ def turntable(
         raise ValueError(f"frames: got the shapes {sorted(sizes)}, want one for all")
     h, w = pictures[0].shape[:2]
     shown = check_whole(width, "width") if width is not None else w * -(-240 // w)
-    encoded = [_base64(data) for data in encode_frames(pictures, check_whole(room, "room"))]
+    encoded = [base64_of(data) for data in encode_frames(pictures, check_whole(room, "room"))]
     store = {"frames": encoded[1:], "fps": fps, "back": back_and_forth}
     size = (round(h * shown / w), shown)
     page = _PAGE.format(
@@ -130,10 +98,6 @@ def turntable(
         script=_script(),
     )
     return Turntable(page, fallback_png(pictures[0])[0], alt, size)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
 
 
 @functools.cache
