@@ -16,6 +16,9 @@ from torch import Tensor
 from lecture_utils.geometry.degenerate import DegenerateViews
 from lecture_utils.ops.camera import Cameras
 from lecture_utils.ops.checks import check_tensor
+from lecture_utils.ops.rotation import (
+    rotation_angle_deg as rotation_angle_deg,
+)  # of poses: asked for here too
 
 
 class Similarity(NamedTuple):
@@ -68,14 +71,6 @@ def umeyama(source: Tensor, target: Tensor) -> Similarity:
     rotation = (u * keep) @ v
     scale = (values * keep).sum() / (from_middle**2).sum()
     return Similarity(scale, rotation, y.mean(0) - scale * rotation @ x.mean(0))
-
-
-def rotation_angle_deg(a: Tensor, b: Tensor) -> Tensor:
-    """The angle in degrees between rotations (…, 3, 3), (…): exact for small ones too."""
-    check_tensor(a, "a", "…", 3, 3, finite=True)
-    check_tensor(b, "b", *a.shape, finite=True)
-    chord = (a - b).flatten(-2).norm(dim=-1)  # 2 √2 sin(angle / 2)
-    return torch.rad2deg(2 * torch.asin((chord / 8**0.5).clamp(0, 1)))
 
 
 def relative_pose_errors(cameras: Cameras, truth: Cameras) -> tuple[Tensor, Tensor]:

@@ -172,7 +172,6 @@ GOOD = {
         "Similarity.points": {"self": made(lambda: align.umeyama(cloud(), 2 * cloud())), "points": POINTS},
         "Similarity.cameras": {"self": made(lambda: align.umeyama(cloud(), 2 * cloud())), "cameras": CAMERAS},
         "umeyama": {"source": POINTS, "target": given(lambda: 2 * cloud() + 1)},
-        "rotation_angle_deg": {"a": given(lambda: views().rotation), "b": given(lambda: views().rotation)},
         "relative_pose_errors": {"cameras": CAMERAS, "truth": CAMERAS},
     },
     "geometry.pairs": {
