@@ -1,0 +1,1 @@
+"""Bodies: rotations, skinning, SMPL, and what finds them in pictures (chapter 20)."""
