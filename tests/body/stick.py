@@ -20,12 +20,13 @@ TRUNK = (
 )  # fmt: skip
 LEG = (
     ("left_hip", (0.09, 0.88, 0), 0.08), ("left_knee", (0.1, 0.5, 0), 0.055),
-    ("left_ankle", (0.1, 0.09, -0.02), 0.04), ("left_foot", (0.1, 0.04, 0.1), 0.035), (None, (0.1, 0.03, 0.18), 0.025),
+    ("left_ankle", (0.1, 0.09, -0.02), 0.04), ("left_foot", (0.1, 0.04, 0.1), 0.035),
+    (None, (0.1, 0.03, 0.18), 0.025),
 )  # fmt: skip
 ARM = (
     ("left_collar", (0.07, 1.38, 0), 0.05), ("left_shoulder", (0.18, 1.4, 0), 0.05),
-    ("left_elbow", (0.44, 1.4, 0), 0.04), ("left_wrist", (0.69, 1.4, 0), 0.03), ("left_hand", (0.77, 1.4, 0), 0.035),
-    (None, (0.86, 1.4, 0), 0.02),
+    ("left_elbow", (0.44, 1.4, 0), 0.04), ("left_wrist", (0.69, 1.4, 0), 0.03),
+    ("left_hand", (0.77, 1.4, 0), 0.035), (None, (0.86, 1.4, 0), 0.02),
 )  # fmt: skip
 CHAINS = ((TRUNK, ()), (LEG, ("pelvis",)), (ARM, ("spine3",)))
 
@@ -108,7 +109,7 @@ def _weights(vertices: Tensor, names: list, places: Tensor, before: tuple[str, .
 
 
 def _tube_faces(rings: int) -> Tensor:
-    """Return triangles (f, 3) of so many rings with a vertex at either end, counter-clockwise from outside."""
+    """Return triangles (f, 3) of rings with a vertex at either end, counter-clockwise from outside."""
     faces = []
     first, last = rings * AROUND, rings * AROUND + 1
     for k in range(AROUND):
@@ -129,7 +130,10 @@ def _mirrored(part: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def _shape_directions(template: Tensor, radial: Tensor) -> Tensor:
-    """Ten ways (V, 3, 10) to differ, in metres: height, girth, legs, arms, belly, shoulders, head, legs', arms', feet."""
+    """Ten ways (V, 3, 10) to differ, in metres.
+
+    Height, girth, length of the legs and of the arms, belly, shoulders, head, girth of legs and arms, feet.
+    """
     x, y, z = template.unbind(1)
     zero, arm, leg = torch.zeros_like(x), x.abs() > 0.16, (y < 0.93) & (x != 0)
     trunk = ~arm & ~leg
@@ -149,7 +153,7 @@ def _shape_directions(template: Tensor, radial: Tensor) -> Tensor:
 
 
 def _pose_directions(template: Tensor, weights: Tensor, seed: int) -> Tensor:
-    """Random pose directions (V, 3, 207), the same on both sides, where the joint shares a vertex with another."""
+    """Random pose directions (V, 3, 207), the same on both sides, where joints share a vertex."""
     draw = torch.Generator().manual_seed(seed)
     way = torch.randn(len(template), 3, len(JOINTS), 3, 3, generator=draw, dtype=torch.float64)
     way = 0.003 * way * (4 * weights * (1 - weights))[:, None, :, None, None]
