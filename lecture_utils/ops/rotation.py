@@ -1,11 +1,14 @@
-"""Rotations (S18.2): axis-angle, quaternion and matrix, from one to another and compared.
+"""Rotations (S18.2, S20.1): axis-angle, quaternion, matrix and six numbers; compared, blended, averaged.
 
 A rotation matrix has nine numbers for three degrees of freedom. An optimiser moves three (axis-angle, in
-bundle adjustment) or four (a quaternion, in Gaussian splatting) and makes the matrix from them.
+bundle adjustment and in a body's pose) or four (a quaternion, in Gaussian splatting) and makes the matrix
+from them. Neither suits what a network puts out: three or four numbers cannot run over all rotations without
+a jump somewhere. Six can.
 
 O. Rodrigues, "Des lois géométriques qui régissent les déplacements d'un système solide", 1840; K. Shoemake,
-"Animating rotation with quaternion curves", SIGGRAPH 1985. Quaternions are (w, x, y, z): the real part first
-(scipy has it last).
+"Animating rotation with quaternion curves", SIGGRAPH 1985; Y. Zhou, C. Barnes, J. Lu, J. Yang and H. Li, "On
+the continuity of rotation representations in neural networks", CVPR 2019, section 4.2. Quaternions are
+(w, x, y, z): the real part first (scipy has it last).
 
 Shapes: "…" any number of axes in front.
 """
@@ -88,6 +91,104 @@ def matrix_to_quaternion(matrix: Tensor) -> Tensor:
     column = outer.gather(-1, largest.expand(*outer.shape[:-1], 1))[..., 0]
     unit = torch.nn.functional.normalize(column, dim=-1)
     return torch.where(unit[..., :1] < 0, -unit, unit)  # q and -q are the same rotation
+
+
+def rotation_6d_to_matrix(columns: Tensor) -> Tensor:
+    """Return rotations (…, 3, 3) of six numbers (…, 6): two columns a₁, a₂, made orthonormal by Gram-Schmidt.
+
+    Zhou et al. 2019, section 4.2: b₁ = a₁ / |a₁|, b₂ is what of a₂ is not along b₁, made 1
+    long, b₃ = b₁ × b₂. The numbers are the first column's three, then the second's. Other code writes them
+    row by row (SPIN), or takes two rows for the columns (PyTorch3D).
+
+    Raises
+    ------
+    ValueError
+        Where a₁ is 0 or a₂ is a multiple of it (within 1e-6): then no rotation is nearer than others.
+    """
+    check_tensor(columns, "columns", "…", 6, finite=True)
+    first, second = columns[..., :3], columns[..., 3:]  # (…, 3) each
+    x = torch.nn.functional.normalize(first, dim=-1, eps=1e-30)
+    rest = second - (x * second).sum(-1, keepdim=True) * x
+    flat = rest.norm(dim=-1) <= 1e-6 * second.norm(dim=-1)
+    if bool((flat | (first.norm(dim=-1) < 1e-12)).any()):
+        raise ValueError("columns: got two that span no plane, want a₁ not 0 and a₂ no multiple of it")
+    y = torch.nn.functional.normalize(rest, dim=-1, eps=1e-30)
+    return torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+
+
+def matrix_to_rotation_6d(matrix: Tensor) -> Tensor:
+    """Return the first two columns (…, 6) of rotations (…, 3, 3), one after the other."""
+    check_tensor(matrix, "matrix", "…", 3, 3, finite=True)
+    check_rotation(matrix)
+    return matrix[..., :2].mT.flatten(-2)
+
+
+def slerp(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    """Return unit quaternions (…, 4) on the way from one to another at a steady rate, by the shorter arc.
+
+    Shoemake 1985, section 3.3: (sin((1 - t) φ) p + sin(t φ) q) / sin φ, φ the angle between p and q. For φ
+    below 1e-3 the straight line stands in, and differs by less than 1e-7.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        (…, 4), w x y z, of any length but 0; q and -q are the same rotation.
+    share : Tensor
+        (…), of the way, in [0, 1].
+    """
+    check_tensor(first, "first", "…", 4, finite=True)
+    check_tensor(second, "second", *first.shape, finite=True)
+    check_tensor(share, "share", *first.shape[:-1], finite=True)
+    if share.numel() and not 0 <= share.min() <= share.max() <= 1:
+        raise ValueError(f"share: got {share.min().item():g} to {share.max().item():g}, want 0 to 1")
+    for name, quaternion in (("first", first), ("second", second)):
+        if bool((quaternion.norm(dim=-1) < 1e-12).any()):
+            raise ValueError(f"{name}: got one of length 0, want any other length")
+    p, q = (torch.nn.functional.normalize(x, dim=-1) for x in (first, second))
+    q = torch.where((p * q).sum(-1, keepdim=True) < 0, -q, q)  # the shorter arc
+    # |p - q| = 2 sin (φ / 2): exact for small angles, where the arc cosine of p · q is not
+    half = (p - q).square().sum(-1, keepdim=True)
+    near = half < 1e-6
+    angle = 2 * torch.asin(torch.where(near, 1.0, half).sqrt() / 2)
+    t = share[..., None]
+    low = torch.where(near, 1 - t, ((1 - t) * angle).sin() / angle.sin())
+    high = torch.where(near, t, (t * angle).sin() / angle.sin())
+    return torch.nn.functional.normalize(low * p + high * q, dim=-1)
+
+
+def rotation_mean(matrices: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the rotation (…, 3, 3) with the least mean squared distance |R - Rᵢ|² to N of them (…, N, 3, 3).
+
+    It is the rotation next to the mean of the matrices, U diag(1, 1, ±1) Vᵀ of its singular value
+    decomposition. The mean of axis-angle vectors is another: of turns by 179° and -179° it makes no turn at
+    all. Its gradient is not finite where all are the same.
+
+    Parameters
+    ----------
+    matrices : Tensor
+        (…, N, 3, 3), N at least 1.
+    weights : Tensor, optional
+        (N,), 0 or more and not all 0; equal if not given.
+
+    Raises
+    ------
+    ValueError
+        Where more than one rotation is nearest, such as for opposite turns.
+    """
+    check_tensor(matrices, "matrices", "…", "N", 3, 3, finite=True, some=True)
+    check_rotation(matrices, "matrices")
+    if weights is None:
+        weights = torch.ones(matrices.shape[-3]).to(matrices)
+    check_tensor(weights, "weights", matrices.shape[-3], finite=True)
+    if bool((weights < 0).any()) or not bool(weights.sum() > 0):
+        raise ValueError("weights: got some below 0 or none above it, want 0 or more and not all 0")
+    mean = ((weights / weights.sum())[:, None, None] * matrices).sum(-3)  # (…, 3, 3): no rotation
+    u, size, vt = torch.linalg.svd(mean)
+    sign = torch.linalg.det(u @ vt).sign()
+    if bool((size[..., 1] + sign * size[..., 2] < 1e-6).any()):
+        raise ValueError("matrices: got ones that have no single mean, such as opposite turns")
+    flip = torch.stack([torch.ones_like(sign), torch.ones_like(sign), sign], dim=-1)
+    return u * flip[..., None, :] @ vt
 
 
 def rotation_angle_deg(first: Tensor, second: Tensor) -> Tensor:

@@ -24,6 +24,11 @@ GOOD: dict[str, dict[str, Call]] = {
         "quaternion_to_matrix": {"quaternion": floats(5, 4)},
         "matrix_to_quaternion": {"matrix": TURNED},
         "rotation_angle_deg": {"first": TURNED, "second": SAME},
+        "rotation_6d_to_matrix": {"columns": floats(5, 6)},
+        "matrix_to_rotation_6d": {"matrix": TURNED},
+        "slerp": {"first": floats(5, 4), "second": floats(5, 4, of=lambda x: x + 0.1),
+            "share": floats(5, of=lambda x: x)},
+        "rotation_mean": {"matrices": TURNED, "weights": floats(2, of=lambda x: x + 0.1)},
     },
     "ops.camera": {
         "Cameras": {"rotation": TURNED, "translation": floats(2, 3), "intrinsics": INTRINSICS,
