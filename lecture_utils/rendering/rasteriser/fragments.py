@@ -1,4 +1,4 @@
-"""Fragments (S19.1): which triangle each pixel shows, where in it, and how far away; and what is made of that.
+"""Fragments (S19.1): which triangle a pixel shows, where in it, how far away; and what is made of that.
 
 The coordinates are those on the triangle in space, not on its picture, so that whatever the corners know is
 carried to the pixel as perspective wants it (P. Heckbert and H. Moreton, "Interpolation for polygon texture
@@ -47,8 +47,8 @@ def interpolate(fragments: Fragments, faces: Tensor, attributes: Tensor) -> Tens
     fragments : Fragments
         N views of triangles.
     faces : Tensor
-        (F, 3), the triangles as numbers of rows of `attributes`. A texture's coordinates may have more rows than
-        the mesh has vertices, and then faces of their own.
+        (F, 3), the triangles as numbers of rows of `attributes`. A texture's coordinates may have more rows
+        than the mesh has vertices, and then faces of their own.
     attributes : Tensor
         (V, C), or (N, V, C) where the views differ: colours, normals, positions, texture coordinates.
 

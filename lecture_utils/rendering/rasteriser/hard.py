@@ -3,11 +3,12 @@
 A pixel's ray meets a triangle where three edge functions have one sign. Here they are those of homogeneous
 coordinates, so that a triangle that passes through the plane of the camera needs no clipping.
 
-J. Pineda, "A parallel algorithm for polygon rasterization", SIGGRAPH 1988 (edge functions); M. Olano and T. Greer,
-"Triangle scan conversion using 2D homogeneous coordinates", Graphics Hardware 1997; E. Catmull, 1974 (z-buffer).
+J. Pineda, "A parallel algorithm for polygon rasterization", SIGGRAPH 1988 (edge functions); M. Olano and
+T. Greer, "Triangle scan conversion using 2D homogeneous coordinates", Graphics Hardware 1997; E. Catmull,
+"A subdivision algorithm for computer display of curved surfaces", 1974 (the z-buffer).
 
-A pixel whose middle lies on an edge belongs to one of the two triangles there: the middle is taken to lie a hair
-further right, and a smaller hair further down. So a closed mesh has no cracks, and no pixel is drawn twice.
+A pixel whose middle lies on an edge belongs to one of the two triangles there: the middle is taken to lie a
+hair further right, and a smaller hair further down. So a closed mesh has no cracks, and none is drawn twice.
 
 Shapes: N views, H × W pixels, V vertices, F triangles, C pairs of a triangle and a pixel.
 """
@@ -47,8 +48,8 @@ def rasterise(
     Returns
     -------
     Fragments
-        Of equally near triangles the first is shown. `barycentric` and `depth_m` have gradients with respect to the
-        vertices; which triangle is seen has none (`soft` has).
+        Of equally near triangles the first is shown. `barycentric` and `depth_m` have gradients with respect
+        to the vertices; which triangle is seen has none (`soft` has).
     """
     many = isinstance(vertices, Tensor) and vertices.ndim == 3
     check_tensor(vertices, "vertices", *((len(cameras), "V", 3) if many else ("V", 3)), finite=True)
@@ -99,8 +100,8 @@ def nearest_face(corners: Tensor, size: tuple[int, int], cull_back: bool, near_m
 def edge_functions(corners: Tensor, column: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far inside its three edges a pixel's middle lies, (C, 3), and on which side of each, (C, 3).
 
-    Edge k lies opposite corner k; divided by their sum, the three are the barycentric coordinates in space. The
-    two triangles at an edge get values that differ in sign alone, bit by bit: so no pixel falls between them.
+    Edge k lies opposite corner k; divided by their sum, the three are the barycentric coordinates in space.
+    The two triangles at an edge get values that differ in sign alone, bit by bit: no pixel falls between.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """`hard` as a loop over triangles: the z-buffer, which lists of pairs and scatters hide there.
 
-For triangles in front of the camera; a pixel's middle on an edge belongs to both triangles there. A test holds the
-two equal elsewhere.
+For triangles in front of the camera; a pixel's middle on an edge belongs to both triangles there. A test
+holds the two equal elsewhere.
 
 Shapes: N views, H × W pixels, V vertices, F triangles.
 """

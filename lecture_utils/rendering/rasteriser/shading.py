@@ -1,6 +1,6 @@
-"""Shading (S19.1): colours of pixels from normals and light, and from pictures that are wrapped around a mesh.
+"""Shading (S19.1): colours of pixels from normals and light, and from pictures wrapped around a mesh.
 
-J. Lambert, "Photometria", 1760: matt things look as bright as the light falls on them steeply, from wherever one
+J. Lambert, "Photometria", 1760: a matt thing is as bright as the light falls on it steeply, from wherever one
 looks. Simplified: no highlights, and no shadow of one thing on another.
 
 Shapes: N views, H × W pixels, C channels, "…" any number of axes in front.
@@ -50,8 +50,8 @@ def sample_texture(texture: Tensor, uv: Tensor) -> Tensor:
     texture : Tensor
         (C, H, W).
     uv : Tensor
-        (…, 2): u to the right and v down, from 0 to 1 over the whole picture, so that the middle of the first pixel
-        is at (0.5 / W, 0.5 / H). Beyond its rim the picture goes on as its last pixels.
+        (…, 2): u to the right and v down, from 0 to 1 over the whole picture, so that the middle of the first
+        pixel is at (0.5 / W, 0.5 / H). Beyond its rim the picture goes on as its last pixels.
 
     Returns
     -------
