@@ -1,0 +1,124 @@
+"""What a regressor of bodies is taught by (S20.5): joints in the picture, parameters, and a scale above 0.
+
+N. Kolotouros et al., ICCV 2019, section 3.3; the weights are those of the authors' code: 5 for the joints in
+the picture, 1 for rotations, 0.001 for shape, 1 for the scale.
+
+Simplified: no loss on 3-D joints or on vertices, which the parameters settle.
+
+Shapes: B crops, J joints, K shape numbers, V vertices.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lecture_utils.body.lbs import forward_kinematics
+from lecture_utils.body.smpl import SMPL
+from lecture_utils.body.spin.crop import check_joints2d, weak_to_translation
+from lecture_utils.body.spin.regressor import Estimate
+from lecture_utils.ops.camera import Cameras, project
+from lecture_utils.ops.checks import check_number, check_tensor
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each loss counts."""
+
+    joints: float = 5.0
+    rotations: float = 1.0
+    shape: float = 0.001
+    scale: float = 1.0
+
+
+WEIGHTS = Weights()
+
+
+class BodyJoints:
+    """The joints of a body model without its skin: J (T̄ + S β) is linear in β too, and small.
+
+    Parameters
+    ----------
+    body : SMPL
+        V vertices; here J T̄ (J, 3) and J S (J, 3, K) are made once.
+    """
+
+    def __init__(self, body: SMPL) -> None:
+        self.rest = body.joint_regressor @ body.template  # (J, 3)
+        self.directions = torch.einsum(
+            "jv,vck->jck", body.joint_regressor, body.shape_directions
+        )  # (J, 3, K)
+        self.parents = body.parents
+
+    def __call__(self, shape: Tensor, rotations: Tensor, translation: Tensor) -> Tensor:
+        """Return joints (B, J, 3) of shape (B, up to K), rotations (B, J, 3, 3) and translation (B, 3)."""
+        check_tensor(shape, "shape", "B", "K", finite=True)
+        if shape.shape[1] > self.directions.shape[-1]:
+            raise ValueError(f"shape: got {shape.shape[1]} numbers, want at most {self.directions.shape[-1]}")
+        check_tensor(translation, "translation", len(shape), 3, finite=True)
+        check_tensor(rotations, "rotations", len(shape), len(self.parents), 3, 3, finite=True)
+        rest = self.rest + torch.einsum("jck,bk->bjc", self.directions[..., : shape.shape[1]], shape)
+        posed, _ = forward_kinematics(rotations, rest, self.parents)
+        return posed + translation[:, None]
+
+    def of(self, guess: Estimate, cameras: Cameras) -> Tensor:
+        """Return the joints (B, J, 3) of what a regressor says, in the camera's axes."""
+        return self(guess.shape, guess.rotations, weak_to_translation(guess.camera, cameras))
+
+
+def reprojection_loss(pixels: Tensor, joints2d: Tensor, confidence: Tensor, size: int) -> Tensor:
+    """Mean squared distance of joints (B, J, 2) from where they were seen, weighted by confidence (B, J).
+
+    In units of half a crop's width, so that it does not depend on `size`.
+    """
+    check_joints2d(joints2d, confidence)
+    check_tensor(pixels, "pixels", *joints2d.shape)
+    check_number(size, "size", 0, above=True)
+    off = (pixels - joints2d) / (size / 2)  # (B, J, 2)
+    return (confidence[..., None] * off.square()).mean()
+
+
+def reprojection_error_px(pixels: Tensor, joints2d: Tensor, confidence: Tensor) -> Tensor:
+    """Mean distance in pixels of each person's joints from where they were seen, weighted: (B,)."""
+    check_joints2d(joints2d, confidence)
+    check_tensor(pixels, "pixels", *joints2d.shape)
+    distance = (pixels - joints2d).norm(dim=-1)  # (B, J)
+    return (confidence * distance).sum(1) / confidence.sum(1).clamp_min(1e-6)
+
+
+def parameter_losses(
+    guess: Estimate, rotations: Tensor, shape: Tensor, usable: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean squared differences of rotations and of shape from a fit, over the persons whose fit is usable.
+
+    Parameters
+    ----------
+    guess : Estimate
+        Of B persons.
+    rotations, shape : Tensor
+        The fit's, (B, J, 3, 3) and (B, K).
+    usable : Tensor
+        (B,) bool; where none is, both losses are 0.
+    """
+    check_tensor(rotations, "rotations", *guess.rotations.shape, finite=True)
+    check_tensor(shape, "shape", *guess.shape.shape, finite=True)
+    check_tensor(usable, "usable", len(shape), kind="bool")
+    share = usable.to(shape) / usable.sum().clamp_min(1)  # (B,), adding up to 1
+    turned = (guess.rotations - rotations).square().mean((1, 2, 3))
+    return (share * turned).sum(), (share * (guess.shape - shape).square().mean(1)).sum()
+
+
+def scale_loss(camera: Tensor) -> Tensor:
+    """exp(-10 s)², which is nothing but where the scale s of cameras (B, 3) comes near 0 or below."""
+    check_tensor(camera, "camera", "B", 3, finite=True)
+    return (-20 * camera[:, 0]).exp().mean()
+
+
+def picture_loss(
+    guess: Estimate, joints: BodyJoints, joints2d: Tensor, confidence: Tensor, cameras: Cameras,
+    weights: Weights = WEIGHTS,
+) -> Tensor:  # fmt: skip
+    """What the picture's joints alone teach: reprojection, and a scale above 0."""
+    pixels, _ = project(joints.of(guess, cameras), cameras)  # (B, J, 2)
+    seen = reprojection_loss(pixels, joints2d, confidence, cameras.size[1])
+    return weights.joints * seen + weights.scale * scale_loss(guess.camera)
