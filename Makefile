@@ -43,7 +43,7 @@ quick:
 	@$(COURSE) dev tools/check.py --quick
 
 test:
-	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY)) $(if $(CH),--chapter $(CH)) $(if $(ALL),--all)
+	@$(COURSE) dev tools/check.py $(if $(ONLY),--only $(ONLY)) $(if $(CH),--chapter $(CH)) $(if $(ALL),--all) $(if $(PROCESSOR),--other-processor)
 
 test-oldest:
 	@$(COURSE) dev tools/check.py --oldest

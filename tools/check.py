@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = ROOT / ".venv-oldest"
 RAN = ROOT / ".course" / "systems.json"  # tests/conftest.py writes it
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+# Arithmetic as on a processor without AVX-512 and with another maker's library: last digits come out differently.
+OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 PYTEST = [
     "-m",
     "pytest",
@@ -303,6 +305,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="no notebook, no browser, no test over a second")
     parser.add_argument("--all", action="store_true", help="what runs at night, too; stale claims are errors")
     parser.add_argument("--oldest", action="store_true", help="unit tests on the oldest packages allowed")
+    parser.add_argument(
+        "--other-processor", action="store_true", help="as on one without AVX-512: which cells differ?"
+    )
     options = parser.parse_args(argv)
     if options.chapter and not notebooks(options.chapter):
         parser.error(f"chapter: got {options.chapter!r}, want the number of a notebook, such as 07")
@@ -316,6 +321,8 @@ def main(argv: list[str] | None = None) -> int:
         env = environment(Path(folder))
         if options.all:
             env["COURSE_NIGHTLY"] = "1"
+        if options.other_processor:
+            env |= OTHER_PROCESSOR
         if options.oldest:
             env["PATH"] = str(Path(python).parent) + os.pathsep + env["PATH"]
         try:
