@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = ROOT / ".venv-oldest"
 RAN = ROOT / ".course" / "systems.json"  # tests/conftest.py writes it
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-# Arithmetic as on a processor without AVX-512 and with another maker's library: last digits come out differently.
+# Arithmetic as on a processor without AVX-512: other last digits, another training.
 OTHER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 PYTEST = [
     "-m",
