@@ -66,8 +66,8 @@ def angles_to_pose(angles: Tensor) -> Tensor:
 def pose_to_angles(pose: Tensor) -> Tensor:
     """Turn axis-angles (…, 24, 3) into angles x, y, z in radians; undoes `angles_to_pose`.
 
-    A rotation has two triples. This is the one with y within ±π/2, but of the elbows, which bend further about
-    y, the one with the smaller x.
+    A rotation has two triples. This is the one with y within ±π/2, but of the elbows, which bend further
+    about y, the one with the smaller x.
     """
     check_tensor(pose, "pose", "…", len(JOINTS), 3, finite=True)
     matrix = axis_angle_to_matrix(pose)
