@@ -25,6 +25,7 @@ GROUPS = {
     "foot": ("left_ankle", "right_ankle", "left_foot", "right_foot"),
 }
 NAMES = tuple(GROUPS)
+HEM_M = -0.02  # of the shirt, above the pelvis
 EYE, LIP = (0.12, 0.08, 0.07), (0.62, 0.25, 0.25)
 
 
@@ -35,9 +36,10 @@ class Tailor:
     Attributes
     ----------
     known : Tensor
-        (V, 7 + 3): how much of a vertex each group of joints has, and its place in the template.
+        (V, 7 + 3): how much of a vertex each group of joints has, and its place in the template, from the
+        pelvis.
     joints : Tensor
-        (J, 3), the template's.
+        (J, 3), the template's, from the pelvis.
     head : Tensor
         (2, 3), the lowest and the highest corner of the head's box.
     """
@@ -51,13 +53,13 @@ def tailor(model: SMPL) -> Tailor:
     """Measure a body model, at its mean shape."""
     share = [model.weights[:, [joint_index(j) for j in names]].sum(1) for names in GROUPS.values()]
     groups = torch.stack(share, dim=1)  # (V, 7)
-    head = model.template[groups.argmax(1) == NAMES.index("head")]
+    joints = model.joint_regressor @ model.template
+    pelvis = joints[joint_index("pelvis")]
+    places, joints = model.template - pelvis, joints - pelvis
+    head = places[groups.argmax(1) == NAMES.index("head")]
     if not len(head):
         raise ValueError("model: got one without vertices that the head moves most, want some")
-    joints = model.joint_regressor @ model.template
-    return Tailor(
-        torch.cat([groups, model.template], dim=1), joints, torch.stack([head.amin(0), head.amax(0)])
-    )
+    return Tailor(torch.cat([groups, places], dim=1), joints, torch.stack([head.amin(0), head.amax(0)]))
 
 
 def dress(known: Tensor, own: Tailor, clothes: Clothes, scene: int, person: int) -> Tensor:
@@ -79,14 +81,13 @@ def dress(known: Tensor, own: Tailor, clothes: Clothes, scene: int, person: int)
     second_cloth = pattern(place, kind, float(clothes.period_m[scene, person]))[:, None]
     cloth = torch.where(second_cloth, second, shirt)  # (Q, 3)
     along_arm, along_leg = _along(place, own)
-    hem = own.joints[joint_index("pelvis"), 1] - 0.02
-    trunk = part["trunk"] | (part["leg"] & (place[:, 1] > hem))
+    trunk = part["trunk"] | (part["leg"] & (place[:, 1] > HEM_M))
     sleeve = part["arm"] & (along_arm < clothes.sleeve[scene, person])
-    lower = (trunk & (place[:, 1] < hem)) | (part["leg"] & (along_leg < clothes.leg[scene, person]))
+    lower = (trunk & (place[:, 1] < HEM_M)) | (part["leg"] & (along_leg < clothes.leg[scene, person]))
     colour = skin.expand(len(known), 3)
     colour = torch.where(lower[:, None], trousers, colour)
     colour = torch.where(((trunk & ~lower) | sleeve)[:, None], cloth, colour)
-    belt = trunk & ((place[:, 1] - hem).abs() < 0.015)
+    belt = trunk & ((place[:, 1] - HEM_M).abs() < 0.015)
     colour = torch.where(belt[:, None], 0.4 * trousers, colour)
     colour = torch.where(part["foot"][:, None], shoes, colour)
     sole = part["foot"] & (place[:, 1] < own.known[:, -2].min() + 0.015)

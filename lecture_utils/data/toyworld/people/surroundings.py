@@ -1,6 +1,6 @@
 """What is behind people: a floor, a wall, the sky, and the shade that people cast where they stand.
 
-The textures are photographs of brick, grass and gravel from the scikit-image wheel; the pictures on a wall are
+The textures are photographs of brick, grass and gravel from the scikit-image wheel; pictures on a wall are
 those of the two wheels without people in them.
 
 Shapes: H × W pixels, Q joints.
