@@ -43,7 +43,7 @@ def test_each_part_wears_its_own():
     assert at("left_knee", got) == {"trousers", "shoes"} and "shoes" in at("right_foot", got)
     assert "hair" in at("head", got) and "skin" in at("head", got)
     bare = worn(sleeve=0.97, leg=0.5, hairline=1.0)
-    assert at("right_elbow", bare) == {"shirt"} and at("left_hand", bare) == {"skin"}
+    assert at("right_elbow", bare) == {"shirt", "skin"} and at("left_hand", bare) == {"skin"}  # to the wrist
     assert "hair" not in at("head", bare) and "skin" in at("right_knee", bare)
 
 
