@@ -24,7 +24,7 @@ from .style import rgb
 
 #: From where a view looks: azimuth and elevation in degrees, in the world; a body there faces -y.
 VIEWS = {"front": (-90.0, 8.0), "three-quarter": (-50.0, 12.0), "side": (0.0, 8.0), "back": (90.0, 8.0)}
-SKIN = "#B4BFCC"  # a body of no colour of its own
+SKIN = "#C6CFD9"  # a body of no colour of its own
 FAR = 6.0  # distance of the camera from a body, in heights of the frame: limbs are hardly foreshortened
 _KEY, _FILL = (-0.45, -0.6, -0.66), (0.75, -0.1, -0.65)  # towards the two lamps, in the camera's axes
 View = str | tuple[float, float]
@@ -120,7 +120,7 @@ def body_layer(
     world : Tensor
         (V, 3), z up, in metres; several bodies may be one mesh (`together`).
     faces : Tensor or ndarray
-        (F, 3) whole numbers below V, counter-clockwise seen from outside.
+        (F, 3) whole numbers below V, counter-clockwise seen from outside. Insides are not drawn.
     camera : Cameras
         One.
     colours : str or (V, 3), optional
@@ -141,14 +141,18 @@ def body_layer(
         raise ValueError(f"camera: got {len(camera)} of them, want one")
     height, width = camera.size
     fine = camera.scaled((height * sharp, width * sharp))
-    seen = rasterise(world, corners, fine, cull_back=True)
+    a, b, c = world[corners].unbind(1)  # (F, 3) each
+    away = torch.linalg.cross(b - a, c - a)  # outwards
+    shown = corners[((a - camera.centre) * away).sum(1) < 0]  # the others are behind them: half of the work
+    seen = rasterise(world, shown, fine)
     known = torch.cat([vertex_normals(world, corners), vertex_colours(colours, len(world))], dim=1)  # (V, 6)
-    normal, tint = interpolate(seen, corners, known)[0][seen.mask[0]].split(3, dim=1)  # (P, 3) each
+    normal, tint = interpolate(seen, shown, known)[0][seen.mask[0]].split(3, dim=1)  # (P, 3) each
     facing = torch.nn.functional.normalize(normal, dim=1) @ fine.rotation[0].mT
     layer = torch.zeros(height * sharp, width * sharp, 4)
     lit = (tint * _light(facing, flat)[:, None]).clamp(0, 1)
     layer[seen.mask[0]] = torch.cat([lit, torch.ones(len(lit), 1)], dim=1)
-    return layer.view(height, sharp, width, sharp, 4).mean((1, 3)).numpy()
+    rows = torch.stack([layer[k::sharp] for k in range(sharp)]).sum(0)
+    return np.asarray(torch.stack([rows[:, k::sharp] for k in range(sharp)]).sum(0) / sharp**2)
 
 
 def _light(normal: Tensor, flat: float) -> Tensor:

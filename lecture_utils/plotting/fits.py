@@ -45,7 +45,7 @@ def side_image(
     size : (int, int)
         Height and width in pixels.
     height_m : float, optional
-        What the picture's height spans; what shows both where not given.
+        What the picture's height spans, with the truth in its middle; what shows both where not given.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def side_image(
     bodies = [(in_world(truth, "z"), TRUTH)] if truth is not None else []
     bodies.append((in_world(fit, "z"), FIT))
     view = (side_azimuth_deg(camera, bodies[0][0]), 5.0)
-    low, high = view_extent(torch.cat([body for body, _ in bodies]), view)
+    framed = bodies if height_m is None else bodies[:1]
+    low, high = view_extent(torch.cat([body for body, _ in framed]), view)
     wide, tall, _ = (1.08 * (high - low)).tolist()
     spans = height_m or max(tall, wide * size[0] / size[1], 1e-3)
     seen = view_camera(view, size, from_view(view, *((low + high) / 2).tolist()), spans)

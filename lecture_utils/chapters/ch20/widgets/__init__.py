@@ -1,0 +1,1 @@
+"""The widgets of chapter 20, one a file."""
