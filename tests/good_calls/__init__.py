@@ -24,6 +24,7 @@ from tests.good_calls import (
     segmenting,
     shapes_3d,
     solids,
+    spin,
     splats,
     two_stage,
     two_views,
@@ -35,6 +36,7 @@ PARTS = (
     detecting, two_stage, one_stage, key_points, measuring,
     instances, prototypes, panoptic, video,
     rotations, solids, shapes_3d, two_views, points, radiance, splats,
+    spin,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

@@ -81,7 +81,7 @@ def crop_cameras(cameras: Cameras, squares: Tensor, size: int) -> Cameras:
 
 def crop_pictures(images: Tensor, squares: Tensor, size: int) -> Tensor:
     """Cut a square (B, 3) out of each picture (B, C, H, W): (B, C, size, size), averaged; black outside."""
-    check_images(images, maps=True)
+    check_images(images)
     check_squares(squares, len(images))
     check_whole(size, "size")
     middle, half = squares[:, :2], squares[:, 2:] / 2
@@ -126,7 +126,7 @@ def translation_to_weak(translation: Tensor, cameras: Cameras) -> Tensor:
 
 def mirror_points(joints2d: Tensor, size: int) -> Tensor:
     """Return the joints (B, 24, 2) of mirrored crops: u becomes W - u, and left is right."""
-    check_tensor(joints2d, "joints2d", "B", len(MIRROR), 2, finite=True)
+    check_tensor(joints2d, "joints2d", "B", len(MIRROR), 2, finite=True, some=True)
     check_whole(size, "size")
     u, v = joints2d[:, list(MIRROR)].unbind(-1)
     return torch.stack([size - u, v], dim=-1)
@@ -134,13 +134,13 @@ def mirror_points(joints2d: Tensor, size: int) -> Tensor:
 
 def mirror_confidence(confidence: Tensor) -> Tensor:
     """Return the confidences (B, 24) of mirrored crops: left is right."""
-    check_tensor(confidence, "confidence", "B", len(MIRROR), finite=True)
+    check_tensor(confidence, "confidence", "B", len(MIRROR), finite=True, some=True)
     return confidence[:, list(MIRROR)]
 
 
 def mirror_pose(pose: Tensor) -> Tensor:
     """Return axis-angle (B, 24, 3) of the mirror image in x: the axes' y and z turn, and left is right."""
-    check_tensor(pose, "pose", "B", len(MIRROR), 3, finite=True)
+    check_tensor(pose, "pose", "B", len(MIRROR), 3, finite=True, some=True)
     return pose[:, list(MIRROR)] * torch.tensor([1.0, -1.0, -1.0]).to(pose)
 
 

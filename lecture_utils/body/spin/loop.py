@@ -38,7 +38,7 @@ from lecture_utils.body.spin.losses import (
 )
 from lecture_utils.body.spin.regressor import Estimate
 from lecture_utils.ops.camera import Cameras, project
-from lecture_utils.ops.checks import check_images, check_tensor
+from lecture_utils.ops.checks import check_finite, check_images, check_tensor
 from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
 # (pose (B, J, 3), shape (B, K), translation (B, 3), joints2d, confidence, cameras) → pose, shape, translation
@@ -71,6 +71,7 @@ class Crops:
 
     def __post_init__(self) -> None:
         check_images(self.images)
+        check_finite(self.images, "images")
         check_joints2d(self.joints2d, self.confidence)
         check_tensor(self.joints2d, "joints2d", len(self.images), "J", 2)
         check_tensor(self.rows, "rows", len(self.images), kind="int")

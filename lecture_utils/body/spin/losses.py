@@ -10,11 +10,11 @@ Shapes: B crops, J joints, K shape numbers, V vertices.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from lecture_utils.body.lbs import forward_kinematics
 from lecture_utils.body.smpl import SMPL
+from lecture_utils.body.smplify.joints import RestJoints
 from lecture_utils.body.spin.crop import check_joints2d, weak_to_translation
 from lecture_utils.body.spin.regressor import Estimate
 from lecture_utils.ops.camera import Cameras, project
@@ -35,30 +35,24 @@ WEIGHTS = Weights()
 
 
 class BodyJoints:
-    """The joints of a body model without its skin: J (T̄ + S β) is linear in β too, and small.
+    """The joints of a body model without its skin.
 
     Parameters
     ----------
     body : SMPL
-        V vertices; here J T̄ (J, 3) and J S (J, 3, K) are made once.
+        The body model.
     """
 
     def __init__(self, body: SMPL) -> None:
-        self.rest = body.joint_regressor @ body.template  # (J, 3)
-        self.directions = torch.einsum(
-            "jv,vck->jck", body.joint_regressor, body.shape_directions
-        )  # (J, 3, K)
-        self.parents = body.parents
+        self.rest = RestJoints.of(body)
 
     def __call__(self, shape: Tensor, rotations: Tensor, translation: Tensor) -> Tensor:
         """Return joints (B, J, 3) of shape (B, up to K), rotations (B, J, 3, 3) and translation (B, 3)."""
         check_tensor(shape, "shape", "B", "K", finite=True)
-        if shape.shape[1] > self.directions.shape[-1]:
-            raise ValueError(f"shape: got {shape.shape[1]} numbers, want at most {self.directions.shape[-1]}")
         check_tensor(translation, "translation", len(shape), 3, finite=True)
-        check_tensor(rotations, "rotations", len(shape), len(self.parents), 3, 3, finite=True)
-        rest = self.rest + torch.einsum("jck,bk->bjc", self.directions[..., : shape.shape[1]], shape)
-        posed, _ = forward_kinematics(rotations, rest, self.parents)
+        parents = self.rest.parents
+        check_tensor(rotations, "rotations", len(shape), len(parents), 3, 3, finite=True)
+        posed, _ = forward_kinematics(rotations, self.rest.at(shape), parents)
         return posed + translation[:, None]
 
     def of(self, guess: Estimate, cameras: Cameras) -> Tensor:
@@ -72,7 +66,7 @@ def reprojection_loss(pixels: Tensor, joints2d: Tensor, confidence: Tensor, size
     In units of half a crop's width, so that it does not depend on `size`.
     """
     check_joints2d(joints2d, confidence)
-    check_tensor(pixels, "pixels", *joints2d.shape)
+    check_tensor(pixels, "pixels", *joints2d.shape, finite=True)
     check_number(size, "size", 0, above=True)
     off = (pixels - joints2d) / (size / 2)  # (B, J, 2)
     return (confidence[..., None] * off.square()).mean()
@@ -81,7 +75,7 @@ def reprojection_loss(pixels: Tensor, joints2d: Tensor, confidence: Tensor, size
 def reprojection_error_px(pixels: Tensor, joints2d: Tensor, confidence: Tensor) -> Tensor:
     """Mean distance in pixels of each person's joints from where they were seen, weighted: (B,)."""
     check_joints2d(joints2d, confidence)
-    check_tensor(pixels, "pixels", *joints2d.shape)
+    check_tensor(pixels, "pixels", *joints2d.shape, finite=True)
     distance = (pixels - joints2d).norm(dim=-1)  # (B, J)
     return (confidence * distance).sum(1) / confidence.sum(1).clamp_min(1e-6)
 
@@ -110,7 +104,7 @@ def parameter_losses(
 
 def scale_loss(camera: Tensor) -> Tensor:
     """exp(-10 s)², which is nothing but where the scale s of cameras (B, 3) comes near 0 or below."""
-    check_tensor(camera, "camera", "B", 3, finite=True)
+    check_tensor(camera, "camera", "B", 3, finite=True, some=True)
     return (-20 * camera[:, 0]).exp().mean()
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.body.skeleton import JOINTS
-from lecture_utils.ops.checks import check_number, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_images, check_number, check_numbers, check_sizes, check_tensor
 from lecture_utils.ops.rotation import check_rotation, matrix_to_rotation_6d, rotation_6d_to_matrix
 
 FACING = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))  # a person upright that faces the camera
@@ -101,13 +101,12 @@ class Regressor(nn.Module):
         check_sizes("regressor", features=features, hidden=hidden, iterations=iterations, shapes=shapes)
         check_number(dropout, "dropout", 0, 1)
         start = mean_rotations() if start_rotations is None else start_rotations
-        check_tensor(start, "start_rotations", "J", 3, 3, finite=True)
+        check_tensor(start, "start_rotations", "J", 3, 3, finite=True, some=True)
         check_rotation(start, "start_rotations")
-        camera = torch.tensor(start_camera, dtype=torch.float32)
-        check_tensor(camera, "start_camera", 3, finite=True)
+        check_numbers(start_camera, "start_camera", 3)
         self.encoder, self.iterations = encoder, iterations
         self.register_buffer("start_pose", matrix_to_rotation_6d(start).flatten())  # (6 J,)
-        self.register_buffer("start_camera", camera)
+        self.register_buffer("start_camera", torch.tensor(start_camera, dtype=torch.float32))
         self.features, self.joints, self.shapes = features, len(start), shapes
         numbers = 6 * self.joints + shapes + 3
         self.mlp = nn.Sequential(
@@ -123,6 +122,7 @@ class Regressor(nn.Module):
 
     def iterates(self, images: Tensor) -> list[Estimate]:
         """The guesses one after another, the mean first."""
+        check_images(images, like=self.correction.weight)
         features = self.encoder(images)  # (B, D)
         check_tensor(features, "the encoder's features", len(images), self.features)
         guess = self.start().expand(len(images), -1)  # (B, 6 J + K + 3)
@@ -139,6 +139,6 @@ class Regressor(nn.Module):
 
     def read(self, guess: Tensor) -> Estimate:
         """Take numbers (B, 6 J + K + 3) apart."""
-        check_tensor(guess, "guess", "B", 6 * self.joints + self.shapes + 3)
+        check_tensor(guess, "guess", "B", 6 * self.joints + self.shapes + 3, some=True)
         pose, shape, camera = guess.split([6 * self.joints, self.shapes, 3], dim=1)
         return Estimate(rotation_6d_to_matrix(pose.unflatten(1, (self.joints, 6))), shape, camera)

@@ -20,7 +20,7 @@ def people(count: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     pose[:, 0] = torch.tensor([torch.pi, 0, 0]) + 0.2 * torch.randn(count, 3, generator=draw)
     shape = 0.5 * torch.randn(count, 10, generator=draw)
     place = 0.1 * torch.randn(count, 3, generator=draw)
-    middle = JOINTS.rest[0]
+    middle = JOINTS.rest.mean[0]
     place[:, 0] -= middle[0]
     place[:, 1] -= middle[1]  # the pelvis comes to the optical axis
     place[:, 2] += 2 * FOCAL / (SIZE * 0.8)
@@ -52,7 +52,7 @@ def network(seed: int = 0) -> regressor.Regressor:
         nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1),
         nn.ReLU(), nn.Flatten(), nn.Linear(16 * (SIZE // 4) ** 2, 32), nn.ReLU(),
     )  # fmt: skip
-    middle = JOINTS.rest[0]
+    middle = JOINTS.rest.mean[0]
     camera = (0.8, -float(middle[0]), -float(middle[1]))
     return regressor.Regressor(encoder, 32, hidden=64, dropout=0.0, start_camera=camera)
 
