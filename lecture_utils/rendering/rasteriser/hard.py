@@ -123,8 +123,8 @@ def edge_functions(corners: Tensor, column: Tensor, row: Tensor) -> tuple[Tensor
     return edges, sides
 
 
-def pixel_boxes(corners: Tensor, size: tuple[int, int], near_m: float) -> Tensor:
-    """Return first column, first row, columns and rows (F, 4) of the pixels that a triangle may cover."""
+def pixel_boxes(corners: Tensor, size: tuple[int, int], near_m: float, reach: float = 0.0) -> Tensor:
+    """Return first column, first row, columns, rows (F, 4) of the pixels that are `reach` from a triangle."""
     z = corners[..., 2]
     ahead = z >= near_m  # (F, 3)
     places = torch.where(
@@ -141,8 +141,10 @@ def pixel_boxes(corners: Tensor, size: tuple[int, int], near_m: float) -> Tensor
         low[cut] = torch.where(passes, torch.minimum(low[cut], place), low[cut])
         high[cut] = torch.where(passes, torch.maximum(high[cut], place), high[cut])
     limit = corners.new_tensor([size[1], size[0]])
-    first = (low - 0.5 - _SLACK).ceil().clamp_min(0).minimum(limit)  # pixels whose middle is in the box
-    after = ((high - 0.5 + _SLACK).floor() + 1).clamp_min(0).minimum(limit)
+    first = (
+        (low - 0.5 - reach - _SLACK).ceil().clamp_min(0).minimum(limit)
+    )  # pixels whose middle is in the box
+    after = ((high - 0.5 + reach + _SLACK).floor() + 1).clamp_min(0).minimum(limit)
     return torch.cat([first, (after - first).clamp_min(0)], dim=1).long()
 
 

