@@ -46,6 +46,8 @@ NONE = "an empty list of objects or pictures has an empty answer"
 ALL_CAMERAS = "one set of points for all cameras, as documented"
 
 RIGHT_3D: dict[str, str] = {
+    "body.smpl.SMPL.[sc]* | * | empty": NONE,
+    "body.export.to_gltf | shape | empty": "no numbers: the mean person, as documented",
     "ops.rotation.* | * | axis added": LEADING,
     "ops.rotation.* | * | axis dropped": LEADING,
     "ops.rotation.* | * | empty": NONE,

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.good_calls import (
     augmenting,
+    body,
     detecting,
     explaining,
     instances,
@@ -36,6 +37,7 @@ PARTS = (
     detecting, two_stage, one_stage, key_points, measuring,
     instances, prototypes, panoptic, video,
     rotations, solids, shapes_3d, two_views, points, radiance, splats,
+    body,
     spin,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
