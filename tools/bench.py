@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import bench_body
 import bench_detection
 import bench_segmentation
 import numpy as np
@@ -290,6 +291,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "tsne": tsne,
     **bench_detection.SECTIONS,
     **bench_segmentation.SECTIONS,
+    **bench_body.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,
