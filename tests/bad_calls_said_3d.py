@@ -39,6 +39,15 @@ WITHOUT_3D: dict[str, str] = {
     "rendering.gaussians.density.split_in_two": INSIDE,
     "rendering.gaussians.fit.act_on_density": INSIDE,
     "rendering.gaussians.fit.adam_for": MODULE,
+    "rendering.rasteriser.hard.[!r]*": INSIDE,
+    "rendering.rasteriser.hard_plain.*": SHOWN,
+    "rendering.rasteriser.soft.[rt]*": INSIDE,
+    "rendering.rasteriser.soft.silhouette": MODULE,
+    "rendering.rasteriser.soft_plain.*": SHOWN,
+    "data.toyworld.people.clothes.*": INSIDE,
+    "data.toyworld.people.render.in_sight": INSIDE,
+    "data.toyworld.people.scene.placed": MODULE,
+    "data.toyworld.people.surroundings.*": INSIDE,
 }
 
 LEADING = "“…” is documented: any number of axes in front"

@@ -18,9 +18,11 @@ from tests.good_calls import (
     networks,
     one_stage,
     panoptic,
+    people,
     points,
     prototypes,
     radiance,
+    rendering_meshes,
     rotations,
     segmenting,
     shapes_3d,
@@ -39,6 +41,8 @@ PARTS = (
     rotations, solids, shapes_3d, two_views, points, radiance, splats,
     body,
     spin,
+    rendering_meshes,
+    people,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

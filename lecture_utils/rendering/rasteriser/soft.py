@@ -57,7 +57,8 @@ class Pairs:
     def carry(self, faces: Tensor, attributes: Tensor) -> Tensor:
         """Carry what is known at the vertices (V, C) to the pairs, (Q, C)."""
         check_tensor(attributes, "attributes", "V", "C", finite=True)
-        check_faces(faces, len(attributes))
+        check_tensor(faces, "faces", "F", 3, kind="int")
+        check_faces(faces, len(attributes), self.face)
         return (self.barycentric[..., None] * attributes[faces[self.face]]).sum(1)
 
 
