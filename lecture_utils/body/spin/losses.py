@@ -14,11 +14,15 @@ from torch import Tensor
 
 from lecture_utils.body.lbs import forward_kinematics
 from lecture_utils.body.smpl import SMPL
+from lecture_utils.body.smplify.bending import bending_residuals
 from lecture_utils.body.smplify.joints import RestJoints
+from lecture_utils.body.smplify.objective import Stage
+from lecture_utils.body.smplify.prior import GaussianMixturePrior
 from lecture_utils.body.spin.crop import check_joints2d, weak_to_translation
 from lecture_utils.body.spin.regressor import Estimate
 from lecture_utils.ops.camera import Cameras, project
 from lecture_utils.ops.checks import check_number, check_tensor
+from lecture_utils.ops.rotation import matrix_to_axis_angle
 
 
 @dataclass(frozen=True)
@@ -116,3 +120,15 @@ def picture_loss(
     pixels, _ = project(joints.of(guess, cameras), cameras)  # (B, J, 2)
     seen = reprojection_loss(pixels, joints2d, confidence, cameras.size[1])
     return weights.joints * seen + weights.scale * scale_loss(guess.camera)
+
+
+def prior_loss(guess: Estimate, prior: GaussianMixturePrior, stage: Stage) -> Tensor:
+    """Mean of SMPLify's priors, by the weights of `stage`: pose, natural bends of knees and elbows, shape.
+
+    Where no fit teaches a network, this takes the place of HMR's discriminator: a network that is taught by
+    reprojection alone says monsters.
+    """
+    pose = matrix_to_axis_angle(guess.rotations)  # (B, J, 3)
+    energy = stage.pose * prior.energy(pose[:, 1:].flatten(1))  # (B,)
+    energy = energy + stage.limits * bending_residuals(pose).square().sum(1)
+    return (energy + stage.shape * guess.shape.square().sum(1)).mean()
