@@ -1,7 +1,7 @@
-"""Weights `people_pose_prior`: eight Gaussians over the poses of the toy world's people, SMPLify's pose prior.
+"""Weights `people_pose_prior`: eight Gaussians over poses of the toy world's people, for SMPLify.
 
 Bogo et al., "Keep it SMPL", ECCV 2016, section 3.2. The mixture is fitted by scikit-learn's EM; what is
-taught is what a prior does to a fit, not EM. Each variance has (3°)² added: many angles, such as a knee's
+taught is what a prior does to a fit, not EM. Each variance has (5°)² added: many angles, such as a knee's
 twist, never change in the toy world, and a prior that is certain of them would be as stiff as a weld.
 """
 
@@ -16,7 +16,7 @@ from lecture_utils.data.toyworld.names import SPLITS
 from lecture_utils.data.toyworld.people.poses import sample_poses
 
 COMPONENTS, POSES, STEPS = 8, 8000, 100
-SPREAD_RAD = math.radians(3.0)
+SPREAD_RAD = math.radians(5.0)
 
 
 def build() -> GaussianMixturePrior:

@@ -60,7 +60,7 @@ class Capsules:
         return (self.radius + shape @ self.radius_directions.mT).clamp_min(0.005)
 
     def spheres(self, joints: Tensor) -> Tensor:
-        """Return the centres (B, C, S, 3) of the spheres that fill the capsules of bodies, joints (B, J, 3)."""
+        """Return the centres (B, C, S, 3) of the spheres in the capsules of bodies with joints (B, J, 3)."""
         check_tensor(joints, "joints", "B", "J", 3)
         along = (torch.arange(SPHERES) + 0.5).to(joints) / SPHERES
         start, end = joints[:, self.ends].unbind(2)  # (B, C, 3)
@@ -107,7 +107,7 @@ def overlap_residuals(capsules: Capsules, joints: Tensor, shape: Tensor, *, floo
 
 
 def _apart(first: tuple[str, str], second: tuple[str, str]) -> bool:
-    """Whether two sticks ought not to meet: not of one limb or both of the trunk, and no thigh or arm at its root."""
+    """Whether two sticks ought not to meet: of two limbs, or of the trunk and a limb's outer part."""
     sides = [next((s for s in ("left", "right") if stick[0].startswith(s)), "") for stick in (first, second)]
     halves = [
         "leg" if any(word in stick[0] for word in ("hip", "knee", "ankle")) else "arm"

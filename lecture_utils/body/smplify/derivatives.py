@@ -1,4 +1,4 @@
-"""Derivatives of SMPLify's residuals (S20.4), in closed form: a step then costs no more than a look at the body.
+"""Derivatives of SMPLify's residuals (S20.4), in closed form, so that a step costs little.
 
 The heart is how joints move as one joint turns. All that hangs on joint j turns about it: its points move by
 ω × (joint_k - joint_j), with ω = R_parent J_l(θ_j) δθ_j, and J_l the left Jacobian of the axis-angle,

@@ -1,14 +1,16 @@
 """SMPLify (S20.4): a body's pose and shape from the joints that a detector found in one picture.
 
 Bogo et al. 2016, sections 3.2 and 3.3. First the camera's translation and the heading (`start`); then
-equation 1 in stages: at first the priors weigh so much that the pose stays at its mean and only the heading
-moves, then less and less, until the joints decide. Both headings are followed to the end, and the one with
-less energy is kept.
+equation 1 in stages, in which the priors weigh much at first and then less, until the joints decide. Both
+headings are followed to the end, and the one with less energy is kept.
 
-Simplified: Levenberg-Marquardt for Powell's dogleg; pictures are fitted side by side; the joints are the body
-model's own 24, where the paper's detector has 14.
+Ours: the paper begins at the mean pose. There one Gaussian of the prior is nearest, and the fit hardly ever
+gets to another; so each heading begins at the mean of every Gaussian, and the best of them goes on after the
+first stage. Levenberg-Marquardt stands for Powell's dogleg, pictures are fitted side by side, and the joints
+are the body model's own 24, where the paper's detector has 14.
 
-Shapes: B pictures, J joints, K shape components, S states (before the first step and after each).
+Shapes: B pictures, J joints, K shape components, M start poses, S states (before the first step and after
+each).
 """
 
 from collections.abc import Sequence
@@ -30,10 +32,9 @@ from lecture_utils.ops.checks import check_number, check_tensor
 from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
 STAGES = (
-    Stage(pose=1000.0, shape=1000.0, limits=10.0, overlap=0.0, steps=8),
-    Stage(pose=100.0, shape=100.0, limits=10.0, overlap=0.0, steps=8),
-    Stage(pose=20.0, shape=20.0, limits=10.0, overlap=30.0, steps=10),
-    Stage(pose=5.0, shape=5.0, limits=10.0, overlap=30.0, steps=14),
+    Stage(pose=30.0, shape=30.0, limits=10.0, steps=8),
+    Stage(pose=20.0, shape=20.0, limits=10.0, overlap=30.0, steps=6),
+    Stage(pose=12.0, shape=12.0, limits=10.0, overlap=30.0, steps=8),
 )
 
 
@@ -79,9 +80,10 @@ def smplify(
     prior: GaussianMixturePrior | None,
     capsules: Capsules | None = None,
     initial: tuple[Tensor, Tensor, Tensor] | None = None,
+    start_poses: Tensor | None = None,
     stages: Sequence[Stage] = STAGES,
     two_starts: bool = True,
-    sigma_m: float = 0.2,
+    sigma_m: float = 0.3,
 ) -> SMPLifyFit:
     """Fit a body to each picture.
 
@@ -95,7 +97,7 @@ def smplify(
     cameras : Cameras
         B of them, or one for all. Of its place and turn only the result is told, in the world's axes.
     prior : GaussianMixturePrior, optional
-        Of poses. None leaves the term out, and begins at the rest pose.
+        Of poses. None leaves the term out.
     capsules : Capsules, optional
         From `fit_capsules(model)`; None leaves the term out.
     initial : tuple of Tensor, optional
@@ -120,34 +122,37 @@ def smplify(
         raise ValueError("stages: got none, want one or more")
     rest = RestJoints.of(model)
     if initial is None:
-        mean = torch.zeros(23, 3) if prior is None else prior.mean_pose().unflatten(0, (23, 3))
-        begun, depth = starts(rest, seen, confidence, cameras.intrinsics, mean)
+        poses = _start_poses(start_poses, prior)
+        begun, depth = starts(rest, seen, confidence, cameras.intrinsics, poses)
+        begun = begun if two_starts else begun[:1]  # for each heading M starts
     else:
-        begun = [_to_cam(rest, *_checked_initial(rest, initial, len(seen)), cameras)]
-        depth = begun[0].pelvis[:, 2]
+        begun = [[_to_cam(rest, *_checked_initial(rest, initial, len(seen)), cameras)]]
+        depth = begun[0][0].pelvis[:, 2]
     problem = Problem(rest, seen, confidence, cameras.intrinsics, depth, prior, capsules, sigma_m)
-    begun = begun if two_starts else begun[:1]
-    energies, path = _staged(problem.repeated(len(begun)), _stacked(begun), stages)
-    energies, path = (part.unflatten(1, (len(begun), -1)) for part in (energies, path))  # (S, starts, B, …)
-    kept, rows = energies[-1].argmin(0), torch.arange(len(seen))
-    last, energies, path = energies[-1], energies[:, kept, rows], path[:, kept, rows]
+    runs = [_staged(problem, of_heading, stages) for of_heading in begun]
+    last = torch.stack([energies[-1] for energies, _ in runs])  # (headings, B)
+    kept, rows = last.argmin(0), torch.arange(len(seen))
+    energies, path = (torch.stack(part)[kept, :, rows].transpose(0, 1) for part in zip(*runs, strict=True))
     return _to_world(rest, path, energies, kept, last, cameras)
 
 
-def _stacked(starts: Sequence[Unknowns]) -> Tensor:
-    """All starts one after the other, as rows of numbers (starts · B, P)."""
-    return torch.cat([start.packed() for start in starts])
-
-
-def _staged(problem: Problem, x: Tensor, stages: Sequence[Stage]) -> tuple[Tensor, Tensor]:
-    """Go through the stages; return energies (S, B) and unknowns (S, B, P)."""
-    energies, paths = [], []
-    for stage in stages:
-        terms = partial(problem.residuals, stage=stage), partial(problem.linearised, stage=stage)
-        x, energy, path = levenberg_marquardt(*terms, x, steps=stage.steps)
-        energies.append(energy)
+def _staged(problem: Problem, begun: Sequence[Unknowns], stages: Sequence[Stage]) -> tuple[Tensor, Tensor]:
+    """Go through the stages, after the first with the best start alone; energies (S, B), states (S, B, P)."""
+    x = torch.cat([start.packed() for start in begun])  # (starts · B, P)
+    energies, path = _stage(problem.repeated(len(begun)), x, stages[0])
+    energies, path = (part.unflatten(1, (len(begun), -1)) for part in (energies, path))  # (S, starts, B, …)
+    best, rows = energies[-1].argmin(0), torch.arange(path.shape[2])
+    histories, paths = [energies[:, best, rows]], [path[:, best, rows]]
+    for stage in stages[1:]:
+        energy, path = _stage(problem, paths[-1][-1], stage)
+        histories.append(energy)
         paths.append(path)
-    return torch.cat(energies), torch.cat(paths)
+    return torch.cat(histories), torch.cat(paths)
+
+
+def _stage(problem: Problem, x: Tensor, stage: Stage) -> tuple[Tensor, Tensor]:
+    terms = partial(problem.residuals, stage=stage), partial(problem.linearised, stage=stage)
+    return levenberg_marquardt(*terms, x, steps=stage.steps)[1:]
 
 
 def _checked(
@@ -174,6 +179,13 @@ def _checked(
         confidence,
         cameras[torch.zeros(len(seen), dtype=torch.long)] if len(cameras) == 1 else cameras,
     )
+
+
+def _start_poses(start_poses: Tensor | None, prior: GaussianMixturePrior | None) -> Tensor:
+    if start_poses is not None:
+        check_tensor(start_poses, "start_poses", "M", 23, 3, finite=True, some=True)
+        return start_poses
+    return torch.zeros(1, 23, 3) if prior is None else prior.means.unflatten(1, (23, 3))
 
 
 def _checked_initial(

@@ -8,7 +8,7 @@ Shapes: B pictures, J joints, K shape components, P = 3 + 3 J + K unknowns, R re
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from lecture_utils.body.smplify.derivatives import (
 )
 from lecture_utils.body.smplify.joints import RestJoints, posed_joints
 from lecture_utils.body.smplify.prior import GaussianMixturePrior
+from lecture_utils.ops.checks import check_choice, check_number, check_whole
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,17 @@ class Stage:
     overlap: float = 0.0
     steps: int = 10
 
+    def __post_init__(self) -> None:
+        for name in ("pose", "shape", "limits", "overlap"):
+            check_number(getattr(self, name), name, 0)
+        check_whole(self.steps, "steps", 0)
+
     def without(self, *names: str) -> "Stage":
         """Return the stage without some of its priors."""
-        return replace(self, **dict.fromkeys(names, 0.0))
+        for name in names:
+            check_choice(name, "name", "pose", "shape", "limits", "overlap")
+        gone: dict[str, Any] = dict.fromkeys(names, 0.0)
+        return replace(self, **gone)
 
 
 class Unknowns(NamedTuple):
@@ -100,7 +109,7 @@ class Problem:
     def repeated(self, times: int) -> "Problem":
         """Return the same pictures several times, one after the other, for as many starts."""
         names = ("seen_pixel", "confidence", "intrinsics", "depth_m")
-        more = {name: torch.cat([getattr(self, name)] * times) for name in names}
+        more: dict[str, Any] = {name: torch.cat([getattr(self, name)] * times) for name in names}
         return replace(self, **more)
 
     def residuals(self, x: Tensor, stage: Stage) -> Tensor:

@@ -78,9 +78,9 @@ def upright(heading: Tensor) -> Tensor:
 
 
 def starts(
-    rest: RestJoints, seen_pixel: Tensor, confidence: Tensor, intrinsics: Tensor, mean_pose: Tensor
-) -> tuple[list[Unknowns], Tensor]:
-    """Return where to begin, once for each heading, and the depths (B,) by similar triangles.
+    rest: RestJoints, seen_pixel: Tensor, confidence: Tensor, intrinsics: Tensor, poses: Tensor
+) -> tuple[list[list[Unknowns]], Tensor]:
+    """Return where to begin, for each heading in each of M poses, and the depths (B,) by similar triangles.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def starts(
         Of the body model.
     seen_pixel, confidence, intrinsics : Tensor
         (B, J, 2), (B, J), (B, 3, 3).
-    mean_pose : Tensor
-        (J - 1, 3), axis-angles.
+    poses : Tensor
+        (M, J - 1, 3), axis-angles.
     """
     count, shape_size = len(seen_pixel), rest.directions.shape[-1]
     shape = seen_pixel.new_zeros(count, shape_size)
@@ -98,18 +98,18 @@ def starts(
     depth = torso_depth(joints, seen_pixel, confidence, focal)
     weight = (confidence[:, TORSO] > 0).to(seen_pixel)[..., None]  # (B, 4, 1)
     middle_px = (weight * seen_pixel[:, TORSO]).sum(1) / weight.sum(1)
-    begun = []
+    ray = torch.cat([middle_px, torch.ones_like(middle_px[:, :1])], dim=1)[..., None]
+    aim = depth[:, None] * (torch.linalg.inv(intrinsics) @ ray)[..., 0]  # (B, 3): the middle of the torso
+    begun: list[list[Unknowns]] = []
     for heading in headings(joints, seen_pixel, confidence, focal / depth):
-        turn = upright(heading)
-        root = matrix_to_axis_angle(turn)
-        pose = torch.cat([root[:, None], mean_pose.to(root).expand(count, -1, -1)], dim=1)
-        placed, _ = posed_joints(rest, shape, pose)
-        middle = (weight * placed[:, TORSO]).sum(1) / weight.sum(1) - placed[:, 0]  # (B, 3), from the pelvis
-        ray = torch.cat([middle_px, torch.ones_like(middle_px[:, :1])], dim=1)[..., None]
-        pelvis = depth[:, None] * (torch.linalg.inv(intrinsics) @ ray)[..., 0] - middle
-        begun.append(
-            _torso_fit(rest, Unknowns(pelvis, pose, shape), seen_pixel, confidence, intrinsics, depth)
-        )
+        root = matrix_to_axis_angle(upright(heading))
+        begun.append([])
+        for body in poses.to(root):
+            pose = torch.cat([root[:, None], body.expand(count, -1, -1)], dim=1)
+            placed, _ = posed_joints(rest, shape, pose)
+            offset = (weight * placed[:, TORSO]).sum(1) / weight.sum(1) - placed[:, 0]  # from the pelvis
+            start = Unknowns(aim - offset, pose, shape)
+            begun[-1].append(_torso_fit(rest, start, seen_pixel, confidence, intrinsics, depth))
     return begun, depth
 
 

@@ -94,7 +94,7 @@ def sample_detections(
     seed: int = 0,
     split: str = "train",
     *,
-    noise_px: float = 2.0,
+    noise_px: float = 1.0,
     missed: float = 0.05,
     wrong: float = 0.02,
 ) -> Detected:
