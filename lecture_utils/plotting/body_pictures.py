@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.camera import Cameras, orbit
+from lecture_utils.ops.camera import Cameras, orbit, project
 from lecture_utils.ops.checks import check_number, check_numbers, check_size, check_tensor
-from lecture_utils.rendering.rasteriser.fragments import interpolate, vertex_normals
+from lecture_utils.rendering.rasteriser.fragments import check_faces, interpolate, vertex_normals
 from lecture_utils.rendering.rasteriser.hard import rasterise
 
 from .images import to_array, to_image
@@ -137,10 +137,12 @@ def body_layer(
     check_tensor(world, "world", "V", 3, finite=True, some=True)
     corners = torch.as_tensor(to_array(faces)).long()
     check_tensor(corners, "faces", "F", 3, kind="int", some=True)
+    check_faces(corners, len(world))
     if len(camera) != 1:
         raise ValueError(f"camera: got {len(camera)} of them, want one")
     height, width = camera.size
-    fine = camera.scaled((height * sharp, width * sharp))
+    top, left, small = _window(world, camera)
+    fine = small.scaled((small.size[0] * sharp, small.size[1] * sharp))
     a, b, c = world[corners].unbind(1)  # (F, 3) each
     away = torch.linalg.cross(b - a, c - a)  # outwards
     shown = corners[((a - camera.centre) * away).sum(1) < 0]  # the others are behind them: half of the work
@@ -148,11 +150,27 @@ def body_layer(
     known = torch.cat([vertex_normals(world, corners), vertex_colours(colours, len(world))], dim=1)  # (V, 6)
     normal, tint = interpolate(seen, shown, known)[0][seen.mask[0]].split(3, dim=1)  # (P, 3) each
     facing = torch.nn.functional.normalize(normal, dim=1) @ fine.rotation[0].mT
-    layer = torch.zeros(height * sharp, width * sharp, 4)
+    layer = torch.zeros(*fine.size, 4)
     lit = (tint * _light(facing, flat)[:, None]).clamp(0, 1)
     layer[seen.mask[0]] = torch.cat([lit, torch.ones(len(lit), 1)], dim=1)
     rows = torch.stack([layer[k::sharp] for k in range(sharp)]).sum(0)
-    return np.asarray(torch.stack([rows[:, k::sharp] for k in range(sharp)]).sum(0) / sharp**2)
+    whole = np.zeros((height, width, 4), dtype=np.float32)
+    within = (slice(top, top + small.size[0]), slice(left, left + small.size[1]))
+    whole[within] = torch.stack([rows[:, k::sharp] for k in range(sharp)]).sum(0) / sharp**2
+    return whole
+
+
+def _window(world: Tensor, camera: Cameras) -> tuple[int, int, Cameras]:
+    """The part of a picture that points (V, 3) fall into: its first row and column, and its own camera."""
+    pixels, depth_m = project(world, camera)
+    limit = torch.tensor(camera.size[::-1])
+    low, high = pixels[0].amin(0).floor() - 1, pixels[0].amax(0).ceil() + 1
+    if not bool((depth_m > 0).all()) or bool((high < 1).any()) or bool((low > limit - 1).any()):
+        return 0, 0, camera  # some of it is behind the camera, or none is in the picture
+    (left, top), (right, bottom) = ([int(x) for x in at.clamp_min(0).minimum(limit)] for at in (low, high))
+    shifted = camera.intrinsics.clone()
+    shifted[:, :2, 2] -= torch.tensor([left, top])
+    return top, left, Cameras(camera.rotation, camera.translation, shifted, (bottom - top, right - left))
 
 
 def _light(normal: Tensor, flat: float) -> Tensor:

@@ -36,20 +36,18 @@ PEOPLE = {"a runner": 3, "a squat": 5, "a wave": 4, "a walker": 0}  # of eight s
 NOISE_PX, SIDE_M = 2.0, 2.3
 PRIORS = {"with all priors": (), "without pose prior and limits": ("pose", "limits", "overlap")}
 _ALL, _NONE = PRIORS
-LAST = sum(stage.steps + 1 for stage in STAGES) - 1
+ENDS = [sum(stage.steps + 1 for stage in STAGES[: k + 1]) - 1 for k in range(len(STAGES))]  # of the stages
+LAST = ENDS[-1]
 _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
     (
-        {"step": LAST},
-        "The last step: in the picture it fits. The side shows how much of that was a guess.",
-    ),
-    ({"step": 0}, "The start: the mean pose, turned and moved so that the torso fits."),
-    ({"step": 9}, "After the first stage: the priors weigh so much that the pose is still a mean one."),
-    ({"step": 18}, "After the second stage they weigh a tenth of that, and the limbs follow the joints."),
-    ({"step": 29}, "After the third stage."),
-    (
         {"step": LAST, "priors": _NONE},
-        "Without the priors on pose: the joints fit in the picture all the same.",
+        "Without the priors on pose: the joints fit in the picture. The side shows what was a guess.",
     ),
+    ({"step": LAST}, "The same joints, with all priors."),
+    ({"step": 0}, "With priors from the start: the mean pose, turned and moved so that the torso fits."),
+    ({"step": 2}, "After two steps: trunk and limbs are on their way to the joints."),
+    ({"step": ENDS[0]}, "After the first stage, in which the priors weigh most."),
+    ({"step": ENDS[1]}, "After the second stage: they weigh less, and no part may enter another."),
     ({"step": LAST, "person": "a squat"}, "A squat, with all priors …"),
     ({"step": LAST, "person": "a squat", "priors": _NONE}, "… and without."),
 )
@@ -133,9 +131,9 @@ def at_step(person: str, priors: str, step: int, model: SMPL | None = None) -> F
         own.found[k, :, 0], own.found[k, :, 1], s=14, c=VERMILION, edgecolors="white", linewidths=0.6
     )
     size = (round(PANEL[0] * PIXELS), round(PANEL[1] * PIXELS))
-    picture_panel(
-        axes[1], side_image(skin, own.vertices[k], body.faces, own.cameras[k], size, height_m=SIDE_M)
-    )
+    together = skin + own.joints[k, 0] - pelvis
+    beside = side_image(together, own.vertices[k], body.faces, own.cameras[k], size, height_m=SIDE_M)
+    picture_panel(axes[1], beside)
     titles = (f"off by {off_px[step, k]:.1f} px in the picture", "from the side, pelvises together",
              f"off by {off_mm[step, k]:.0f} mm in space")  # fmt: skip
     for ax, title in zip(axes, titles, strict=True):
@@ -158,7 +156,7 @@ def _chart(ax: Axes, off_mm: Tensor, step: int) -> None:
         ax.text(begun + stage.steps / 2, 0.98 * top, words, color=QUIET, fontsize=8.5, ha="center", va="top",
                 bbox={"color": "white", "pad": 1})  # fmt: skip
         begun += stage.steps + 1
-    ax.set(xlim=(-2, LAST + 2), ylim=(0, top), xticks=(0, 10, 20, 30, 40), yticks=range(0, top + 1, 50))
+    ax.set(xlim=(-2, LAST + 2), ylim=(0, top), xticks=range(0, LAST + 1, 10), yticks=range(0, top + 1, 50))
     ax.tick_params(labelsize=8.5, length=2, labelbottom=True, labelleft=True, pad=1)
     ax.grid(True, axis="y", color=HAIRLINE, linewidth=0.6)
 
@@ -184,6 +182,6 @@ def fit_steps(model: SMPL | None = None) -> Widget:
             "step": Slider(0, LAST, 1, LAST),
         },
         tour=[(caption, values) for values, caption in _TOUR],
-        trivial={"step": 0},
+        trivial={"priors": _ALL, "step": 0},
         alt="A fitted body over its picture, from the side beside the truth, and the joints' error by steps.",
     )
