@@ -6,6 +6,7 @@ twist, never change in the toy world, and a prior that is certain of them would 
 """
 
 import math
+import time
 
 import torch
 from sklearn.mixture import GaussianMixture
@@ -28,6 +29,7 @@ def build() -> GaussianMixturePrior:
 
 def train(seed: int = 0, *, steps: int = STEPS, poses: int = POSES) -> tuple[nn.Module, dict[str, float]]:
     """Fit the mixture to training poses, in at most `steps` rounds of EM."""
+    start = time.perf_counter()
     data = sample_poses(poses, seed, "train")[:, 1:].flatten(1).double().numpy()
     mixture = GaussianMixture(
         COMPONENTS, covariance_type="full", reg_covar=SPREAD_RAD**2, random_state=seed, max_iter=steps
@@ -35,7 +37,10 @@ def train(seed: int = 0, *, steps: int = STEPS, poses: int = POSES) -> tuple[nn.
     own = (
         torch.from_numpy(part).float() for part in (mixture.means_, mixture.covariances_, mixture.weights_)
     )
-    return GaussianMixturePrior(*own), {"rounds": float(mixture.n_iter_)}
+    return GaussianMixturePrior(*own), {
+        "steps": mixture.n_iter_,
+        "seconds": time.perf_counter() - start,
+    }
 
 
 def evaluate(model: nn.Module) -> dict[str, float]:
