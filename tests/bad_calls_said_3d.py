@@ -70,5 +70,9 @@ RIGHT_3D: dict[str, str] = {
     ),
     "ops.camera.project | * | axis dropped": ALL_CAMERAS,
     "rendering.gaussians.* | * | empty": NONE,
+    "rendering.rasteriser.fragments.vertex_normals | vertices | axis added": "one mesh or several, as told",
+    "rendering.rasteriser.shading.sample_texture | uv | axis added": LEADING,
+    "rendering.rasteriser.shading.sample_texture | uv | axis dropped": LEADING,
+    "rendering.rasteriser.shading.sample_texture | uv | empty": NONE,
     "rendering.gaussians.gaussians.Gaussians.colours | chosen | another batch": "any of them, as documented",
 }

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bench_body
 import bench_detection
+import bench_rendering
 import bench_segmentation
 import numpy as np
 import psutil
@@ -291,6 +292,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     "tsne": tsne,
     **bench_detection.SECTIONS,
     **bench_segmentation.SECTIONS,
+    **bench_rendering.SECTIONS,
     **bench_body.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,

@@ -13,7 +13,8 @@ PARTS = ("clothes", "surroundings", "cameras")
 GOOD: dict[str, dict[str, Call]] = {
     "data.toyworld.people.scene": {
         "PeopleScene": {"shape": floats(2, 1, 10), "pose": floats(2, 1, 24, 3),
-            "translation": floats(2, 1, 3), **{name: made(lambda name=name: getattr(SMALL, name)) for name in PARTS}},
+            "translation": floats(2, 1, 3),
+            **{name: made(lambda name=name: getattr(SMALL, name)) for name in PARTS}},
         "upright": {"pose": floats(2, 24, 3), "yaw": floats(2)},
         "on_the_floor": {"model": MODEL, "shape": floats(2, 10), "pose": floats(2, 24, 3),
             "place": floats(2, 2)},

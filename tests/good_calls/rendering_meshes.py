@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lecture_utils.ops.camera import orbit
 from lecture_utils.rendering.rasteriser import hard, soft
-from tests.bad_calls import Value, count, floats, made, number, pixels
+from tests.bad_calls import Value, count, floats, made, number
 from tests.good_calls.makers import Call
 
 TWO = made(lambda: orbit(2, (6, 8), radius_m=4.0))
@@ -50,7 +50,7 @@ GOOD: dict[str, dict[str, Call]] = {
     "rendering.rasteriser.shading": {
         "shade": {"normal": floats(5, 3), "albedo": floats(5, 2, of=lambda x: x), "to_light": floats(3),
             "ambient": number(0.4)},
-        "sample_texture": {"texture": pixels(3, 4, 5), "uv": floats(6, 2, of=lambda x: x)},
+        "sample_texture": {"texture": floats(3, 4, 5), "uv": floats(6, 2, of=lambda x: x)},
     },
     "rendering.rasteriser.soft": {
         "near_pairs": {**MESH, **SHARP, "near_m": number(0.01)},

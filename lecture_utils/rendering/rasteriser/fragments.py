@@ -63,11 +63,7 @@ def interpolate(fragments: Fragments, faces: Tensor, attributes: Tensor) -> Tens
         check_tensor(attributes, "attributes", "V", "C", finite=True)
         attributes = attributes.expand(views, *attributes.shape)
     check_tensor(attributes, "attributes", views, "V", "C", finite=True)
-    check_faces(faces, attributes.shape[1])
-    if (most := int(fragments.face.max()) if fragments.face.numel() else -1) >= len(faces):
-        raise ValueError(
-            f"faces: got {len(faces)} triangles, want the {most + 1} or more that the views show"
-        )
+    check_faces(faces, attributes.shape[1], fragments.face)
     view, row, column = fragments.mask.nonzero(as_tuple=True)  # (P,) each: the pixels that show something
     corners = faces[fragments.face[view, row, column]]  # (P, 3)
     values = attributes[view[:, None], corners]  # (P, 3, C)
@@ -103,8 +99,10 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return torch.nn.functional.normalize(total, dim=-1)
 
 
-def check_faces(faces: Tensor, vertices: int) -> None:
-    """Raise ValueError unless all triangles are of vertices that are there."""
+def check_faces(faces: Tensor, vertices: int, seen: Tensor | None = None) -> None:
+    """Raise ValueError unless all triangles are of vertices that are there, and those that are seen exist."""
+    if seen is not None and seen.numel() and (most := int(seen.max())) >= len(faces):
+        raise ValueError(f"faces: got {len(faces)} triangles, want the {most + 1} or more that are seen")
     if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < vertices:
         low, high = int(faces.min()), int(faces.max())
         raise ValueError(f"faces: got vertices {low} to {high}, want 0 to {vertices - 1}")

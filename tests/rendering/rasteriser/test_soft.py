@@ -189,3 +189,5 @@ def test_bad_input_is_refused():
         soft.blend(pairs, colours, BACKGROUND[:2])
     with pytest.raises(ValueError, match="faces: got vertices"):
         pairs.carry(faces, vertices[:5])
+    with pytest.raises(ValueError, match="faces: got 2 triangles, want the"):
+        pairs.carry(faces[:2], vertices)
