@@ -167,7 +167,6 @@ def crossing(
 
 def _clothes(keys: np.ndarray, people: int) -> Clothes:
     """Draw clothes (N, P, …). Two people of a scene have shirts of different colours."""
-    count = len(keys)
 
     def paints(name: str, options: tuple | np.ndarray) -> np.ndarray:
         table = np.array(options)
@@ -185,7 +184,6 @@ def _clothes(keys: np.ndarray, people: int) -> Clothes:
     sleeve, leg = uniform(keys, "sleeve", people), uniform(keys, "leg", people)
     bald = uniform(keys, "bald", people) < 0.06
     pattern = (uniform(keys, "pattern", people) * (len(PATTERNS) + 1)).astype(int) % len(PATTERNS)
-    assert colour.shape[:2] == (count, people)
     return Clothes(
         colour=_t(colour),
         pattern=torch.from_numpy(pattern),
