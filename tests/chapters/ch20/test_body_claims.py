@@ -18,8 +18,10 @@ NOWHERE = torch.zeros(3)
 
 
 def _sphere(x: float = 0.0) -> tuple[Tensor, Tensor]:
+    """A polyhedron that is as large as the sphere."""
     sphere = trimesh.creation.icosphere(2, radius=RADIUS_M)
-    return torch.tensor(sphere.vertices) + torch.tensor([x, 0.002, 0.003]), torch.tensor(sphere.faces)
+    grown = (_balls_ml(RADIUS_M) / (1e6 * sphere.volume)) ** (1 / 3)
+    return grown * torch.tensor(sphere.vertices) + torch.tensor([x, 0.002, 0.003]), torch.tensor(sphere.faces)
 
 
 def _balls_ml(radius_m: float) -> float:
@@ -33,8 +35,7 @@ def _gap(module: object, apart_m: float, radius_m: float) -> float:
         torch.cat([a, b]), torch.cat([faces, faces + len(a)]), NOWHERE, radius_m, 0.002
     )  # type: ignore[attr-defined]
     lens = 1e6 * math.pi * (4 * RADIUS_M + apart_m) * max(0, 2 * RADIUS_M - apart_m) ** 2 / 12
-    own = 1e6 * trimesh.creation.icosphere(2, radius=RADIUS_M).volume
-    return abs(got / (2 * own - lens) - 1)
+    return abs(got / (2 * _balls_ml(RADIUS_M) - lens) - 1)
 
 
 @pytest.mark.parametrize("apart_m", [0.0, 0.03, 0.08, 0.12])
