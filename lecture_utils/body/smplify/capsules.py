@@ -31,6 +31,7 @@ SIDE_STICKS = (
     ("ankle", "foot"),
 )  # fmt: skip
 SPHERES = 4  # to a capsule
+THIN_M = 0.03  # the radius of a stick that no vertex follows
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,10 @@ def fit_capsules(model: SMPL) -> Capsules:
     ends = torch.tensor([[joint_index(a), joint_index(b)] for a, b in names])
     count = model.shape_directions.shape[-1]
     step = torch.eye(count).to(model.template)
-    rest, joints = model.shaped(torch.cat([step, -step]))
-    radius = _radii(rest, joints, ends, model.weights)  # (2 K, C)
-    plus, minus = radius[:count], radius[count:]
+    rest, joints = model.shaped(torch.cat([0 * step[:1], step, -step]))
+    mean, plus, minus = _radii(rest, joints, ends, model.weights).split([1, count, count])  # (…, C)
     kept = [pair for pair in combinations(range(len(names)), 2) if _apart(*(names[c] for c in pair))]
-    return Capsules(ends, radius.mean(0), ((plus - minus) / 2).mT, torch.tensor(kept))
+    return Capsules(ends, mean[0], ((plus - minus) / 2).mT, torch.tensor(kept))
 
 
 def overlap_residuals(capsules: Capsules, joints: Tensor, shape: Tensor, *, floor: float = 1e-6) -> Tensor:
@@ -121,15 +121,17 @@ def _apart(first: tuple[str, str], second: tuple[str, str]) -> bool:
 
 
 def _radii(rest: Tensor, joints: Tensor, ends: Tensor, weights: Tensor) -> Tensor:
-    """Mean distance (B, C) of the vertices that follow a capsule's first joint from its axis."""
+    """Mean distance (B, C) of the vertices that follow a capsule's first joint from its axis.
+
+    Those beyond an end in the first body are left out of all.
+    """
     owner = weights.argmax(1)  # (V,)
     radii = []
     for first, last in ends.tolist():
         skin = rest[:, owner == first]  # (B, v, 3)
         start, axis = joints[:, None, first], joints[:, None, last] - joints[:, None, first]
         along = ((skin - start) * axis).sum(-1, keepdim=True) / axis.square().sum(-1, keepdim=True)
-        inside = ((along > 0) & (along < 1))[..., 0]  # (B, v)
-        away = (skin - start - along * axis).norm(dim=-1)
-        mean = (away * inside).sum(1) / inside.sum(1).clamp_min(1)
-        radii.append(torch.where(inside.any(1), mean, 0.03))
+        away = (skin - start - along * axis).norm(dim=-1)  # (B, v)
+        beside = ((along > 0) & (along < 1))[0, :, 0]
+        radii.append(away[:, beside].mean(1) if bool(beside.any()) else away.new_full((len(away),), THIN_M))
     return torch.stack(radii, dim=1)

@@ -59,11 +59,11 @@ def levenberg_marquardt(
     x, damp = start.detach(), torch.full((len(start), 1), damping).to(start)
     energies, path = [residuals(x).square().sum(1)], [x]
     for _ in range(steps):
-        r, j = linearised(x)  # (B, R), (B, R, P)
+        r, j = (part.double() for part in linearised(x))  # (B, R), (B, R, P): JᵀJ loses half of the digits
         a, g = j.mT @ j, (j.mT @ r[..., None])[..., 0]  # (B, P, P), (B, P)
         scale = a.diagonal(dim1=1, dim2=2)
         scale = scale.clamp_min(1e-6 * scale.amax(1, keepdim=True)) + 1e-9
-        trial = x - torch.linalg.solve(a + torch.diag_embed(damp * scale), g)
+        trial = x - torch.linalg.solve(a + torch.diag_embed(damp * scale), g).to(x)
         energy = residuals(trial).square().sum(1)
         better = energy < energies[-1]  # (B,); False for NaN
         x = torch.where(better[:, None], trial, x)
