@@ -217,7 +217,7 @@ def body_orbit(
     size : (int, int)
         Height and width in pixels.
     **options
-        `lines`, `zoom` of `orbit.orbit_mesh`.
+        `lines`, `zoom`, `axes` of `orbit.orbit_mesh`.
     """
     world = in_world(vertices, up)
     tint = SKIN if colours is None else colours

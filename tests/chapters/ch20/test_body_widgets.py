@@ -8,7 +8,7 @@ import torch
 
 from lecture_utils.body.skeleton import JOINTS, joint_index
 from lecture_utils.body.smplify.prior import GaussianMixturePrior
-from lecture_utils.chapters.ch20 import volumes
+from lecture_utils.chapters.ch20 import body_figures, volumes
 from lecture_utils.chapters.ch20.stage import NAMES, carried, turned
 from lecture_utils.chapters.ch20.widgets import (
     candy_wrapper,
@@ -208,3 +208,26 @@ def test_the_noise_of_the_joints_is_as_told():
 
     exact, _ = project(own.joints, own.cameras)
     assert float((own.found - exact).std()) == pytest.approx(fit_steps.NOISE_PX, rel=0.15)
+
+
+# Figures
+def test_a_row_has_one_person_and_a_column_one_pose(monkeypatch):
+    got = {}
+
+    def kept(skins, faces, **options):
+        got.update(skins=skins, **options)
+
+    monkeypatch.setattr(body_figures, "body_views", kept)
+    shapes, poses = torch.eye(2, 10), 0.3 * torch.randn(3, 24, 3, generator=torch.Generator().manual_seed(0))
+    body_figures.people_grid(MODEL, shapes, poses)
+    for k, skin in enumerate(got["skins"]):
+        want = MODEL(shapes[k // 3 : k // 3 + 1], poses[k % 3 : k % 3 + 1]).vertices[0]
+        torch.testing.assert_close(skin, want, atol=1e-6, rtol=0)
+    assert got["columns"] == 3 and got["colours"][0] == got["colours"][2] != got["colours"][3]
+
+
+def test_a_ladder_has_one_number_and_says_it():
+    fig = body_figures.shape_ladder(MODEL, 1, (-2.0, 0.0, 2.0))
+    assert [ax.get_title() for ax in fig.axes] == ["−2.0", "0", "+2.0"]
+    with pytest.raises(ValueError, match="component: got 10, want 0 to 9"):
+        body_figures.shape_ladder(MODEL, 10)

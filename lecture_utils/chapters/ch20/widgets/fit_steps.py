@@ -34,7 +34,7 @@ from lecture_utils.widgets.widget import Widget
 PANEL, CHART = (3.0, 2.5), 2.3  # inches
 PEOPLE = {"a runner": 3, "a squat": 5, "a wave": 4, "a walker": 0}  # of eight scenes: chosen for their poses
 NOISE_PX, SIDE_M = 2.0, 2.3
-PRIORS = {"with all priors": (), "without pose prior and limits": ("pose", "limits", "overlap")}
+PRIORS = {"with all priors": (), "without priors on pose": ("pose", "limits", "overlap")}
 _ALL, _NONE = PRIORS
 ENDS = [sum(stage.steps + 1 for stage in STAGES[: k + 1]) - 1 for k in range(len(STAGES))]  # of the stages
 LAST = ENDS[-1]
