@@ -157,3 +157,24 @@ def test_trees_that_are_none_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=f"parents: .*{said}"):
             forward_kinematics(turns, joints, parents)
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    turns, joints, vertices = torch.eye(3).expand(2, 3, 3, 3), torch.zeros(2, 3, 3), torch.zeros(2, 5, 3)
+    weights = torch.full((5, 3), 1 / 3)
+    for args, name in (((turns[..., :2], joints), "rotations"), ((turns, joints[:1]), "joints"),
+                       ((turns, joints[:, :2]), "joints")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}: got"):
+            forward_kinematics(*args, (-1, 0, 1))
+    good = {"vertices": vertices, "joints": joints, "posed": joints, "world": turns, "weights": weights}
+    assert skin(**good).shape == (2, 5, 3)
+    for name, wrong in (
+        ("vertices", vertices[0]),
+        ("joints", joints[:1]),
+        ("posed", joints[:, :2]),
+        ("world", turns[:, 0]),
+        ("weights", weights[:4]),
+        ("weights", weights[:, :2]),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: got"):
+            skin(**{**good, name: wrong})

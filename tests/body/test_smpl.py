@@ -212,7 +212,13 @@ def test_models_and_inputs_that_do_not_fit_are_refused() -> None:
         ((shape.float(), pose), "shape: got dtype"),
         ((shape.repeat(1, 2), pose), "shape: got 20 numbers, want at most 10"),
         ((shape, pose, translation[:2]), "translation: got"),
+        ((shape, pose, translation.float()), "translation: got dtype"),
+        ((shape, pose, translation * math.nan), "translation: got NaN"),
         ((shape, pose * math.nan), "pose: got NaN"),
     ):
         with pytest.raises(ValueError, match=said):
             model(*args)
+    with pytest.raises(ValueError, match="rotations: got"):
+        model.correctives(axis_angle_to_matrix(pose)[:, 1:])
+    with pytest.raises(ValueError, match="rotations: got dtype"):
+        model.correctives(axis_angle_to_matrix(pose).float())
