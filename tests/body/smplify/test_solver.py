@@ -30,7 +30,7 @@ def linearised(x: Tensor) -> tuple[Tensor, Tensor]:
     return residuals(x), torch.stack([wave, x[:, :1] * TIMES * wave, torch.ones_like(wave)], dim=-1)
 
 
-START = torch.tensor([[1.0, -0.5, 0.0]] * 3, dtype=torch.float64)
+START = torch.tensor([[1.0, -0.5, 0.0], [1.0, -0.5, 0.0], [-0.5, 0.5, 0.0]], dtype=torch.float64)
 
 
 def test_minimum_is_scipy_s() -> None:
