@@ -1,5 +1,6 @@
 """Chapter 20: the exercises of part a (a body model) and part b (people from pictures), and the lab."""
 
+from lecture_utils.chapters.ch20.lab import LAB
 from lecture_utils.chapters.ch20.tasks import (
     data_term,
     keep_best,
@@ -13,7 +14,7 @@ from lecture_utils.chapters.ch20.tasks import (
     skinning,
 )
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "LAB"]
 
 BODY = (rodrigues, six_numbers, kinematics, skinning, rest_body)
 FITTING = (placement, data_term, pose_prior, keep_best, layers)

@@ -64,7 +64,7 @@ def gmm_prior(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) 
 def keep_best(
     fits: Tensor, errors: Tensor, rows: Tensor, new_fits: Tensor, new_errors: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """SPIN's dictionary after a batch: fits (N, D), their errors (N,), and what the batch learns from, (B, D).
+    """SPIN's dictionary after a batch: fits (N, D), errors (N,), and what the batch learns from, (B, D).
 
     Picture `rows[b]`, each at most once, has been fitted anew: `new_fits` (B, D) with `new_errors` (B,). A
     new fit takes the old one's place where its error is smaller; an error that is NaN is not. The dictionary
@@ -83,10 +83,10 @@ def composite_layers(
 ) -> tuple[Tensor, Tensor]:
     """What rays see of several people, (R, 3), and which share of each ray is whose, (R, P).
 
-    Each of P people has S samples on each of R rays: colours (P, R, S, 3), opacities (P, R, S) and depths (P,
-    R, S), in no order. All samples of a ray are blended together, the nearest first, whoever they belong to;
-    what passes them all comes from the background (R, 3). A person's share is the weights of their samples,
-    added up.
+    Each of P people has S samples on each of R rays: colours (P, R, S, 3), opacities (P, R, S) and depths
+    (P, R, S), in no order. All samples of a ray are blended together, the nearest first, whoever they belong
+    to; what passes them all comes from the background (R, 3). A person's share is the weights of their
+    samples, added up.
     """
     alpha, depth, colour = (x.transpose(0, 1).flatten(1, 2) for x in (alphas, depths, colours))  # (R, P·S)
     order = depth.argsort(dim=1)

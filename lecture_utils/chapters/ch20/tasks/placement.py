@@ -127,6 +127,19 @@ def _nan_kept(*given: Tensor) -> Any:
 
 
 @mistake(
+    "Your depth is right, but sideways all is NaN: the pixel of a hidden joint is in your mean of pixels, "
+    "and a weight of 0 does not take it out. Put a number in its place first."
+)
+def _nan_sideways(
+    joints: Tensor, pixels: Tensor, confidence: Tensor, intrinsics: Tensor, bones: Tensor
+) -> Any:
+    def ray(k: Tensor, middle: Tensor) -> Tensor:
+        return torch.stack([(middle[0] - k[0, 2]) / k[0, 0], (middle[1] - k[1, 2]) / k[1, 1], middle[2]])
+
+    return _placed(joints, pixels, confidence, intrinsics, bones, hide=False, ray=ray)
+
+
+@mistake(
     "Your means are sums, not divided by the confidence in all: two joints of 1 have a mean twice too far "
     "from the corner."
 )
@@ -217,6 +230,7 @@ EXERCISE = Exercise(
         _no_confidence,
         _mask,
         _nan_kept,
+        _nan_sideways,
         _sum_for_mean,
         _no_centre,
         _y_up,

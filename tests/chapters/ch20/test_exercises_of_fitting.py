@@ -1,0 +1,395 @@
+"""Chapter 20, part b: the references agree with the package, other right ways pass, and hints fit."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from lecture_utils.body.skeleton import joint_index
+from lecture_utils.body.smplify import data_term as package_data
+from lecture_utils.body.smplify.prior import GaussianMixturePrior
+from lecture_utils.body.smplify.start import torso_depth
+from lecture_utils.body.spin.fits import BestFits
+from lecture_utils.body.spin.fits import Fit as SpinFit
+from lecture_utils.chapters.ch20 import fitting_solutions as solutions
+from lecture_utils.chapters.ch20.draws import floats
+from lecture_utils.exercises.checker import exercises
+from lecture_utils.exercises.examine import examine
+from lecture_utils.exercises.exercise import Exercise
+from lecture_utils.exercises.hints import known_mistake
+from lecture_utils.rendering import volume
+
+BY_ID = {exercise.id: exercise for exercise in exercises("20")}
+
+
+def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
+    """What an exercise is tried on."""
+    assert exercise.cases is not None
+    return list(exercise.cases(np.random.default_rng(seed)))
+
+
+# --- the package agrees -------------------------------------------------------------------------------
+def test_place_finds_the_packages_depth_of_a_torso() -> None:
+    rng = np.random.default_rng(0)
+    bones = torch.tensor([[joint_index(f"{s}_hip"), joint_index(f"{s}_shoulder")] for s in ("left", "right")])
+    for _ in range(5):
+        joints, pixels = floats(rng.normal(size=(24, 3))), floats(rng.uniform(0, 300, (24, 2)))
+        k = floats([[f := rng.uniform(300, 900), 0, 150], [0, f, 150], [0, 0, 1]])
+        translation, _ = solutions.place(joints, pixels, torch.ones(24), k, bones)
+        theirs = torso_depth(joints[None], pixels[None], torch.ones(1, 24), k[None, 0, 0])
+        torch.testing.assert_close(translation[2] + joints[:, 2].mean(), theirs[0])
+
+
+def test_a_person_who_is_a_drawing_is_placed_where_they_stand() -> None:
+    """Flat and level with the picture, similar triangles are exact."""
+    rng = np.random.default_rng(1)
+    joints = floats(rng.uniform(-0.8, 0.8, (9, 3)) * [1, 1, 0])
+    k, stands = floats([[600.0, 0, 310], [0, 600, 250], [0, 0, 1]]), floats([0.4, -0.3, 4.2])
+    seen = (joints + stands) @ k.T
+    pixels = seen[:, :2] / seen[:, 2:]
+    bones = torch.tensor([[0, 1], [2, 5], [7, 3]])
+    translation, projected = solutions.place(joints, pixels, floats(rng.uniform(0.2, 1, 9)), k, bones)
+    torch.testing.assert_close(translation, stands, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(projected, pixels, atol=1e-2, rtol=1e-4)
+
+
+def test_the_data_term_is_the_packages_where_a_pixel_is_a_metre() -> None:
+    rng = np.random.default_rng(2)
+    joints = floats(rng.normal(size=(3, 24, 3))) + floats([0.0, 0, 4])
+    k = floats([[50.0, 0, 30], [0, 50, 20], [0, 0, 1]]).expand(3, 3, 3)
+    pixels, confidence = floats(rng.uniform(0, 60, (3, 24, 2))), floats(rng.uniform(0, 1, (3, 24)))
+    depth = torch.full((3,), 50.0)  # at this depth a pixel of this camera is a metre
+    theirs = package_data.data_residuals(joints, pixels, confidence, k, depth, sigma_m=7.0).square().sum(1)
+    projected = package_data.project_joints(joints, k)
+    torch.testing.assert_close(solutions.data_term(projected, pixels, confidence, 7.0), theirs)
+
+
+def test_the_prior_is_the_packages_but_for_a_constant_and_its_likeliest_component_is_torchs() -> None:
+    rng = np.random.default_rng(3)
+    half = rng.normal(size=(3, 5, 5))
+    covariances = floats(half @ half.transpose(0, 2, 1) + 0.5 * np.eye(5))
+    means, weights = floats(rng.normal(size=(3, 5))), floats(rng.dirichlet(np.ones(3)))
+    poses = floats(2 * rng.normal(size=(40, 5)))
+    ours = solutions.gmm_prior(poses, means, torch.linalg.inv(covariances), weights)
+    package = GaussianMixturePrior(means, covariances, weights)
+    off = ours - package.energy(poses)
+    torch.testing.assert_close(off, off.mean().expand(40), atol=1e-3, rtol=1e-4)
+    each = torch.stack(
+        [MultivariateNormal(m, c).log_prob(poses) for m, c in zip(means, covariances, strict=True)], 1
+    )
+    best = (each + weights.log()).amax(1)
+    torch.testing.assert_close(ours, -best - 2.5 * math.log(2 * math.pi), atol=1e-3, rtol=1e-4)
+    assert len((each + weights.log()).argmax(1).unique()) == 3
+
+
+def test_keep_best_is_the_packages_dictionary() -> None:
+    rng = np.random.default_rng(4)
+    fits, errors = torch.zeros(12, 6), torch.full((12,), torch.inf)
+    package = BestFits(12, most_px=1e9, joints=1, shapes=1)
+    for _ in range(8):
+        rows = torch.tensor(rng.permutation(12)[:5])
+        new, found = floats(rng.uniform(-1, 1, (5, 6))), floats(rng.uniform(1, 9, 5))
+        found[rng.integers(5)] = torch.nan
+        fits, errors, _ = solutions.keep_best(fits, errors, rows, new, found)
+        package.keep(rows, SpinFit(new[:, None, :3], new[:, 3:4], torch.zeros(5, 3), found))
+        torch.testing.assert_close(package.pose[:, 0], fits[:, :3])
+        torch.testing.assert_close(package.shape[:, 0], fits[:, 3])
+        torch.testing.assert_close(package.error_px, errors)
+    assert errors.isfinite().all()
+
+
+def test_one_person_in_order_is_what_nerf_composites() -> None:
+    rng = np.random.default_rng(5)
+    depth = np.sort(rng.uniform(1, 4, (6, 8)), axis=1)
+    density, colour = floats(rng.gamma(1.0, 1.0, (6, 8))), floats(rng.uniform(0, 1, (6, 8, 3)))
+    distance, far = floats(depth), torch.full((6,), 4.5)
+    theirs = volume.composite(density, colour, distance, far)
+    alphas = 1 - torch.exp(-density * torch.diff(distance, dim=1, append=far[:, None]))
+    picture, shares = solutions.composite_layers(colour[None], alphas[None], distance[None], torch.ones(6, 3))
+    torch.testing.assert_close(picture, theirs.colour, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(shares[:, 0], theirs.weights.sum(1), atol=1e-5, rtol=1e-4)
+
+
+def test_layers_do_not_care_in_which_order_people_or_samples_come() -> None:
+    *_, (colours, alphas, depths, background) = cases_of(BY_ID["20.10"], 6)
+    picture, shares = solutions.composite_layers(colours, alphas, depths, background)
+    assert (shares.sum(1) < 1).all() and len(colours) == 3
+    colours, alphas, depths = (x[[2, 0, 1]].flip(2) for x in (colours, alphas, depths))
+    turned = solutions.composite_layers(colours, alphas, depths, background)
+    torch.testing.assert_close(turned[0], picture)
+    torch.testing.assert_close(turned[1], shares[:, [2, 0, 1]])
+
+
+@pytest.mark.parametrize("id", ["20.6", "20.7", "20.8", "20.10"])
+def test_gradients_through_the_references_are_finite(id: str) -> None:
+    """A fit goes along them."""
+    for case in cases_of(BY_ID[id]):
+        given = [
+            x.clone().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() else x for x in case
+        ]
+        answer = BY_ID[id].reference(*given)
+        (answer[0] if isinstance(answer, tuple) else answer).square().sum().backward()
+        assert given[0].grad is not None and bool(given[0].grad.isfinite().all())
+
+
+# --- other right ways pass ---------------------------------------------------------------------------
+def place_with_loops(joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor, bones: Tensor) -> Any:
+    f, cx, cy = float(k[0, 0]), float(k[0, 2]), float(k[1, 2])
+    metres, on_screen = 0.0, 0.0
+    for a, b in bones.tolist():
+        w = float(confidence[a] * confidence[b])
+        if w:
+            metres += w * math.dist(joints[a].tolist(), joints[b].tolist())
+            on_screen += w * math.dist(pixels[a].tolist(), pixels[b].tolist())
+    depth = f * metres / on_screen
+    seen = confidence > 0
+    share = (confidence[seen] / confidence[seen].sum())[:, None]
+    u, v = (share * pixels[seen]).sum(0).tolist()
+    middle = (share * joints[seen]).sum(0)
+    t = torch.tensor([(u - cx) * depth / f, (v - cy) * depth / f, depth]) - middle
+    x, y, z = (joints + t).unbind(1)
+    return t, torch.stack([f * x / z + cx, f * y / z + cy], 1)
+
+
+def data_term_of_roots(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    e2 = ((projected - pixels.nan_to_num(0.0)) ** 2).sum(-1)
+    return (confidence * sigma_px**2 * (1 - sigma_px**2 / (sigma_px**2 + e2))).sum(-1)
+
+
+def prior_by_torch(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    each = [
+        -MultivariateNormal(m, precision_matrix=p).log_prob(pose) - w.log()
+        for m, p, w in zip(means, precisions, weights, strict=True)
+    ]
+    return torch.stack(each).min(0).values - pose.shape[1] / 2 * math.log(2 * math.pi)
+
+
+def keep_with_a_loop(fits: Tensor, errors: Tensor, rows: Tensor, new: Tensor, found: Tensor) -> Any:
+    fits, errors = fits.clone(), errors.clone()
+    for b, row in enumerate(rows.tolist()):
+        if found[b] < errors[row]:
+            fits[row], errors[row] = new[b], found[b]
+    return fits, errors, fits[rows]
+
+
+def layers_ray_by_ray(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    people, rays, samples = alphas.shape
+    picture, shares = torch.zeros(rays, 3), torch.zeros(rays, people)
+    for r in range(rays):
+        left = 1.0
+        every = [(float(depths[p, r, s]), p, s) for p in range(people) for s in range(samples)]
+        for _, p, s in sorted(every):
+            w = left * float(alphas[p, r, s])
+            picture[r] += w * colours[p, r, s]
+            shares[r, p] += w
+            left *= 1 - float(alphas[p, r, s])
+        picture[r] += left * background[r]
+    return picture, shares
+
+
+@pytest.mark.parametrize(
+    ("id", "answer"),
+    [
+        ("20.6", place_with_loops),
+        ("20.7", data_term_of_roots),
+        ("20.8", prior_by_torch),
+        ("20.9", keep_with_a_loop),
+        ("20.10", layers_ray_by_ray),
+    ],
+)
+def test_another_right_way_passes(id: str, answer: Callable[..., Any]) -> None:
+    found = examine(BY_ID[id], answer)
+    assert found.state == "right", found
+
+
+# --- wrong answers as learners write them, and a word that the hint has to have -----------------------
+def upside_down_triangle(joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor, bones: Tensor) -> Any:
+    pixels = torch.nan_to_num(pixels)
+    a, b = bones.T
+    w = confidence[a] * confidence[b]
+    m, px = (w * (joints[a] - joints[b]).norm(dim=1)).sum(), (w * (pixels[a] - pixels[b]).norm(dim=1)).sum()
+    return _from_depth(k[0, 0] * px / m, joints, pixels, confidence, k)
+
+
+def average_depth(joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor, bones: Tensor) -> Any:
+    pixels = torch.nan_to_num(pixels)
+    a, b = bones.T
+    w = confidence[a] * confidence[b]
+    each = k[0, 0] * (joints[a] - joints[b]).norm(dim=1) / (pixels[a] - pixels[b]).norm(dim=1)
+    return _from_depth((w * each).sum() / w.sum(), joints, pixels, confidence, k)
+
+
+def _from_depth(depth: Tensor, joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor) -> Any:
+    w = (confidence / confidence.sum())[:, None]
+    u, v = (w * pixels).sum(0)
+    ray = torch.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], torch.ones(())])
+    t = depth * ray - (w * joints).sum(0)
+    seen = (joints + t) @ k.mT
+    return t, seen[:, :2] / seen[:, 2:]
+
+
+def nan_times_zero(joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor, bones: Tensor) -> Any:
+    a, b = bones.T
+    w = confidence[a] * confidence[b]
+    m, px = (w * (joints[a] - joints[b]).norm(dim=1)).sum(), (w * (pixels[a] - pixels[b]).norm(dim=1)).sum()
+    return _from_depth(k[0, 0] * m / px, joints, pixels, confidence, k)
+
+
+def same_depth_for_all(joints: Tensor, pixels: Tensor, confidence: Tensor, k: Tensor, bones: Tensor) -> Any:
+    t, _ = solutions.place(joints, pixels, confidence, k, bones)
+    seen = (joints + t) @ k.mT
+    return t, seen[:, :2] / seen[:, 2].mean()
+
+
+def plain_squares(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    return (confidence * ((projected - pixels.nan_to_num()) ** 2).sum(-1)).sum(-1)
+
+
+def up_to_1(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    e2 = ((projected - pixels.nan_to_num()) ** 2).sum(-1)
+    return (confidence * e2 / (e2 + sigma_px**2)).sum(-1)
+
+
+def smplify_x_way(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    e2 = (projected - pixels.nan_to_num()) ** 2
+    rho = sigma_px**2 * e2 / (e2 + sigma_px**2)
+    return (confidence[..., None] * rho).sum((-2, -1))
+
+
+def hidden_joints_kept(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    e2 = ((projected - pixels) ** 2).sum(-1)
+    return (sigma_px**2 * e2 / (e2 + sigma_px**2) * confidence).sum(-1)
+
+
+def averaged(projected: Tensor, pixels: Tensor, confidence: Tensor, sigma_px: float) -> Tensor:
+    e2 = ((projected - pixels.nan_to_num()) ** 2).sum(-1)
+    return (sigma_px**2 * e2 / (e2 + sigma_px**2) * confidence).mean(-1)
+
+
+def _distances(pose: Tensor, means: Tensor, precisions: Tensor) -> Tensor:
+    d = pose[:, None] - means
+    return (d[:, :, None] @ precisions @ d[..., None])[..., 0, 0]
+
+
+def only_distances(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    return (0.5 * _distances(pose, means, precisions) - weights.log()).min(1).values
+
+
+def true_mixture(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    logs = weights.log() + 0.5 * precisions.logdet() - 0.5 * _distances(pose, means, precisions)
+    return -logs.exp().sum(1).log()
+
+
+def worst_component(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    logs = weights.log() + 0.5 * precisions.logdet() - 0.5 * _distances(pose, means, precisions)
+    return (-logs).max(1).values
+
+
+def inverse_again(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    d = _distances(pose, means, precisions.inverse())
+    return (0.5 * d - weights.log() - 0.5 * precisions.logdet()).min(1).values
+
+
+def likelihood_sign(pose: Tensor, means: Tensor, precisions: Tensor, weights: Tensor) -> Tensor:
+    d = _distances(pose, means, precisions)
+    return (0.5 * d - weights.log() + 0.5 * precisions.logdet()).min(1).values
+
+
+def always_newest(fits: Tensor, errors: Tensor, rows: Tensor, new: Tensor, found: Tensor) -> Any:
+    fits, errors = fits.clone(), errors.clone()
+    fits[rows], errors[rows] = new, found
+    return fits, errors, fits[rows]
+
+
+def errors_forgotten(fits: Tensor, errors: Tensor, rows: Tensor, new: Tensor, found: Tensor) -> Any:
+    better = found < errors[rows]
+    fits = fits.clone()
+    fits[rows] = torch.where(better[:, None], new, fits[rows])
+    return fits, errors.clone(), fits[rows]
+
+
+def learns_from_todays(fits: Tensor, errors: Tensor, rows: Tensor, new: Tensor, found: Tensor) -> Any:
+    fits, errors, _ = solutions.keep_best(fits, errors, rows, new, found)
+    return fits, errors, new
+
+
+def not_worse(fits: Tensor, errors: Tensor, rows: Tensor, new: Tensor, found: Tensor) -> Any:
+    worse = found >= errors[rows]
+    fits, errors = fits.clone(), errors.clone()
+    fits[rows] = torch.where(worse[:, None], fits[rows], new)
+    errors[rows] = torch.where(worse, errors[rows], found)
+    return fits, errors, fits[rows]
+
+
+def painter(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    people, rays = alphas.shape[:2]
+    picture, shares = torch.zeros(rays, 3), torch.zeros(rays, people)
+    for r in range(rays):
+        left = 1.0
+        for p in depths[:, r].amin(1).argsort().tolist():  # whole people, by their nearest sample
+            for s in depths[p, r].argsort().tolist():
+                w = left * float(alphas[p, r, s])
+                picture[r] += w * colours[p, r, s]
+                shares[r, p] += w
+                left *= 1 - float(alphas[p, r, s])
+        picture[r] += left * background[r]
+    return picture, shares
+
+
+def in_order_of_people(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    people, rays, samples = alphas.shape
+    behind = torch.arange(people * samples).view(people, 1, samples).expand(-1, rays, -1).float()
+    return solutions.composite_layers(colours, alphas, behind, background)
+
+
+def seen_from_behind(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    return solutions.composite_layers(colours, alphas, 10 - depths, background)
+
+
+def masks_of_one_alone(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    picture, _ = solutions.composite_layers(colours, alphas, depths, background)
+    return picture, 1 - (1 - alphas).prod(2).T
+
+
+def black_behind(colours: Tensor, alphas: Tensor, depths: Tensor, background: Tensor) -> Any:
+    return solutions.composite_layers(colours, alphas, depths, torch.zeros_like(background))
+
+
+WRONG: list[tuple[str, Callable[..., Any], str]] = [
+    ("20.6", upside_down_triangle, "wrong way round"),
+    ("20.6", average_depth, "mean of the bones"),
+    ("20.6", nan_times_zero, "NaN"),
+    ("20.6", same_depth_for_all, "weak perspective"),
+    ("20.7", plain_squares, "plain square"),
+    ("20.7", up_to_1, "factor σ²"),
+    ("20.7", smplify_x_way, "one by one"),
+    ("20.7", hidden_joints_kept, "NaN"),
+    ("20.7", averaged, "mean over the joints"),
+    ("20.8", only_distances, "log det is missing"),
+    ("20.8", true_mixture, "logsumexp"),
+    ("20.8", worst_component, "largest"),
+    ("20.8", inverse_again, "inverse of P"),
+    ("20.8", likelihood_sign, "wrong sign"),
+    ("20.9", always_newest, "every new fit"),
+    ("20.9", errors_forgotten, "not noted"),
+    ("20.9", learns_from_todays, "does not learn from the new"),
+    ("20.9", not_worse, "NaN"),
+    ("20.10", painter, "together"),
+    ("20.10", in_order_of_people, "person by person"),
+    ("20.10", seen_from_behind, "farthest"),
+    ("20.10", masks_of_one_alone, "alone"),
+    ("20.10", black_behind, "no background"),
+]
+
+
+@pytest.mark.parametrize(("id", "answer", "word"), WRONG, ids=[f"{id} {a.__name__}" for id, a, _ in WRONG])
+def test_a_wrong_answer_gets_the_hint_for_its_mistake(id: str, answer: Callable[..., Any], word: str) -> None:
+    found = examine(BY_ID[id], answer)
+    assert found.state == "wrong" and found.reason == "value", found
+    shown = known_mistake(BY_ID[id], answer, found)
+    assert shown is not None and word in shown.hint, shown
