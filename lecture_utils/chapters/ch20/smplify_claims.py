@@ -33,20 +33,21 @@ def with_noise(seed: int, budget: str, noise_px: float, arms: tuple[str, ...] = 
 
 @claim(
     "C20.2",
-    statement="The priors of SMPLify more than halve its depth flips: bones that are right in the picture and point "
-    "towards the camera instead of away from it, or the other way round.",
-    paper="F. Bogo, A. Kanazawa, C. Lassner, P. Gehler, J. Romero, M. Black, Keep it SMPL: Automatic estimation "
-    "of 3D human pose and shape from a single image, ECCV 2016, sections 3.2 and 4 (priors against "
-    "ambiguity, in words and pictures; flips are not counted there)",
+    statement="The priors of SMPLify more than halve its depth flips: bones that are right in the picture "
+    "and point towards the camera instead of away from it, or the other way round.",
+    paper="F. Bogo, A. Kanazawa, C. Lassner, P. Gehler, J. Romero, M. Black, Keep it SMPL: Automatic "
+    "estimation of 3D human pose and shape from a single image, ECCV 2016, sections 3.2 and 4 "
+    "(priors against ambiguity, in words and pictures; flips are not counted there)",
     rule=(Rule("flips_left", below=0.5),),
     seeds=5,
-    note="48 people of the test split a seed, half in combinations of legs and arms that the prior's training "
-    "poses never have; each in one picture of 256 × 256 pixels, the joints with noise of 1 to 3 pixels, 5 "
-    "% not found and 2 % found elsewhere. Both arms have the same starts, steps and shape prior; without "
-    "priors the terms for pose, joint limits and overlap are left out. A bone counts where the true "
-    "depths of its ends differ by 10 cm or more and both ends project to within 8 pixels (about 10 cm) of "
-    "the truth; it is flipped where the depth changes the wrong way by 5 cm or more. Other arms are shown "
-    "and not ruled on. Along the boundary the noise is that of a joint found with confidence 1.",
+    note="48 people of the test split a seed, half in combinations of legs and arms that the prior's "
+    "training poses never have; each in one picture of 256 × 256 pixels, the joints with noise "
+    "of 1 to 3 pixels, 5 % not found and 2 % found elsewhere. Both arms have the same starts, "
+    "steps and shape prior; without priors the terms for pose, joint limits and overlap are "
+    "left out. A bone counts where the true depths of its ends differ by 10 cm or more and both "
+    "ends project to within 8 pixels (about 10 cm) of the truth; it is flipped where the depth "
+    "changes the wrong way by 5 cm or more. Other arms are shown and not ruled on. Along the "
+    "boundary the noise is that of a joint found with confidence 1.",
     names={
         "flips_left": "share of flipped bones with priors over that without",
     },
