@@ -1,7 +1,8 @@
 """The template's mesh: an even net of triangles on the mean figure, finer on face, hands and feet.
 
-1. Marching cubes on the left half of the figure (W. Lorensen and H. Cline, SIGGRAPH 1987), far finer than wanted.
-2. Weighted Lloyd clusters of its vertices, and their dual triangles: S. Valette and J.-M. Chassery, "Approximated
+1. Marching cubes on the left half of the figure (W. Lorensen and H. Cline, SIGGRAPH 1987), far finer than
+wanted. 2. Weighted Lloyd clusters of its vertices, and their dual triangles: S. Valette and J.-M. Chassery,
+"Approximated
    centroidal Voronoi diagrams for uniform polygonal mesh coarsening", Eurographics 2004.
 3. The mirror image, sewn on along the middle; and a few rounds of evening out on the surface.
 """
@@ -13,9 +14,9 @@ import torch
 from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
-from torch import Tensor
 
 from lecture_utils.data.toyworld.people.figure import Figure, distance_and_slope, signed_distance
+from lecture_utils.recipes._people_nearby import Nearby, nearby
 
 Array = np.ndarray
 
@@ -24,7 +25,8 @@ def half_surface(person: Figure, fine: float = 1.0) -> tuple[Array, Array]:
     """Return a fine mesh (N, 3), (F, 3) of the figure's left half, open along x = 0."""
     head, wrist, foot = person.joints[15], person.joints[20], person.joints[10]
 
-    def axis(start, stop, *fines):
+    def axis(start: float, stop: float, *fines: tuple[float, float, float]) -> Array:
+        """Ticks from start to stop, as near as the finest of (from, to, step) that holds there."""
         ticks, at = [start], start
         while at < stop:
             step = min([s for lo, hi, s in fines if lo <= at < hi], default=0.0045)
@@ -94,8 +96,17 @@ def vertex_normals(vertices: Array, faces: Array) -> Array:
     """Return unit normals (V, 3), pointing out."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
-    total = np.stack([np.bincount(faces.ravel(), np.repeat(normal[:, i], 3), len(vertices)) for i in range(3)], 1)
+    total = np.stack(
+        [np.bincount(faces.ravel(), np.repeat(normal[:, i], 3), len(vertices)) for i in range(3)], 1
+    )
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def is_closed(faces: Array, count: int) -> bool:
+    """Whether a mesh is closed and without handles: each side of two triangles, and V - E + F = 2."""
+    sides = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    kinds, often = np.unique(sides, axis=0, return_counts=True)
+    return bool((often == 2).all()) and count - len(kinds) + len(faces) == 2
 
 
 def even_mesh(
@@ -104,7 +115,7 @@ def even_mesh(
     """Coarsen a fine half mesh to triangles with sides of about `edge`; what lies on x = 0 stays on it."""
     rng = np.random.default_rng(seed)
     area, size = vertex_areas(vertices, faces), edge(vertices)
-    count = int(round((area / (0.866 * size**2)).sum()))
+    count = round(float((area / (0.866 * size**2)).sum()))
     density = area / size**4
     normals = vertex_normals(vertices, faces)
     chosen = rng.choice(len(vertices), count, replace=False, p=(p := area / size**2) / p.sum())
@@ -121,13 +132,19 @@ def even_mesh(
     count = owner.max() + 1
     rim = np.abs(vertices[:, 0]) < 1e-9
     mass = np.bincount(owner, density, count)
-    centre = np.stack([np.bincount(owner, density * vertices[:, i], count) for i in range(3)], 1) / mass[:, None]
+    centre = (
+        np.stack([np.bincount(owner, density * vertices[:, i], count) for i in range(3)], 1) / mass[:, None]
+    )
     on_rim = np.bincount(owner, rim, count) > 0
     rims = np.stack([np.bincount(owner[rim], vertices[rim, i], count) for i in range(3)], 1)
     centre[on_rim] = rims[on_rim] / np.bincount(owner[rim], minlength=count)[on_rim, None]
     centre[on_rim, 0] = 0.0
     triangles = owner[faces]
-    apart = (triangles[:, 0] != triangles[:, 1]) & (triangles[:, 1] != triangles[:, 2]) & (triangles[:, 0] != triangles[:, 2])
+    apart = (
+        (triangles[:, 0] != triangles[:, 1])
+        & (triangles[:, 1] != triangles[:, 2])
+        & (triangles[:, 0] != triangles[:, 2])
+    )
     triangles = triangles[apart]
     _, first = np.unique(np.sort(triangles, axis=1), axis=0, return_index=True)
     return centre, triangles[first]
@@ -165,23 +182,24 @@ def mirrored(vertices: Array, faces: Array) -> tuple[Array, Array, Array]:
     return whole, both, other
 
 
-def projected(vertices: Array, person: Figure, pose: Tensor | None = None, rounds: int = 4) -> Array:
+def projected(vertices: Array, person: Figure, near: Nearby | None = None, rounds: int = 4) -> Array:
     """Move vertices on the surface along the gradient of the distance."""
     x = torch.as_tensor(vertices, dtype=torch.float32)
     for _ in range(rounds):
-        value, slope = distance_and_slope(x, person, pose)
+        value, slope = distance_and_slope(x, person) if near is None else near.distance(x, person)
         x = x - (value / (slope**2).sum(1).clamp(min=0.3))[:, None] * slope
     return x.numpy().astype(float)
 
 
 def relaxed(vertices: Array, faces: Array, other: Array, person: Figure, rounds: int = 12) -> Array:
-    """Even out triangles on the surface: each vertex goes half-way to its neighbours' mean; stays symmetric."""
+    """Even out triangles on the surface: each vertex goes half-way to its neighbours' mean; symmetric."""
+    near = nearby(torch.as_tensor(vertices, dtype=torch.float32), person)
     net = edges_of(faces, len(vertices))
     mean = diags(1 / np.asarray(net.sum(1)).ravel()) @ net
     for _ in range(rounds):
         step = mean @ vertices - vertices
         normal = vertex_normals(vertices, faces)
         step -= (step * normal).sum(1, keepdims=True) * normal
-        vertices = projected(vertices + 0.5 * step, person, rounds=2)
+        vertices = projected(vertices + 0.5 * step, person, near, rounds=2)
         vertices = (vertices + vertices[other] * [-1, 1, 1]) / 2
     return vertices

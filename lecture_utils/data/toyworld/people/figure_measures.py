@@ -1,8 +1,9 @@
 """Twelve measures of a person, and people drawn at random from how they are spread.
 
-Means and spreads are rounded from the measuring of 6,000 soldiers: C. Gordon et al., "2012 anthropometric survey of
-U.S. Army personnel (ANSUR II): methods and summary statistics", 2014. Body mass index is spread wider than theirs, as
-in the population at large. Simplified: measures that follow no size (belly, muscle, ...) are independent.
+Means and spreads are rounded from the measuring of 6,000 soldiers: C. Gordon et al., "2012 anthropometric
+survey of U.S. Army personnel (ANSUR II): methods and summary statistics", 2014. Body mass index is spread
+wider than theirs, as in the population at large. Simplified: measures that follow no size (belly, muscle,
+...) are independent.
 """
 
 import torch

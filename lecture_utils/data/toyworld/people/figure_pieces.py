@@ -1,7 +1,7 @@
 """The pieces that a figure is made of: tapered capsules and ellipsoids in one form, each rigid on one bone.
 
-A piece is a capsule in a frame of its own, which may be stretched: q = M (x - c), a segment of length L along q's
-first axis, and a radius that is a parabola along it. With L = 0 and a stretched frame it is an ellipsoid.
+A piece is a capsule in a frame of its own, which may be stretched: q = M (x - c), a segment of length L along
+q's first axis, and a radius that is a parabola along it. With L = 0 and a stretched frame it is an ellipsoid.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,11 @@ class Pieces:
         """Add a capsule from `start` to `end`, `flat` times as thick along `thin` as across."""
         a, b = torch.tensor(start, dtype=torch.float32), torch.tensor(end, dtype=torch.float32)
         along = (b - a) / (b - a).norm()
-        normal = torch.tensor(thin, dtype=torch.float32) - along * (torch.tensor(thin, dtype=torch.float32) @ along)
+        if flat == 1.0:  # round: any frame will do, but one of thin and along must not be the other
+            thin = torch.eye(3)[int(along.abs().argmin())].tolist()
+        normal = torch.tensor(thin, dtype=torch.float32) - along * (
+            torch.tensor(thin, dtype=torch.float32) @ along
+        )
         normal = normal / normal.norm()
         axes = torch.stack([along, torch.linalg.cross(normal, along), normal / flat])
         self._add(bone, part, a, axes, float((b - a).norm()), radii)
@@ -57,7 +61,14 @@ class Pieces:
             frame[i, i], frame[i, j], frame[j, i], frame[j, j] = cosine, -sine, sine, cosine
         size = sum(axes) / 3
         scale = torch.tensor([size / max(axis, 1e-4) for axis in axes])
-        self._add(bone, part, torch.tensor(centre, dtype=torch.float32), scale[:, None] * frame.T, 0.0, (size, size, size))
+        self._add(
+            bone,
+            part,
+            torch.tensor(centre, dtype=torch.float32),
+            scale[:, None] * frame.T,
+            0.0,
+            (size, size, size),
+        )
 
     def _add(self, bone: int, part: int, centre: Tensor, frame: Tensor, length: float, radii: Triple) -> None:
         self.centre.append(centre.float())
