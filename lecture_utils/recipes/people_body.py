@@ -81,6 +81,7 @@ def train(seed: int = 0) -> tuple[nn.Module, dict[str, float]]:
     vertices, faces, other = template(mean, seed)
     measures = sample_measures(PERSONS, seed)
     skins, joints = registrations(vertices, faces, mean, measures)
+    skins = (skins + skins[:, other] * [-1, 1, 1]) / 2  # the persons are the same on both sides
     centre, directions, _ = components(skins)
     weights = skinning_weights(vertices, faces, other, shares(vertices, mean, 1.0), mean)
     regressor = joint_regressor(skins, joints, weights, other)
