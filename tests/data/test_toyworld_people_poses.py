@@ -9,7 +9,7 @@ from lecture_utils.body.skeleton import JOINTS, MIRROR, PARENTS, joint_index
 from lecture_utils.body.smpl import SMPL
 from lecture_utils.data.toyworld.people import poses
 from lecture_utils.data.toyworld.people.gestures import GESTURES
-from lecture_utils.data.toyworld.people.keypoints import placed, sample_detections
+from lecture_utils.data.toyworld.people.keypoints import sample_detections
 from lecture_utils.data.toyworld.people.limits import LIMITS, angles_to_pose, pose_to_angles
 from lecture_utils.data.toyworld.people.movements import LEGS, Angles
 from lecture_utils.data.toyworld.people.poses import (
@@ -170,16 +170,14 @@ def test_faster_is_longer_and_quicker() -> None:
 
 
 # --- what a detector finds -----------------------------------------------------------------------------
-def test_people_stand_on_the_floor_upright(body: SMPL) -> None:
-    pose, shape = sample_poses(6, 2), sample_shapes(6, 2)
-    turned, translation, joints = placed(body, pose, shape, torch.linspace(-3, 3, 6))
-    assert torch.allclose(joints[..., 2].amin(1), torch.zeros(6), atol=1e-5)
-    assert torch.allclose(joints[:, 0, :2], torch.zeros(6, 2), atol=1e-5)
-    assert bool((joints[:, joint_index("neck"), 2] > joints[:, 0, 2]).all())
-    assert torch.allclose(body(shape, turned, translation).joints, joints, atol=1e-4)
-    _, _, face = placed(body, torch.zeros(1, 24, 3), torch.zeros(1, 10), torch.zeros(1))
-    foot, ankle = face[0, joint_index("left_foot")], face[0, joint_index("left_ankle")]
-    assert float(foot[1] - ankle[1]) < -0.05, "heading 0 faces -y"
+def test_people_stand_on_the_floor_upright_and_are_seen_whole(body: SMPL) -> None:
+    found = sample_detections(body, 40, 2)
+    posed = body(found.shape, found.pose, found.translation)
+    assert torch.allclose(posed.joints, found.joints, atol=1e-5)
+    assert torch.allclose(posed.vertices[..., 2].amin(1), torch.zeros(40), atol=1e-5)
+    assert torch.allclose(posed.joints[:, 0, :2], torch.zeros(40, 2), atol=1e-5)
+    assert bool((posed.joints[:, joint_index("neck"), 2] > posed.joints[:, 0, 2]).all())
+    assert float(found.exact_pixel.min()) > 0 and float(found.exact_pixel.max()) < 256
 
 
 def test_detections_are_the_truth_spoilt_as_said(body: SMPL) -> None:

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.body.skeleton import UPRIGHT, joint_index
+from lecture_utils.body.skeleton import joint_index
 from lecture_utils.body.smpl import SMPL
+from lecture_utils.body.smplify.joints import RestJoints, posed_joints
 from lecture_utils.data.toyworld.checks import check_request
 from lecture_utils.data.toyworld.hashing import between, scene_keys, uniform
 from lecture_utils.data.toyworld.names import SPLITS
 from lecture_utils.data.toyworld.people.poses import sample_poses, sample_shapes
+from lecture_utils.data.toyworld.people.scene import on_the_floor, upright
 from lecture_utils.ops.camera import Cameras, look_at, pinhole, project
-from lecture_utils.ops.checks import check_number, check_tensor
-from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from lecture_utils.ops.checks import check_number
 
 TORSO = [joint_index(name) for name in ("left_hip", "right_hip", "left_shoulder", "right_shoulder")]
 SIZE = (256, 256)  # of the pictures, in pixels
@@ -57,35 +58,6 @@ class Detected:
 
     def __len__(self) -> int:
         return len(self.pose)
-
-
-def placed(model: SMPL, pose: Tensor, shape: Tensor, heading: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Stand people up in the world, their lowest joint on the floor, the pelvis above the origin.
-
-    Parameters
-    ----------
-    model : SMPL
-        The body.
-    pose, shape : Tensor
-        (N, 24, 3), as `sample_poses` has them, and (N, K).
-    heading : Tensor
-        (N,) in radians, counter-clockwise seen from above; 0 faces -y.
-
-    Returns
-    -------
-    pose, translation, joints : Tensor
-        (N, 24, 3) with the root's turn about the world's axes; (N, 3); (N, 24, 3), in metres.
-    """
-    check_tensor(pose, "pose", "N", 24, 3, finite=True)
-    check_tensor(heading, "heading", len(pose), finite=True)
-    zero = torch.zeros_like(heading)
-    turn = axis_angle_to_matrix(torch.stack([zero, zero, heading], dim=1))
-    root = turn @ axis_angle_to_matrix(torch.tensor(UPRIGHT)) @ axis_angle_to_matrix(pose[:, 0])
-    pose = torch.cat([matrix_to_axis_angle(root)[:, None], pose[:, 1:]], dim=1)
-    with torch.no_grad():
-        joints = model(shape, pose, correctives=False).joints
-    translation = -torch.cat([joints[:, 0, :2], joints[..., 2].amin(1, keepdim=True)], dim=1)
-    return pose, translation, joints + translation[:, None]
 
 
 def sample_detections(
@@ -124,12 +96,12 @@ def sample_detections(
     check_number(wrong, "wrong", 0, 1)
     keys = scene_keys(seed, SPLITS.index(split), count)
     shape = sample_shapes(count, seed, split)[:, : model.shape_directions.shape[-1]]
-    pose, translation, joints = placed(
-        model,
-        sample_poses(count, seed, split),
-        shape,
-        _float(between(keys, "heading", (-math.pi, math.pi))),
-    )
+    heading = _float(between(keys, "heading", (-math.pi, math.pi)))
+    shape = shape.to(model.template)
+    pose = upright(sample_poses(count, seed, split), heading).to(shape)
+    translation = on_the_floor(model, shape, pose, torch.zeros(count, 2).to(shape))
+    rest = RestJoints.of(model)
+    joints, _ = posed_joints(rest, shape, pose, rest.at(shape)[:, 0] + translation)
     cameras = _cameras(keys, joints)
     exact, _ = project(joints, cameras)  # (N, 24, 2)
     confidence = _float(between(keys, "confidence", (0.4, 1.0), 24))
