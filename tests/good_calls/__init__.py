@@ -15,6 +15,7 @@ from tests.good_calls import (
     key_points,
     layers,
     measuring,
+    multiply,
     networks,
     one_stage,
     panoptic,
@@ -26,6 +27,7 @@ from tests.good_calls import (
     rotations,
     segmenting,
     shapes_3d,
+    smplify,
     solids,
     spin,
     splats,
@@ -41,8 +43,10 @@ PARTS = (
     rotations, solids, shapes_3d, two_views, points, radiance, splats,
     body,
     spin,
+    multiply,
     rendering_meshes,
     people,
+    smplify,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

@@ -64,12 +64,12 @@ class FitSettings:
     offset_rate: float = 2e-3
     shape_rate: float = 0.05
     background_rate: float = 0.01
-    mask: float = 1.0
+    mask: float = 0.3
     order: float = 1.0
     room: float = 1.0
     calm: float = 2.0
     stay: float = 2e-3
-    build: float = 1e-3
+    build: float = 0.03
 
     def __post_init__(self) -> None:
         for name in ("rounds", "frames"):
@@ -106,7 +106,7 @@ def person_loss(people: People, clouds: list[Cloud], frames: list[int], given: "
 def pose_loss(people: People, clouds: list[Cloud], frames: list[int], given: "Given") -> Tensor:
     """Step 4: the same, the order in depth, and what a body's motion is like."""
     s, avatars = given.settings, people.persons
-    loss = s.stay * (people.poses - given.first_poses).square().mean()
+    loss = s.stay * (people.poses - given.first_poses).square().mean(dim=(1, 2, 3)).sum()
     for p, one in enumerate(clouds):
         loss = loss + s.calm * calm_loss(one.joints)
         for q in range(p):

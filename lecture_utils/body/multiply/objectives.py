@@ -34,9 +34,9 @@ def picture_loss(layers: Layers, image: Tensor) -> Tensor:
 
 
 def mask_loss(layers: Layers, refined: Tensor) -> Tensor:
-    """Mean absolute difference of the layers' masks to the refined ones (P, H, W), over people and pixels."""
+    """Mean absolute difference of masks to the refined ones (P, H, W), over pixels; people add up."""
     check_tensor(refined, "refined", *layers.masks.shape, finite=True)
-    return (layers.masks - refined).abs().mean()
+    return (layers.masks - refined).abs().mean(dim=(1, 2)).sum()
 
 
 def order_loss(people: Sequence[Cloud], layers: Layers, refined: Tensor, cameras: Cameras) -> Tensor:

@@ -111,7 +111,7 @@ class ColourRefiner:
         rounds: int = 3,
         colour_width: float = 0.06,
         place_width: float = 12.0,
-        trust: float = 0.5,
+        trust: float = 0.25,
         smooth: float = 2.0,
         margin: int = 6,
     ) -> None:
