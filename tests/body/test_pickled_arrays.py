@@ -195,6 +195,12 @@ def test_a_note_far_out_is_refused_before_its_room_is_made() -> None:
         read_records(b"\x80\x02Nr\xff\xff\xff\xff.")
 
 
+def _type_of_order(order: Any) -> Any:
+    dtype = pickled_arrays._CLASSES["dtype"]("f8", False, True)
+    dtype.state = (3, order)
+    return dtype
+
+
 def _array_parts(**own: Any) -> Any:
     """A record of an array of three numbers, with some parts of it replaced."""
     kinds = pickled_arrays._CLASSES
@@ -230,10 +236,14 @@ def _array_parts(**own: Any) -> Any:
         ({"dtype": pickled_arrays._CLASSES["dtype"]("O8", False, True)}, "an array of type 'O8'"),
         ({"dtype": pickled_arrays._CLASSES["dtype"]("V16", False, True)}, "an array of type 'V16'"),
         ({"dtype": pickled_arrays._CLASSES["dtype"](["f8"], False, True)}, "an array of type"),
+        ({"dtype": _type_of_order("?")}, "the byte order"),
+        ({"dtype": _type_of_order(None)}, "the byte order"),
     ],
 )
 def test_arrays_whose_parts_do_not_fit_are_refused(own: dict[str, Any], said: str) -> None:
     assert np.array_equal(as_array(_array_parts()), np.zeros(3))
+    plain = pickled_arrays._CLASSES["dtype"]("f8", False, True)  # without a state: this machine's order
+    assert np.array_equal(as_array(_array_parts(dtype=plain)), np.zeros(3))
     with pytest.raises(ValueError, match=said):
         as_array(_array_parts(**own))
 
@@ -251,6 +261,8 @@ def test_sparse_matrices_and_selections_whose_places_are_not_there_are_refused()
         ("data", matrix.data[:-1]),
         ("_shape", (24, 10**9)),
         ("_shape", (24,)),
+        ("_shape", (0, 60)),
+        ("_shape", (-1, 60)),
         ("_shape", (24, np.zeros(2, int))),
         ("_shape", None),
     ):
@@ -268,3 +280,7 @@ def test_sparse_matrices_and_selections_whose_places_are_not_there_are_refused()
     inner.state = {"x": inner}
     with pytest.raises(ValueError, match="within arrays"):
         as_array(inner)
+    sparse = read_records(pickle.dumps(matrix, 2))
+    sparse.state["indptr"] = sparse  # its own columns
+    with pytest.raises(ValueError, match="within arrays"):
+        as_array(sparse)

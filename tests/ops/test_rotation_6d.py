@@ -169,6 +169,16 @@ def test_slerp_keeps_a_steady_rate_to_the_other_side() -> None:
         assert (angle - degrees * share).abs().max() < 1e-6 * degrees
 
 
+def test_axes_in_front_are_kept() -> None:
+    quaternions, share = (
+        matrix_to_quaternion(_turns(24, 3)).reshape(2, 3, 4, 4),
+        torch.full((3, 4), 0.3).double(),
+    )
+    way = slerp(*quaternions, share)
+    for i in range(3):
+        assert torch.equal(way[i], slerp(quaternions[0, i], quaternions[1, i], share[i]))
+
+
 def test_the_mean_of_axis_angle_vectors_is_no_mean_of_rotations() -> None:
     z = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
     vectors = torch.stack([math.radians(170.0) * z, math.radians(-170.0) * z])  # 20° apart
@@ -215,5 +225,7 @@ def test_what_has_no_answer_is_refused() -> None:
     one = torch.tensor([1.0, 0, 0, 0])
     with pytest.raises(ValueError, match=r"share: got 1\.5"):
         slerp(one, one, torch.tensor(1.5))
+    with pytest.raises(ValueError, match="share: got NaN"):
+        slerp(one, one, torch.tensor(math.nan))
     with pytest.raises(ValueError, match="second: got one of length 0"):
         slerp(one, 0 * one, torch.tensor(0.5))
