@@ -68,7 +68,7 @@ def people_video(
     *,
     split: str = "train",
     frames: int = 24,
-    fps: float = 36.0,
+    fps: float = 60.0,
     size: tuple[int, int] = (64, 80),
 ) -> Video:
     """Render two people who pass each other; see `crossing`."""

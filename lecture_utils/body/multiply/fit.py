@@ -64,7 +64,7 @@ class FitSettings:
     offset_rate: float = 2e-3
     shape_rate: float = 0.05
     background_rate: float = 0.01
-    mask: float = 0.3
+    mask: float = 0.5
     order: float = 1.0
     room: float = 1.0
     calm: float = 2.0
