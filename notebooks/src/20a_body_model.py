@@ -1,0 +1,775 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["slide"]
+# # 20a · A body model
+#
+# **How many numbers is a person?**
+#
+# People are what cameras see most, and what machines have to understand best: who reaches for what, who steps off the kerb, whose arm a pair of glasses should draw over. A film studio gets a person into a computer with a room full of cameras, a scanner, and weeks of work by hand. From a picture that cannot be had.
+#
+# And bodies are hard. Limbs hide one another, clothes hide limbs, a dark sleeve lies on a dark coat; people do handstands; and the camera throws depth away. What helps is to know beforehand what a body can look like, and to know it in few numbers.
+
+# %% [markdown] tags=["skip"]
+# ## What you will do
+#
+# 1. **Turn** things by three numbers, and by six, and see why it matters which.
+# 2. **Move** a skeleton of 24 joints, and **hang** a skin of 7,000 points on it.
+# 3. **Learn** the shapes of people from forty of them.
+# 4. **Put together** SMPL from your five functions, and hold it against the package's.
+# 5. **Open** a model file that may be dangerous, and **export** a person who walks.
+#
+# **You need** matrices, and principal components (chapter 04). From chapter 01: training a network. Part b finds such bodies in pictures.
+#
+# | Part | Minutes | Part | Minutes |
+# |---|---:|---|---:|
+# | 1 · Rotations | 36 | 6 · Put together | 10 |
+# | 2 · A tree of joints | 16 | 7 · Evaluate | 12 |
+# | 3 · Skinning | 24 | 8 · Claims, measured | 6 |
+# | 4 · SMPL | 40 | 9–10 · Paper and toy; break it | 14 |
+# | 5 · Files | 14 | 11–12 · Real; summary | 8 |
+#
+# **A GPU** is not needed: everything here runs on two processor cores.
+
+# %% tags=["skip"]
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lecture_utils import plotting, runtime, zoo
+from lecture_utils.body.skeleton import JOINTS, PARENTS, joint_index
+from lecture_utils.exercises import check, predict, progress
+from lecture_utils.kernel.start import start
+from lecture_utils.kernel.tables import show_table
+from lecture_utils.plotting.bodies import body_orbit, body_views, error_views
+from lecture_utils.widgets.present import present
+
+start("20")
+
+# %% [markdown] tags=["slide"]
+# ## Result first
+#
+# A **body model** is a function from a few numbers to a surface. Here is the finished one of this notebook. Each row is a person, ten numbers. Each column is a pose, 72 numbers.
+
+# %% tags=["system:S20.3"]
+from lecture_utils.chapters.ch20.body_figures import people_grid
+from lecture_utils.data.toyworld.people import sample_poses, sample_shapes
+
+body = zoo.load("people_body")
+shapes = torch.zeros(3, 10)
+shapes[0, :2] = torch.tensor([1.5, -1.0])  # three persons by their first numbers
+shapes[2, :3] = torch.tensor([-1.5, 1.5, 1.0])
+poses = sample_poses(40)[[0, 3, 7, 10, 11]]  # (5, 24, 3)
+figure = people_grid(body, shapes, poses, size=1.55, suptitle="Three persons, five poses")
+plotting.show(figure, "Three persons, one in each row, in the same five poses.")
+
+# %% [markdown]
+# Turn one of them with the mouse.
+
+# %%
+one = body(shapes[:1], poses[1:2])
+body_orbit(one.vertices[0], body.faces, alt="A person who can be turned.")
+
+# %%
+vertices = len(body.template)
+numbers = shapes.shape[1] + poses[0].numel()
+print(f"{numbers} numbers in; {vertices:,} vertices, {3 * vertices:,} coordinates out")
+print(f"that is {3 * vertices / numbers:.0f} coordinates for each number")
+
+# %% [markdown]
+# **How to read it.** Down a column the pose stays, along a row the person stays: the two groups of numbers do not mix. SMPL, the model that the field uses (Loper et al. 2015), has 6,890 vertices, which are 20,670 *coordinates*. Its *parameters* are 72 of pose and 10 of shape.
+#
+# Such a model fits to data, as it has few numbers; it has a derivative, so that a fit can roll downhill; and game engines know skeletons and skins. Where do the 7,000 vertices come from?
+
+# %% [markdown] tags=["slide"]
+# ## 1 · Rotations
+#
+# All that moves in a body are joints, and all that a joint does is to turn. A rotation is a matrix $R$ of nine numbers, but few matrices are rotations: the columns must have length 1 and stand at right angles, and $\det R = 1$. That leaves three degrees of freedom. An optimiser that may change all nine soon has a matrix that stretches the arm.
+#
+# Three numbers do it: the **axis-angle** vector $v$. Its direction is the axis, its length $\theta$ the angle in radians. With $[v]_\times$, the matrix for which $[v]_\times u = v \times u$, Rodrigues (1840) gives
+#
+# $$R = 1 + \frac{\sin\theta}{\theta}\,[v]_\times + \frac{1 - \cos\theta}{\theta^2}\,[v]_\times^2 .$$
+#
+# At rest $\theta = 0$, and both fractions are 0/0. They have limits, 1 and ½. Every fit begins at rest, so that value *and gradient* must be finite there.
+
+# %% tags=["exercise:20.1", "system:S20.1"]
+def rodrigues(vector: Tensor) -> Tensor:
+    """Axis-angle vectors (…, 3), lengths in radians -> rotations (…, 3, 3).
+
+    Value and gradient are finite everywhere, also at the zero vector.
+    """
+    ...
+
+
+rodrigues = check("20.1", rodrigues)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch20.solutions.rodrigues
+
+# %%
+some = rodrigues(torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)))
+print(f"R Rᵀ differs from 1 by at most {(some @ some.mT - torch.eye(3)).abs().max():.0e}")
+at_rest = torch.zeros(3, requires_grad=True)
+slope = torch.autograd.grad(rodrigues(at_rest)[2, 1], at_rest)[0]
+print(f"at rest, the entry in row 3, column 2 changes by {slope.tolist()} with v")
+half, other = (rodrigues(torch.tensor([0.0, y, 0.0])) for y in (torch.pi - 0.01, -torch.pi + 0.01))
+print(f"turns by 179.4° and -179.4°: vectors {2 * (torch.pi - 0.01):.2f} apart, "
+      f"matrices at most {(half - other).abs().max():.2f}")
+
+# %% [markdown]
+# **How to read it.** The last line is a warning. Two people who turn by 179.4° and −179.4° end up looking nearly the same way. Their vectors are as far apart as vectors can be. There is a seam in the numbers at 180°, and none in the rotations.
+
+# %%
+predict("20.1")
+
+# %%
+from lecture_utils.ops.rotation import rotation_mean
+
+pose = torch.zeros(4, 24, 3)
+pose[:2, 0, 1] = torch.deg2rad(torch.tensor([170.0, -170.0]))  # the root, about the upright axis
+pose[2] = pose[:2].mean(0)  # the mean of the numbers
+turns = rodrigues(pose)  # (4, 24, 3, 3)
+turns[3, 0] = rotation_mean(turns[:2, 0])  # the rotation that is nearest to both
+skins = body(torch.zeros(4, 1), turns).vertices
+titles = ["170°", "−170°", "mean of the numbers", "mean of the rotations"]
+figure = body_views(skins, body.faces, titles, view="front", suptitle="Two turned away, and two means of them")
+plotting.show(figure, "Two bodies from behind; one mean looks at us, the other one away.")
+
+# %% [markdown]
+# **How to read it.** Never average axis-angle vectors, nor poses made of them, if turns may be large. The mean of the *matrices* is no rotation either, but the rotation next to it is found by a singular value decomposition, as `rotation_mean` does.
+#
+# The way from one pose to another has the same trouble. A *quaternion* names a rotation by four numbers of length 1: $\cos\frac\theta2$, and $\sin\frac\theta2$ times the axis. They lie on a sphere, and the arc between two of them is a turn at a steady rate: **slerp**, spherical linear interpolation (Shoemake 1985). Both $q$ and $-q$ name the same rotation; the nearer one is taken.
+
+# %% tags=["show"]
+# show: lecture_utils.ops.rotation.slerp
+
+# %%
+from lecture_utils.ops.rotation import matrix_to_quaternion, quaternion_to_matrix
+
+steps = torch.linspace(0, 1, 5)
+straight = torch.lerp(pose[0], pose[1], steps[:, None, None])  # the numbers, along a line
+ends = [matrix_to_quaternion(turns[k]).expand(5, 24, 4) for k in (0, 1)]
+along_arc = quaternion_to_matrix(slerp(*ends, steps[:, None].expand(5, 24)))
+both = torch.cat([rodrigues(straight), along_arc])
+skins = body(torch.zeros(10, 1), both).vertices
+titles = [f"{name}, {step:.0%}" for name in ("numbers", "slerp") for step in steps.tolist()]
+figure = body_views(skins, body.faces, titles, view="front", columns=5, size=1.5,
+                    suptitle="From 170° to −170°: all the way round, or 20°")
+plotting.show(figure, "Above a body turns all the way round, below it hardly turns.")
+
+# %% [markdown]
+# ### Six numbers for networks
+#
+# An optimiser makes small steps and hardly meets the seam. A network must answer for *all* inputs, and it is continuous: where its target jumps, it cannot follow. Zhou et al. (2019) show that neither three nor four numbers can name all rotations without a jump. Six can. Take two columns, any two, and straighten them: scale the first, take from the second what lies along the first and scale it, and let the third follow. In the library: `rotation_6d_to_matrix`.
+
+# %% tags=["exercise:20.2"]
+def rotation_from_6d(six: Tensor) -> Tensor:
+    """Any six numbers (…, 6), two columns one after the other -> rotations (…, 3, 3)."""
+    ...
+
+
+rotation_from_6d = check("20.2", rotation_from_6d)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch20.solutions.rotation_from_6d
+#
+# ### Train a network to say a rotation
+#
+# A small network sees where four points went, and says the rotation in one of three forms. All else is the same.
+
+# %%
+predict("20.2")
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.training.one_cycle import one_cycle
+
+forms = {"axis-angle": (3, rodrigues), "quaternion": (4, quaternion_to_matrix), "6-D": (6, rotation_from_6d)}
+points = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+
+
+def all_kinds(count: int, generator: torch.Generator) -> Tensor:
+    """Rotations of all kinds, evenly spread, (count, 3, 3)."""
+    return quaternion_to_matrix(torch.randn(count, 4, generator=generator))
+
+
+def regressor(form: str, steps: int = runtime.pick(quick=1200, full=6000)) -> nn.Module:
+    size, to_matrix = forms[form]
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(12, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, size))
+    draw = torch.Generator().manual_seed(1)
+    batches = (((R := all_kinds(256, draw)), R) for _ in iter(int, 1))
+    return one_cycle(net, batches, steps=steps, label=form, optimizer=torch.optim.Adam(net.parameters(), 3e-3),
+                     loss=lambda net, x, R: (to_matrix(net((points @ R.mT).flatten(1))) - R).square().sum((1, 2)).mean())[0]
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.ops.rotation import rotation_angle_deg
+
+tried = all_kinds(4000, torch.Generator().manual_seed(2))
+angle = rotation_angle_deg(tried, torch.eye(3))
+bins = torch.arange(30, 181, 10)
+rows, lines = [], {}
+for form, (_, to_matrix) in forms.items():
+    with torch.inference_mode():
+        said = to_matrix(regressor(form)((points @ tried.mT).flatten(1)))
+    error = rotation_angle_deg(said, tried)
+    rows.append((form, *(f"{x:.1f}°" for x in (error.median(), error.mean(), error.quantile(0.99), error.max()))))
+    lines[form] = (bins - 5, [error[(angle > b - 10) & (angle <= b)].mean() for b in bins.tolist()])
+show_table(rows, ["what the network says", "median error", "mean", "one in a hundred above", "worst"])
+figure = plotting.curves(lines, "true angle in degrees", "mean error in degrees", "Errors gather at the seam")
+plotting.show(figure, "Mean error against the true angle: three numbers fail near 180°, six do not.")
+
+# %% [markdown]
+# **How to read it.** In the median all three are usable. The difference is in the tail: near 180° the three numbers, and less so the four, are sometimes off by more than a quarter turn, and longer training makes the seam narrower, not gone. The networks of part b say six numbers a joint.
+
+# %% [markdown] tags=["slide"]
+# ## 2 · A tree of joints
+#
+# Turn the shoulder, and the hand goes along. The skeleton is a tree: `PARENTS[j]` is the joint before $j$, up to the pelvis, the root. Each joint's rotation $R_j$ is told *relative to its parent*. **Forward kinematics** walks from the root outwards. With $j_j$ the joint's place at rest and $p$ its parent,
+#
+# $$W_j = W_p R_j, \qquad q_j = q_p + W_p\,(j_j - j_p).$$
+#
+# $W_j$ is the joint's rotation in the world, and $q_j$ is where it is now. Mind the $W_p$ in the second equation: a bone turns with the joint *before* it.
+
+# %%
+predict("20.3")
+
+# %% tags=["exercise:20.3", "system:S20.2"]
+def forward_kinematics(rotations: Tensor, joints: Tensor, parents) -> tuple[Tensor, Tensor]:
+    """Rotations (B, J, 3, 3) relative to the parents', places at rest (B, J, 3), the tree.
+
+    -> places (B, J, 3) and rotations in the world (B, J, 3, 3). The parent of a joint comes before it; the
+    root, joint 0, has parent -1 and stays where it is.
+    """
+    ...
+
+
+forward_kinematics = check("20.3", forward_kinematics)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch20.solutions.forward_kinematics
+
+# %%
+from lecture_utils.chapters.ch20.joint_figures import moved_joints, skeletons_figure
+
+rest_skin, rest_joints = body.shaped(torch.zeros(1, 1))  # the mean person, at rest: section 4 tells how
+pose = torch.zeros(1, 24, 3)
+pose[0, joint_index("left_shoulder"), 2] = torch.deg2rad(torch.tensor(60.0))  # about z, which comes to the front
+placed, _ = forward_kinematics(rodrigues(pose), rest_joints, PARENTS)
+print("elsewhere:", ", ".join(moved_joints(rest_joints[0], placed[0])))
+figure = skeletons_figure(rest_joints[0], placed[0], PARENTS, "The left shoulder turned by 60°")
+plotting.show(figure, "A skeleton of 24 joints at rest, and with its left arm raised.")
+
+# %% [markdown]
+# **How to read it.** A body's own frame has y up, z to the front and x to its left, so that its left is on your right. These are the 24 joints of SMPL. There are none for fingers.
+
+# %% [markdown] tags=["slide"]
+# ## 3 · Skinning
+#
+# A skeleton is no person. Hang the skin on it: a joint carries what is around it along, as one rigid piece. Joint $j$ would take the vertex $x$ to $W_j (x - j_j) + q_j$. If each vertex followed one joint, the skin would crack at the elbow. So a vertex has **skinning weights** $w_j$, shares that add up to 1, and goes to the mean of what its joints say:
+#
+# $$x' = \sum_j w_j \bigl( W_j (x - j_j) + q_j \bigr).$$
+#
+# That is **linear blend skinning** (LBS), the workhorse of every computer game. Move the slider, and see who has what.
+
+# %%
+from lecture_utils.chapters.ch20.widgets.skin_weights import skin_weights
+
+present(skin_weights())
+
+# %% tags=["exercise:20.4"]
+def skin(vertices: Tensor, joints: Tensor, posed: Tensor, world: Tensor, weights: Tensor) -> Tensor:
+    """Skin at rest (B, V, 3), joints at rest and now (B, J, 3), their rotations in the world (B, J, 3, 3)
+    and weights (V, J) -> skin now (B, V, 3).
+    """
+    ...
+
+
+skin = check("20.4", skin)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch20.solutions.skin
+
+# %%
+from lecture_utils.chapters.ch20.joint_figures import closeups
+from lecture_utils.plotting.bodies import READING, weight_colours
+
+
+def skinned(pose: Tensor, weights: Tensor = body.weights) -> Tensor:
+    """The mean person in poses (B, 24, 3), by your functions: (B, V, 3)."""
+    joints = rest_joints.expand(len(pose), -1, -1)
+    posed, world = forward_kinematics(rodrigues(pose), joints, PARENTS)
+    return skin(rest_skin.expand(len(pose), -1, -1), joints, posed, world, weights)
+
+
+elbow, wrist = joint_index("left_elbow"), joint_index("left_wrist")
+pose = torch.zeros(1, 24, 3)
+pose[0, elbow, 1] = -torch.deg2rad(torch.tensor(90.0))
+one_each = F.one_hot(body.weights.argmax(1), 24).float()  # each vertex follows one joint
+skins = [skinned(pose, own)[0] for own in (one_each, body.weights)]
+tints = [weight_colours(own, elbow) for own in (one_each, body.weights)]
+figure = closeups(body, skins, elbow, ["one joint a vertex", "shared"], colours=tints, flat=READING, size=3.2,
+                  suptitle="An elbow bent by 90°: blue follows the forearm")
+plotting.show(figure, "An elbow whose skin cracks, and one whose skin is shared and smooth.")
+
+# %% [markdown]
+# **How to read it.** With one joint a vertex, a whole row of triangles has to bridge the gap. Shared weights spread the fold over a few centimetres. But the mean of two places lies on the straight line between them, and flesh does not. Where the two places are far apart, that must show.
+
+# %%
+predict("20.4")
+
+# %%
+degrees = torch.tensor([0.0, 60.0, 120.0, 180.0])
+pose = torch.zeros(4, 24, 3)
+pose[:, wrist, 0] = torch.deg2rad(degrees)  # about the arm's own axis
+twisted = skinned(pose)
+ring = (body.weights[:, wrist] - 0.5).abs() + (body.weights[:, elbow] - 0.5).abs() < 0.15  # half and half
+radius = (twisted[:, ring, 1:] - rest_joints[0, wrist, 1:]).norm(dim=2).mean(1)
+for angle, now in zip(degrees.tolist(), radius, strict=True):
+    rule = torch.cos(torch.deg2rad(torch.tensor(angle / 2)))
+    print(f"{angle:3.0f}°: {now / radius[0]:4.0%} of the radius is left; cos(θ / 2) says {rule:4.0%}")
+titles = [f"{angle:.0f}°" for angle in degrees.tolist()]
+figure = closeups(body, list(twisted), wrist, titles, view=(-70, 25), colours=weight_colours(body.weights, wrist),
+                  flat=READING, suptitle="A hand twisted about the arm's axis, by skinning alone")
+plotting.show(figure, "A wrist that is twisted more and more, until it has no thickness.")
+
+# %% [markdown]
+# **How to read it.** A candy in its paper looks like that: the **candy wrapper** artefact. It is no fault in your function. The mean of two rotations is no rotation (section 1 again), and linear blend skinning takes it all the same, because it is fast. The cure comes in the next section.
+
+# %% [markdown] tags=["slide"]
+# ## 4 · SMPL: what is learned
+#
+# So far the skin at rest fell from the sky. SMPL learns it. Its makers registered one mesh to thousands of laser scans of people: vertex 1,234 is the tip of the same elbow in each. We have no scanner, but a generator: people of some hundred soft pieces, built to measures drawn from an army's survey, whose true surface is known in every pose.
+#
+# ### Shape
+# Forty of them stand in the same pose, registered. Their mean is the *template* $\bar T$. PCA of all coordinates at once gives directions $S_k$, scaled to one standard deviation. A person is
+#
+# $$\bar T + \sum_k \beta_k S_k .$$
+
+# %%
+predict("20.5")
+
+# %%
+from lecture_utils.data.toyworld.people.figure_measures import sample_measures
+from lecture_utils.recipes._people_measured import template_of
+from lecture_utils.recipes._people_registration import registrations
+
+first_skin, mean_figure = template_of(body)
+
+
+def scans(count: int, split: str) -> Tensor:
+    """Registered people at rest, (count, V, 3)."""
+    measures = sample_measures(count, 0, split)
+    skins, _ = registrations(first_skin, body.faces.numpy(), mean_figure, measures)
+    return torch.tensor(skins).float()
+
+
+people = scans(runtime.pick(quick=40, full=200), "train")
+template = people.mean(0)
+_, sizes, directions = torch.linalg.svd((people - template).flatten(1), full_matrices=False)
+directions *= (directions @ template.flatten()).sign()[:, None]  # so that + is larger
+S = sizes[:, None] * directions / (len(people) - 1) ** 0.5  # (40, 3 V), metres a standard deviation
+
+# %%
+share = sizes.square() / sizes.square().sum()
+own = (people - template).flatten(1) @ directions[0]  # each person's first number
+tall = sample_measures(len(people), 0, "train")[:, 0]
+print(f"first component: {share[0]:.0%} of the variance; "
+      f"correlation with height {torch.corrcoef(torch.stack([own, tall]))[0, 1]:.2f}")
+print("all of the first five:", ", ".join(f"{x:.0%}" for x in share[:5].tolist()))
+bodies = [template + (sign * 3 * S[k]).view(-1, 3) for k in range(3) for sign in (-1, 1)]
+titles = [f"{k}: {sign}3 σ" for k in (1, 2, 3) for sign in ("−", "+")]
+figure = body_views(bodies, body.faces, titles, columns=6, size=1.5, view="front",
+                    suptitle="Your first three components, at −3 and +3 standard deviations")
+plotting.show(figure, "The first three components of shape, each at minus and plus three standard deviations.")
+
+# %% [markdown]
+# **How to read it.** Nobody named them; that the first is size follows from variance. At ±3 you see caricatures: of a thousand people three are as far out, in one component. The later ones are mixtures, and depend on whom you happened to scan.
+#
+# How many are enough? Take twelve strangers, and give each the best numbers.
+
+# %%
+strangers = scans(12, "test")
+
+
+def errors_mm(directions: Tensor, mean: Tensor) -> list[float]:
+    """Mean distance of strangers' vertices, with 0, 1, 2, … orthonormal directions (K, 3 V), in mm."""
+    off, found = (strangers - mean).flatten(1), []
+    for k in range(len(directions) + 1):
+        left = off - off @ directions[:k].T @ directions[:k]
+        found.append(1000 * float(left.view(12, -1, 3).norm(dim=2).mean()))
+    return found
+
+
+shipped, _ = torch.linalg.qr(body.shape_directions.flatten(0, 1))  # (3 V, 10), of 200 persons
+lines = {"yours, of 40 people": errors_mm(directions[:20], template),
+         "shipped, of 200": errors_mm(shipped.T, body.template)}
+show_table([(name, *(f"{own[k]:.1f} mm" for k in (0, 1, 2, 5, 10))) for name, own in lines.items()],
+           ["", *(f"{k} components" for k in (0, 1, 2, 5, 10))], caption="Twelve strangers")
+figure = plotting.curves(lines, "components", "mean distance of a vertex in mm", log_y=True,
+                         title="Ten numbers bring a stranger to a millimetre or so")
+plotting.show(figure, "Vertex error of strangers against the number of shape components.")
+
+# %% [markdown]
+# **How to read it.** Our people have twelve measures, so ten components nearly exhaust them. Real people do not end there: SMPL's files hold 300 components, of which most work uses ten, and clothes, hair and faces are in none.
+#
+# ### Joints
+# A tall person's knee is higher. So joints are found *on the person*: each is a weighted mean of nearby vertices. The matrix of these weights, the **joint regressor** $J$, is *learned*, too: so that a mesh in many poses is explained best.
+
+# %%
+used = (body.joint_regressor > 0).sum(1)
+print(f"{body.joint_regressor.numel():,} entries, {int(used.sum()):,} above 0: "
+      f"{used.min()} to {used.max()} vertices a joint")
+tall_one = torch.zeros(2, 10)
+tall_one[1, 0] = 2.0
+knees = body.shaped(tall_one)[1][:, joint_index("left_knee"), 1] - body.shaped(tall_one)[0][:, :, 1].amin(1)
+print(f"height of the knee: {100 * knees[0]:.1f} cm of the mean person, {100 * knees[1]:.1f} cm with β₁ = 2")
+
+# %% [markdown]
+# ### Pose
+# Now the cure for the candy wrapper. Change the skin *at rest* so that, once skinned, it comes out right (Lewis et al. 2000). How much depends on the pose. SMPL makes it linear: in the nine entries of each rotation, less those at rest,
+#
+# $$T(\beta, \theta) = \bar T + S\beta + P\,\bigl(R(\theta) - R(0)\bigr).$$
+#
+# These **pose correctives** (pose blend shapes in the paper) have $9 \cdot 23 = 207$ directions. Entries of $R$, and not angles: they know no seam, and a bend of 360° is none. The root has none, as turning the whole body bends nothing.
+
+# %% tags=["exercise:20.5"]
+def rest_body(template, shape_directions, pose_directions, joint_regressor, shape, rotations):
+    """The body before it is skinned -> its skin with correctives (B, V, 3), and its joints (B, J, 3).
+
+    Template (V, 3), directions (V, 3, K) and (V, 3, 9 (J - 1)), regressor (J, V), shape (B, K), rotations
+    (B, J, 3, 3). The entries of R - 1 come row by row, joint after joint without the root. Joints are those
+    of the person, in no pose.
+    """
+    ...
+
+
+rest_body = check("20.5", rest_body)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch20.solutions.rest_body
+
+# %%
+matrices = (body.template, body.shape_directions, body.pose_directions, body.joint_regressor)
+
+
+def person(shape: Tensor, pose: Tensor) -> Tensor:
+    """SMPL, of your parts: shape (B, 10) and pose (B, 24, 3) -> skin (B, V, 3)."""
+    rotations = rodrigues(pose)
+    rest, joints = rest_body(*matrices, shape, rotations)
+    posed, world = forward_kinematics(rotations, joints, PARENTS)
+    return skin(rest, joints, posed, world, body.weights)
+
+
+shapes, poses = sample_shapes(16, seed=1), sample_poses(16, seed=1)
+yours, theirs = person(shapes, poses), body(shapes, poses).vertices
+apart = (yours - theirs).abs().max()
+print(f"16 people, {theirs.numel():,} coordinates: yours and the package's differ by at most {apart:.0e} m")
+assert apart < 1e-5
+figure = body_views(yours[:5], body.faces, columns=5, size=1.5, suptitle="Five people by your five functions")
+plotting.show(figure, "Five people of different shapes in different poses.")
+
+# %% [markdown]
+# That is the whole equation: a sum of directions, a tree of rotations, a weighted mean. (The package's own version is compared with `smplx`, the authors' library, in the tests.) What do the correctives do?
+
+# %%
+from lecture_utils.plotting.bodies import error_colours
+
+pose = torch.zeros(1, 24, 3)
+pose[0, elbow, 1] = -torch.deg2rad(torch.tensor(120.0))
+change = rest_body(*matrices, torch.zeros(1, 10), rodrigues(pose))[0][0] - body.template  # (V, 3), at rest
+moved = change.norm(dim=1)
+print(f"{(moved > 1e-3).sum()} vertices move by more than a millimetre, the farthest by {1000 * moved.max():.0f} mm")
+painted = error_colours(moved, 20.0)  # the darkest: 2 cm
+skins = [body.template + change, skinned(pose)[0], person(torch.zeros(1, 10), pose)[0]]
+titles = ["what is added, at rest", "skinning alone", "with correctives"]
+figure = closeups(body, skins, elbow, titles, colours=[painted] * 3, flat=READING / 2, size=2.7,
+                  suptitle="An elbow bent by 120°; the darker, the farther the correctives move it")
+plotting.show(figure, "An elbow at rest with what correctives add, and bent without and with them.")
+
+# %% [markdown]
+# Now the joints that skinning treats worst, by all angles. The chart on the right is the volume of a piece of the limb.
+
+# %%
+from lecture_utils.chapters.ch20.widgets.candy_wrapper import candy_wrapper
+
+present(candy_wrapper())
+
+# %% [markdown] tags=["slide"]
+# ## 5 · Files
+#
+# SMPL's own matrices are to be had from [its site](https://smpl.is.tue.mpg.de), under a licence. The file is a *pickle*, Python's way to store objects.
+
+# %%
+predict("20.6")
+
+# %%
+import pickle
+import tempfile
+from pathlib import Path
+
+from lecture_utils.body.smpl_file import load_smpl
+
+
+class Surprise:
+    def __reduce__(self):  # how to rebuild me: call this, with that
+        return print, ("  >> this ran while the file was opened",)
+
+
+packed = pickle.dumps({"v_template": Surprise()})
+print("pickle.loads:")
+pickle.loads(packed)
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "model.pkl"
+    path.write_bytes(packed)
+    try:
+        load_smpl(path)
+    except ValueError as refused:
+        print("load_smpl:\n  refused:", refused)
+
+# %% [markdown]
+# **How to read it.** `print` is harmless; it could have been any function. The loader reads such a file with an unpickler that knows a short list of names, those of arrays, and builds nothing from them but a note of what was asked for. Arrays are made from the notes afterwards. So it needs neither trust nor the old library `chumpy`, in whose arrays the published file holds its template.
+#
+# The other way round, game engines and Blender read glTF: mesh, skeleton, weights, and a movement. Yours goes into your course folder, if there is none yet.
+
+# %%
+from lecture_utils.body.export import to_gltf
+from lecture_utils.data.toyworld.people import walk
+
+steps = walk(26)  # (26, 24, 3), one cycle
+place = runtime.course_home() / "walk.glb"
+if not place.exists():
+    to_gltf(body, place, shape=shapes[0], poses=steps, frames_per_second=25)
+print(f"{place.name}: {place.stat().st_size / 1000:,.0f} kB, begins with {place.read_bytes()[:4]}")
+
+# %% [markdown]
+# Drag it into any glTF viewer. It skins linearly, without pose correctives: look at the elbows. Inside the course the movement looks like this, from your own functions.
+
+# %%
+from lecture_utils.chapters.ch20.stage import on_stage
+from lecture_utils.widgets.turntable import turntable
+
+walking = person(shapes[:1].expand(26, -1), steps)
+frames = [on_stage(body, own, (3.0, 2.4), sharp=1).transpose(2, 0, 1) for own in walking]
+turntable(frames, alt="A person who walks on the spot.", fps=25, width=240)
+
+# %% [markdown] tags=["slide"]
+# ## 6 · Put together
+#
+# The whole model once more, stage by stage, with the numbers of each. Which of the parts are large?
+
+# %%
+rotations = rodrigues(poses[:1])
+rest, joints = rest_body(*matrices, shapes[:1], rotations)
+placed, world = forward_kinematics(rotations, joints, PARENTS)
+stages = [("shape β", shapes[:1]), ("pose θ", poses[:1]), ("rotations R(θ)", rotations), ("skin at rest", rest),
+          ("joints J of the person", joints), ("joints turned", placed), ("rotations in the world", world),
+          ("skin", skin(rest, joints, placed, world, body.weights))]
+show_table([(name, tuple(x.shape), x.numel()) for name, x in stages], ["stage", "shape", "numbers"])
+parts = {"template": matrices[0], "shape directions S": matrices[1], "pose directions P": matrices[2],
+         "joint regressor J": matrices[3], "skinning weights W": body.weights}
+rows = [(name, tuple(x.shape), x.numel(), f"{(x != 0).float().mean():.1%}") for name, x in parts.items()]
+show_table(rows, ["learned", "shape", "numbers", "not 0"])
+
+# %% [markdown]
+# **How to read it.** Eighty-two numbers come in. The millions are in $P$, and nearly all of the rest is 0: a knee does not shape an ear. Play with the joints and with four numbers of shape.
+
+# %%
+from lecture_utils.chapters.ch20.widgets.pose_and_shape import pose_and_shape
+
+present(pose_and_shape())
+
+# %% [markdown] tags=["slide"]
+# ## 7 · Evaluate: successes and failures
+#
+# Two strangers in poses that no part has learned from. The generator knows their true surface.
+
+# %%
+from lecture_utils.data.toyworld.people.figure import figure as built
+from lecture_utils.recipes._people_correctives import corrections
+from lecture_utils.recipes._people_measured import corrected
+from lecture_utils.recipes._people_nearby import nearby
+
+measures, tests = sample_measures(2, 0, "test"), sample_poses(12, seed=3, split="test")
+near = nearby(torch.as_tensor(first_skin).float(), mean_figure)
+truth = corrections([built(row) for row in measures], strangers[:2], tests, body.weights, body.faces, near)
+found = {"skinning alone": truth.skinned, "with correctives": corrected(body, truth)}
+off = {name: (skins - truth.target).norm(dim=2) for name, skins in found.items()}  # (12, V)
+show_table([(name, f"{1000 * own.mean():.2f} mm", f"{1000 * own.flatten().kthvalue(int(0.99 * own.numel())).values:.1f} mm",
+             f"{1000 * own.max():.0f} mm") for name, own in off.items()],
+           ["", "mean error", "one vertex in a hundred above", "worst"], caption="Two strangers, six poses each")
+worst = int(off["with correctives"].mean(1).argmax())
+names = [f"{name}{where}" for where in ("", ", the worst pose") for name in found]
+bodies, errors = [], []
+for k in (0, worst):
+    bodies += [skins[k] for skins in found.values()]
+    errors += [own[k] for own in off.values()]
+figure = error_views(bodies, body.faces, errors, names, limit_mm=20, size=1.7)
+plotting.show(figure, "Two people in two poses, coloured by how far the skin is from the truth.")
+
+# %% [markdown]
+# ### Where it fails
+# The model is a function: it answers to every 82 numbers. Four questions that it should have refused.
+
+# %%
+pose, shape = torch.zeros(4, 24, 3), torch.zeros(4, 10)
+pose[:, [16, 17], 2] = torch.tensor([-1.1, 1.1])  # arms down
+pose[0, joint_index("left_knee"), 0] = -1.4
+pose[1, [16, 17], 2] = torch.tensor([-1.75, 1.75])  # further down
+pose[1, [1, 2], 2] = torch.tensor([-0.25, 0.25])  # legs together
+shape[2, :2] = torch.tensor([-6.0, 6.0])
+pose[3, 22:, 2] = torch.tensor([-1.5, 1.5])  # both hands
+titles = ["a knee bent forwards", "through oneself", "6 standard deviations", "a fist"]
+figure = body_views(person(shape, pose), body.faces, titles, view=[(-30, 8), "front", "front", "front"], size=2.0)
+plotting.show(figure, "Four bodies that no person has, and the model does not object.")
+
+# %% [markdown]
+# **How to read it.** *A knee bent forwards*: nothing says how far a joint may go; part b needs a prior for that. *Through oneself*: skin does not know of other skin. *Six standard deviations*: PCA goes on for ever along a straight line. And *a fist*: there are no fingers' joints.
+
+# %% [markdown] tags=["slide"]
+# ## 8 · Claims, measured
+#
+# ### C20.1 · Do pose correctives give the volume back?
+# The paper shows it in pictures. Here the volume around a joint is measured, in a ball, on people who were not learned from: a twisted wrist, a bent elbow, a bent knee. What is *lacking* is the model's loss minus the loss of the true figure, as flesh meets flesh there too.
+
+# %% tags=["claim:C20.1"]
+from lecture_utils.experiments import ledger
+from lecture_utils.experiments.card import show_claim
+
+show_claim("C20.1")
+
+# %% [markdown] tags=["slide"]
+# ## 9 · Paper and toy
+#
+# | | SMPL (Loper et al. 2015) | Here | What it costs |
+# |---|---|---|---|
+# | People | scans of some 3,800 people, women and men apart | 200 generated, one model for all | twelve measures: no faces, no ages, no real fat |
+# | Poses | 1,786 scans of 40 people | 240 poses of generated figures | flesh without bones, muscles or sliding skin |
+# | Registration | an energy that fits a template to scans | pieces correspond by construction | none: it is exact |
+# | Weights, joints | learned together with the correctives | weights by heat over the skin, joints by regression | not the best weights for our correctives |
+# | Correctives | every joint may move every vertex | only joints near a vertex, as in STAR (Osman et al. 2020) | none known; far fewer numbers |
+# | Soft tissue | an extension (DMPL) swings | none | nothing wobbles |
+#
+# After SMPL came hands (MANO, Romero et al. 2017), faces (FLAME, Li et al. 2017), and all in one (SMPL-X, Pavlakos et al. 2019): more joints, and directions for expressions, in the same equation.
+
+# %% [markdown] tags=["slide"]
+# ## 10 · Break it
+#
+# Write down the symptom before you run each cell.
+#
+# ### The template's joints for everybody
+
+# %%
+predict("20.7")
+
+# %%
+def hers(shape: Tensor, pose: Tensor) -> Tensor:
+    """SMPL, but with the joints of the template."""
+    rotations = rodrigues(pose)
+    rest, _ = rest_body(*matrices, shape, rotations)
+    joints = (body.joint_regressor @ body.template).expand(len(shape), -1, -1)
+    posed, world = forward_kinematics(rotations, joints, PARENTS)
+    return skin(rest, joints, posed, world, body.weights)
+
+
+tall, pose = torch.zeros(2, 10), torch.zeros(2, 24, 3)
+tall[:, 0] = 3.0
+pose[1, [18, 19], 1] = torch.tensor([-1.9, 1.9])  # both elbows
+wrong, right = hers(tall, pose), person(tall, pose)
+for k, name in enumerate(("at rest", "elbows bent")):
+    print(f"{name}: her skin differs by at most {1000 * (wrong - right)[k].norm(dim=1).max():.1f} mm")
+figure = body_views([right[1], wrong[1]], body.faces, ["joints of the person", "joints of the template"],
+                    view="front", size=2.6, suptitle="A tall person with bent elbows")
+plotting.show(figure, "Bent elbows with the person's joints, and folded in the wrong place.")
+
+# %% [markdown]
+# **How to read it.** At rest not a digit differs. Bent, the elbow folds beside the elbow. That is why the exercises test in several poses, and why $J$ is applied to the person.
+#
+# ### R in place of R − 1
+
+# %%
+at_rest = torch.eye(3).expand(1, 24, 3, 3)
+with_r, _ = rest_body(*matrices, torch.zeros(1, 10), at_rest + torch.eye(3))  # so that R - 1 becomes R
+off = (with_r[0] - body.template).norm(dim=1)
+print(f"at rest the skin is off by {1000 * off.mean():.1f} mm on average, {1000 * off.max():.0f} mm at most")
+figure = error_views([body.template, with_r[0]], body.faces, [0 * off, off], ["R − 1", "R"], size=2.2,
+                     view="front", label="moved in mm, at rest")
+plotting.show(figure, "A body at rest, and one whose joints are swollen or shrunken at rest.")
+
+# %% [markdown]
+# ### Weights that do not add up
+# A game engine keeps four weights a vertex. Suppose that you keep the two largest, and forget to divide by their sum.
+
+# %%
+largest = body.weights.topk(2, dim=1)
+two = torch.zeros_like(body.weights).scatter_(1, largest.indices, largest.values)
+print(f"rows add up to between {two.sum(1).min():.2f} and {two.sum(1).max():.2f}")
+pose = torch.zeros(1, 24, 3)
+pose[0, [16, 17], 2] = torch.tensor([-0.9, 0.9])  # arms half down
+skins = [skinned(pose, own)[0] for own in (body.weights, two, two / two.sum(1, keepdim=True))]
+titles = ["all weights", "the two largest", "the same, divided by their sum"]
+figure = body_views(skins, body.faces, titles, view="front", size=2.2)
+plotting.show(figure, "A body, one whose shoulders and hips fall in, and one that is mended.")
+
+# %% [markdown] tags=["slide"]
+# ## 11 · Real: with real weights
+#
+# If you have SMPL's file, put its path into `YOURS`. Without it the course's own body is written in the published layout, as `.npz`, and read back: the same loader, the same checks.
+
+# %%
+import numpy as np
+
+YOURS = None  # such as "SMPL_NEUTRAL.pkl"
+table = np.stack([np.array(PARENTS) % 2**32, np.arange(24)])  # the root's parent is written as 2³² - 1
+fields = {"v_template": body.template, "shapedirs": body.shape_directions, "posedirs": body.pose_directions,
+          "J_regressor": body.joint_regressor, "weights": body.weights, "f": body.faces}
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "body.npz"
+    np.savez(path, kintree_table=table, **{name: x.numpy() for name, x in fields.items()})
+    loaded = load_smpl(YOURS or path)
+print(f"{len(loaded.template):,} vertices, {len(loaded.parents)} joints, {loaded.shape_directions.shape[2]} numbers of shape")
+skins = loaded(shapes[5:9], poses[5:9]).vertices
+figure = body_views(skins, loaded.faces, size=1.8, suptitle="Four people by the file's five matrices")
+plotting.show(figure, "Four people in poses, from a model file.")
+
+# %% [markdown] tags=["slide"]
+# ## 12 · Summary in five sentences
+#
+# 1. A body model maps 82 numbers, 10 of shape and 72 of pose, to 7,000 vertices, by sums, a tree of rotations and a weighted mean.
+# 2. Three numbers name a rotation with a seam at 180°; averages, paths and networks stumble over it, and six numbers have none.
+# 3. Forward kinematics multiplies rotations down the tree; a joint carries along what comes after it.
+# 4. Linear blend skinning is the mean of what the joints say; the mean of rotations is none, so twisted skin collapses.
+# 5. SMPL learns a template, shape directions and joints from people, and correctives from poses, which mend the skin before it is skinned.
+#
+# ### Further exercises
+#
+# 1. Learn components from ten people, and from two hundred. From which number on do strangers gain nothing?
+# 2. Write dual-quaternion skinning (Kavan et al. 2007), and twist the wrist. What does it do at a bent elbow?
+# 3. Turn each joint by up to 180° at random, and look for the largest difference between your `person` and the package's.
+# 4. Fit the shape numbers to a height and a waist that you measure on yourself.
+# 5. Give the network of section 1 nine numbers, and take the nearest rotation (`rotation_mean` of one). Is it better than six?
+#
+# ### References
+#
+# - L. Kavan et al., "Skinning with Dual Quaternions", Symposium on Interactive 3D Graphics and Games 2007.
+# - J. P. Lewis, M. Cordner, N. Fong, "Pose Space Deformation", SIGGRAPH 2000.
+# - T. Li et al., "Learning a Model of Facial Shape and Expression from 4D Scans" (FLAME), SIGGRAPH Asia 2017.
+# - M. Loper, N. Mahmood, J. Romero, G. Pons-Moll, M. Black, "SMPL: A Skinned Multi-Person Linear Model", ACM Transactions on Graphics 2015.
+# - N. Magnenat-Thalmann, R. Laperrière, D. Thalmann, "Joint-Dependent Local Deformations for Hand Animation and Object Grasping", Graphics Interface 1988.
+# - A. Osman, T. Bolkart, M. Black, "STAR: Sparse Trained Articulated Human Body Regressor", ECCV 2020. [arXiv:2008.08535](https://arxiv.org/abs/2008.08535)
+# - G. Pavlakos et al., "Expressive Body Capture: 3D Hands, Face, and Body from a Single Image" (SMPL-X), CVPR 2019. [arXiv:1904.05866](https://arxiv.org/abs/1904.05866)
+# - O. Rodrigues, "Des lois géométriques qui régissent les déplacements d'un système solide", 1840.
+# - J. Romero, D. Tzionas, M. Black, "Embodied Hands" (MANO), SIGGRAPH Asia 2017.
+# - K. Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985.
+# - Y. Zhou, C. Barnes, J. Lu, J. Yang, H. Li, "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019. [arXiv:1812.07035](https://arxiv.org/abs/1812.07035)
+#
+# ### What comes next
+#
+# Now the other way round: from a picture to the 82 numbers. Part b turns the camera's rays back into people.
+
+# %%
+progress("20")
