@@ -21,7 +21,7 @@ HINGES = (("left_knee", 0, -1.0), ("right_knee", 0, -1.0), ("left_elbow", 1, 1.0
 
 def unnatural_bend(pose: Tensor) -> Tensor:
     """Return the angles (B, 4) in radians of knees and elbows, positive where they bend the wrong way."""
-    check_tensor(pose, "pose", "B", 24, 3)
+    check_tensor(pose, "pose", "B", 24, 3, finite=True)
     return torch.stack([sign * pose[:, joint_index(name), axis] for name, axis, sign in HINGES], dim=1)
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lecture_utils.body.skeleton import joint_index
 from lecture_utils.body.smpl import SMPL
-from lecture_utils.ops.checks import check_tensor
+from lecture_utils.ops.checks import check_number, check_tensor
 
 # from joint to joint: the sticks of a body, by their parts; left and middle
 TORSO_STICKS = (("pelvis", "spine2"), ("spine2", "neck"), ("neck", "head"))
@@ -97,6 +97,8 @@ def overlap_residuals(capsules: Capsules, joints: Tensor, shape: Tensor, *, floo
     floor : float
         Added to a pair's energy, so that the root of an energy of 0 has a gradient.
     """
+    check_tensor(joints, "joints", len(shape), "J", 3)
+    check_number(floor, "floor", 0)
     centres = capsules.spheres(joints)  # (B, C, S, 3)
     sigma = capsules.radii(shape.detach()) / 3  # (B, C)
     first, second = capsules.pairs.unbind(1)

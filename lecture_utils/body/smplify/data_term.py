@@ -60,9 +60,9 @@ def data_residuals(
     sigma_m : float
         σ of the robust error, in metres.
     """
-    check_tensor(seen_pixel, "seen_pixel", *joints.shape[:2], 2)
-    check_tensor(confidence, "confidence", *joints.shape[:2])
-    check_tensor(depth_m, "depth_m", len(joints))
+    check_tensor(seen_pixel, "seen_pixel", *joints.shape[:2], 2, finite=True)
+    check_tensor(confidence, "confidence", *joints.shape[:2], finite=True)
+    check_tensor(depth_m, "depth_m", len(joints), finite=True)
     error = project_joints(joints, intrinsics) - seen_pixel  # (B, J, 2) in pixels
     error = error * (depth_m / intrinsics[:, 0, 0])[:, None, None]  # in metres
     return (confidence.sqrt()[..., None] * geman_mcclure(error, sigma_m)).flatten(1)

@@ -84,5 +84,5 @@ class GaussianMixturePrior(nn.Module):
         return self.residuals(body_pose).square().sum(1)
 
     def mean_pose(self) -> Tensor:
-        """Return the mean of the whole mixture, (D,): where a fit begins."""
+        """Return the mean of the whole mixture, (D,)."""
         return self.log_weights.exp() @ self.means

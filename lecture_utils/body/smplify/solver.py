@@ -64,6 +64,7 @@ def levenberg_marquardt(
         scale = a.diagonal(dim1=1, dim2=2)
         scale = scale.clamp_min(1e-6 * scale.amax(1, keepdim=True)) + 1e-9
         trial = x - torch.linalg.solve(a + torch.diag_embed(damp * scale), g).to(x)
+        trial = torch.where(trial.isfinite(), trial, x)
         energy = residuals(trial).square().sum(1)
         better = energy < energies[-1]  # (B,); False for NaN
         x = torch.where(better[:, None], trial, x)

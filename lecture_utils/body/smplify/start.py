@@ -22,6 +22,7 @@ from lecture_utils.body.smplify.derivatives import data_by_joints, joints_by_unk
 from lecture_utils.body.smplify.joints import RestJoints, posed_joints
 from lecture_utils.body.smplify.objective import Unknowns
 from lecture_utils.body.smplify.solver import levenberg_marquardt
+from lecture_utils.ops.checks import check_tensor
 from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 
 TORSO = [joint_index(name) for name in ("left_hip", "right_hip", "left_shoulder", "right_shoulder")]
@@ -43,6 +44,8 @@ def torso_depth(rest: Tensor, seen_pixel: Tensor, confidence: Tensor, focal_px: 
     focal_px : Tensor
         (B,).
     """
+    _check_seen(rest, seen_pixel, confidence)
+    check_tensor(focal_px, "focal_px", len(rest), finite=True)
     left_hip, right_hip, left_shoulder, right_shoulder = TORSO
     metres, pixels, seen = [], [], []
     for hip, shoulder in ((left_hip, left_shoulder), (right_hip, right_shoulder)):
@@ -60,6 +63,8 @@ def headings(rest: Tensor, seen_pixel: Tensor, confidence: Tensor, metre_px: Ten
     Turned by ψ, a pair of joints w metres apart looks w cos ψ wide, left minus right; more than a right angle
     where the left joint is to the left.
     """
+    _check_seen(rest, seen_pixel, confidence)
+    check_tensor(metre_px, "metre_px", len(rest), finite=True)
     wide_px, wide_m = torch.zeros_like(metre_px), torch.zeros_like(metre_px)
     for left, right in (TORSO[:2], TORSO[2:]):
         both = ((confidence[:, left] > 0) & (confidence[:, right] > 0)).to(rest)
@@ -72,9 +77,16 @@ def headings(rest: Tensor, seen_pixel: Tensor, confidence: Tensor, metre_px: Ten
 
 def upright(heading: Tensor) -> Tensor:
     """Return rotations (B, 3, 3) that stand a body up before a camera, whose y is down, turned by ψ (B,)."""
+    check_tensor(heading, "heading", "B")
     zero = torch.zeros_like(heading)
     stand = axis_angle_to_matrix(torch.stack([zero + math.pi, zero, zero], dim=-1))
     return stand @ axis_angle_to_matrix(torch.stack([zero, heading, zero], dim=-1))
+
+
+def _check_seen(rest: Tensor, seen_pixel: Tensor, confidence: Tensor) -> None:
+    check_tensor(rest, "rest", "B", 24, 3, finite=True)
+    check_tensor(seen_pixel, "seen_pixel", len(rest), 24, 2, finite=True)
+    check_tensor(confidence, "confidence", len(rest), 24, finite=True)
 
 
 def starts(

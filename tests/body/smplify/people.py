@@ -10,7 +10,7 @@ from lecture_utils.body.smpl import SMPL
 from lecture_utils.body.smplify.capsules import Capsules, fit_capsules
 from lecture_utils.body.smplify.fit import _to_cam
 from lecture_utils.body.smplify.joints import RestJoints
-from lecture_utils.body.smplify.objective import Problem
+from lecture_utils.body.smplify.objective import Problem, Stage
 from lecture_utils.body.smplify.prior import GaussianMixturePrior
 from lecture_utils.data.toyworld.people.keypoints import Detected, sample_detections
 from tests.body.stick import stick_body
@@ -64,3 +64,6 @@ def problem(*, fat: float = 4.0) -> tuple[Problem, Tensor]:
 def _parts(mixture: GaussianMixturePrior) -> tuple[Tensor, Tensor, Tensor]:
     lower = torch.linalg.inv(mixture.whitening.double())
     return mixture.means.double(), lower @ lower.mT, mixture.log_weights.double().exp()
+
+
+QUICK = Stage(pose=1.0, shape=1.0, limits=1.0, overlap=1.0, steps=1)
