@@ -75,6 +75,14 @@ def test_flat_colours_are_the_colours_given_and_shading_keeps_their_hue():
     np.testing.assert_allclose(lit / lit.sum(), np.array([0.2, 0.5, 0.9]) / 1.6, atol=1e-4)
 
 
+def test_light_comes_from_the_upper_left_and_the_rim_is_darker():
+    trunk = body_pictures.body_image(REST, MODEL.faces, view="front", size=(340, 340), colours="#808080")
+    row = trunk[125, :, 0]
+    inside = np.nonzero((row < 0.999) & (np.abs(np.arange(340) - 170) < 40))[0]
+    left, middle, right = (row[inside[k]] for k in (3, len(inside) // 2, -4))
+    assert middle > left > right
+
+
 def test_what_is_nearer_hides_what_is_behind_and_insides_are_not_drawn():
     near = SQUARE * 0.5 - torch.tensor([0.0, 0.3, 0.0])
     for order in ([near, SQUARE], [SQUARE, near]):
@@ -87,14 +95,14 @@ def test_what_is_nearer_hides_what_is_behind_and_insides_are_not_drawn():
 
 
 @pytest.mark.parametrize("view", body_pictures.VIEWS)
-@pytest.mark.parametrize("target", [(0.0, 0.0, 0.85), (0.4, 0.3, 0.2)])
-def test_drawing_a_part_of_the_picture_changes_nothing(view, target, monkeypatch):
-    seen = body_pictures.view_camera(view, (90, 70), target, 1.4)
+@pytest.mark.parametrize(("target", "height_m"), [((0.0, 0.0, 0.85), 2.6), ((0.4, 0.3, 0.2), 1.4)])
+def test_drawing_a_part_of_the_picture_changes_nothing(view, target, height_m, monkeypatch):
+    seen = body_pictures.view_camera(view, (90, 70), target, height_m)
     world = body_pictures.in_world(REST)
     part = body_pictures.body_layer(world, MODEL.faces, seen)
     monkeypatch.setattr(body_pictures, "_window", lambda world, camera: (0, 0, camera))
     whole = body_pictures.body_layer(world, MODEL.faces, seen)
-    assert 0.02 < whole[..., 3].mean() < 0.9
+    assert 0.01 < whole[..., 3].mean() < 0.9
     assert (np.abs(part - whole).max(-1) > 1e-3).mean() < 1e-3  # a dot on an edge may fall to either side
 
 
@@ -185,6 +193,12 @@ def test_a_body_of_seven_thousand_vertices_turns_in_under_300_kilobytes():
 
 
 # Skeletons
+def test_a_person_s_left_is_blue():
+    assert skeletons.joint_colour(joint_index("left_knee")) == BLUE
+    assert skeletons.joint_colour(joint_index("right_knee")) == ORANGE
+    assert skeletons.joint_colour(joint_index("neck")) == INK
+
+
 def test_bones_have_the_colours_of_their_sides_and_unknown_joints_are_left_out():
     from matplotlib.figure import Figure
 

@@ -99,7 +99,7 @@ def wrapped(turn: str, angle: float, model: SMPL | None = None) -> Figure:
     volumes = volumes_ml(body, turn)
     now = volumes[:, round(angle / STEP_DEG)] / volumes[0, 0]
     x, y, z = (angle * k for k in own.about)
-    can = "" if within_limits(joint, (x, y, z)) else "    No person's joint does."
+    can = "" if within_limits(joint, (x, y, z)) else "    No person turns it so far."
     piece = f"volume of {200 * own.reach_m:.0f} cm of limb, at rest {volumes[0, 0]:.0f} ml"
     foot = f"{piece}.    Blue: follows the joint.{can}"
     fig, axes = strip((PANEL[1], PANEL[1], CHART), PANEL[0], foot=foot)
