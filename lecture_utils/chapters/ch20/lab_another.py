@@ -49,7 +49,7 @@ def fits(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 class Another(Fit):
     """The fit with one part exchanged."""
 
-    rate = 0.05
+    rate = 0.02
 
     def __init__(self, skeleton: Skeleton, clicks: Clicks, prior: Mixture, turn_deg: float) -> None:
         self.skeleton, self.clicks, self.prior = skeleton, clicks, prior

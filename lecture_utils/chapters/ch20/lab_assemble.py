@@ -159,7 +159,7 @@ class _EnergyAfter(Another):
         return self.energy(weight).item()
 
 
-@mistake("Your Adam walks at another rate than 0.05: angles and metres then move too far, or hardly.")
+@mistake("Your Adam walks at another rate than 0.02: angles and metres then move too far, or hardly.")
 class _OtherRate(Another):
     def adam(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.learned(), lr=0.001)

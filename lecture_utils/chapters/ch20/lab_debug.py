@@ -89,7 +89,7 @@ def fitted(
     turn_deg: float,
     weights: Sequence[float],
     *,
-    steps: int = 40,
+    steps: int = 80,
     fit: Callable[..., Any] = Fit,
 ) -> Any:
     """Return a fit after `steps` steps with each of the weights, one after the other."""

@@ -91,7 +91,7 @@ def stance(turn_deg: float) -> Tensor:
 
 
 class Fit:
-    """A person found from clicked joints: pose, shape and place, by Adam with a rate of 0.05.
+    """A person found from clicked joints: pose, shape and place, by Adam with a rate of 0.02.
 
     It begins in the mixture's mean pose, weights · means, its root turned by `stance`; with shape 0 (10
     numbers); and where `place` puts these joints.
@@ -107,7 +107,7 @@ class Fit:
         joints = skeleton(self.shape, self.pose)
         self.translation, _ = place(joints, *clicks)
         learned = [self.pose, self.shape, self.translation]
-        self.optimizer = torch.optim.Adam([numbers.requires_grad_() for numbers in learned], lr=0.05)
+        self.optimizer = torch.optim.Adam([numbers.requires_grad_() for numbers in learned], lr=0.02)
 
     def projected(self) -> Tensor:
         """Where the joints fall in the picture now, (J, 2) pixels."""

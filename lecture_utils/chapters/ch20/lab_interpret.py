@@ -74,14 +74,14 @@ class FitWithDepth(Fit):
 
     def step(self, weight: float) -> float:
         """Make one step; return the energy before it."""
-        seen, sure = self.clicks.pixels, self.clicks.confidence
-        energy = data_term(self.projected(), seen, sure, 50.0)
+        joints = self.skeleton(self.shape, self.pose) + self.translation
+        points, seen = joints @ self.clicks.intrinsics.T, self.clicks
+        energy = data_term(points[:, :2] / points[:, 2:], seen.pixels, seen.confidence, 50.0)
         unlikely = gmm_prior(self.pose[None, 1:].flatten(1), *self.prior)[0] + self.shape.square().sum()
         energy = energy + weight * unlikely
-        depth = self.skeleton(self.shape, self.pose)[:, 2]
         for hand, told in zip(HANDS, self.hands_m, strict=True):
             if told is not None:
-                energy = energy + DEPTH_WEIGHT * (depth[hand] - depth[HEAD] - told).square()
+                energy = energy + DEPTH_WEIGHT * (joints[hand, 2] - joints[HEAD, 2] - told).square()
         self.optimizer.zero_grad()
         energy.backward()
         self.optimizer.step()
@@ -91,7 +91,7 @@ class FitWithDepth(Fit):
 def tried(
     weights: Sequence[float], right_hand_m: float | None = None, left_hand_m: float | None = None
 ) -> FitWithDepth:
-    """Return the fit to the clicks that begins turned by 90°: 40 steps with each of the weights in turn."""
+    """Return the fit to the clicks that begins turned by 90°: 80 steps with each of the weights in turn."""
     skeleton, prior = start()
 
     def told(*given: Any) -> FitWithDepth:
