@@ -48,10 +48,13 @@ _TOUR: tuple[tuple[dict[str, Any], str], ...] = (
         {"turn": _TWIST, "angle": 165},
         "A hand turned by 165°: the mean of turns that differ so much is no turn, and the skin falls in.",
     ),
-    ({"turn": _TWIST, "angle": 75}, "By 75°, as far as a person can."),
+    (
+        {"turn": _TWIST, "angle": 75},
+        "By 75°, as far as a person can. Correctives are learned there; beyond, they are a guess.",
+    ),
     (
         {"turn": _TWIST, "angle": 180},
-        "By 180°: where both joints have half, no thickness is left. A candy wrapper.",
+        "By 180°, where two joints share the skin evenly, no thickness is left.",
     ),
     ({"turn": _ELBOW, "angle": 120}, "A bent elbow loses volume outside, and folds into itself inside."),
     ({"turn": _ELBOW, "angle": 60}, "A little bent, a little loss."),
