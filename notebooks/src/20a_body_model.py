@@ -47,6 +47,7 @@ from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
 from lecture_utils.plotting.bodies import body_orbit, body_views, error_views
+from lecture_utils.plotting.display import show_photographs
 from lecture_utils.widgets.present import present
 
 start("20")
@@ -60,13 +61,14 @@ start("20")
 from lecture_utils.chapters.ch20.body_figures import people_grid
 from lecture_utils.data.toyworld.people import sample_poses, sample_shapes
 
+JPEG = {"quality": 60, "scale": 1.25}  # how pictures of bodies are kept
 body = zoo.load("people_body")
 shapes = torch.zeros(3, 10)
-shapes[0, :2] = torch.tensor([1.5, -1.0])  # three persons by their first numbers
+shapes[0, :3] = torch.tensor([1.5, -1.5, -1.0])  # three persons by their first numbers
 shapes[2, :3] = torch.tensor([-1.5, 1.5, 1.0])
 poses = sample_poses(40)[[0, 3, 7, 10, 11]]  # (5, 24, 3)
 figure = people_grid(body, shapes, poses, size=1.55, suptitle="Three persons, five poses")
-plotting.show(figure, "Three persons, one in each row, in the same five poses.")
+show_photographs(figure, "Three persons, one in each row, in the same five poses.", **JPEG)
 
 # %% [markdown]
 # Turn one of them with the mouse.
@@ -137,8 +139,8 @@ turns = rodrigues(pose)  # (4, 24, 3, 3)
 turns[3, 0] = rotation_mean(turns[:2, 0])  # the rotation that is nearest to both
 skins = body(torch.zeros(4, 1), turns).vertices
 titles = ["170°", "−170°", "mean of the numbers", "mean of the rotations"]
-figure = body_views(skins, body.faces, titles, view="front", suptitle="Two turned away, and two means of them")
-plotting.show(figure, "Two bodies from behind; one mean looks at us, the other one away.")
+figure = body_views(skins, body.faces, titles, view="front", suptitle="Two who turned away, and two means")
+show_photographs(figure, "Two bodies from behind; one mean looks at us, the other one away.", **JPEG)
 
 # %% [markdown]
 # **How to read it.** Never average axis-angle vectors, nor poses made of them, if turns may be large. The mean of the *matrices* is no rotation either, but the rotation next to it is found by a singular value decomposition, as `rotation_mean` does.
@@ -160,12 +162,12 @@ skins = body(torch.zeros(10, 1), both).vertices
 titles = [f"{name}, {step:.0%}" for name in ("numbers", "slerp") for step in steps.tolist()]
 figure = body_views(skins, body.faces, titles, view="front", columns=5, size=1.5,
                     suptitle="From 170° to −170°: all the way round, or 20°")
-plotting.show(figure, "Above a body turns all the way round, below it hardly turns.")
+show_photographs(figure, "Above a body turns all the way round, below it hardly turns.", **JPEG)
 
 # %% [markdown]
 # ### Six numbers for networks
 #
-# An optimiser makes small steps and hardly meets the seam. A network must answer for *all* inputs, and it is continuous: where its target jumps, it cannot follow. Zhou et al. (2019) show that neither three nor four numbers can name all rotations without a jump. Six can. Take two columns, any two, and straighten them: scale the first, take from the second what lies along the first and scale it, and let the third follow. In the library: `rotation_6d_to_matrix`.
+# Networks that say how a body is turned often say *six* numbers a joint (Zhou et al. 2019). They are two columns of a matrix, any two. Straighten them, after Gram and Schmidt: scale the first to length 1; take from the second what lies along the first, and scale it; the third follows from both.
 
 # %% tags=["exercise:20.2"]
 def rotation_from_6d(six: Tensor) -> Tensor:
@@ -180,12 +182,13 @@ rotation_from_6d = check("20.2", rotation_from_6d)
 #
 # ### Train a network to say a rotation
 #
-# A small network sees where four points went, and says the rotation in one of three forms. All else is the same.
+# A small network sees where four points went, and says the rotation: in three numbers, in four, or in six. All else is the same.
 
 # %%
 predict("20.2")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.ops.rotation import rotation_angle_deg
 from lecture_utils.training.one_cycle import one_cycle
 
 forms = {"axis-angle": (3, rodrigues), "quaternion": (4, quaternion_to_matrix), "6-D": (6, rotation_from_6d)}
@@ -197,39 +200,47 @@ def all_kinds(count: int, generator: torch.Generator) -> Tensor:
     return quaternion_to_matrix(torch.randn(count, 4, generator=generator))
 
 
+def moved(R: Tensor) -> Tensor:
+    """Where the four points go, (count, 12): what the network sees."""
+    return (points @ R.mT).flatten(1)
+
+
 def regressor(form: str, steps: int = runtime.pick(quick=1200, full=6000)) -> nn.Module:
     size, to_matrix = forms[form]
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(12, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, size))
     draw = torch.Generator().manual_seed(1)
-    batches = (((R := all_kinds(256, draw)), R) for _ in iter(int, 1))
-    return one_cycle(net, batches, steps=steps, label=form, optimizer=torch.optim.Adam(net.parameters(), 3e-3),
-                     loss=lambda net, x, R: (to_matrix(net((points @ R.mT).flatten(1))) - R).square().sum((1, 2)).mean())[0]
+    drawn = ((all_kinds(256, draw), None) for _ in range(steps))
+    loss = lambda net, R, _: (to_matrix(net(moved(R))) - R).square().sum((1, 2)).mean()  # noqa: E731
+    return one_cycle(net, drawn, loss=loss, optimizer=torch.optim.Adam(net.parameters(), 3e-3), steps=steps,
+                     warm_up=0.1, label=form)[0]
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.ops.rotation import rotation_angle_deg
+networks = {form: regressor(form) for form in forms}
 
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 tried = all_kinds(4000, torch.Generator().manual_seed(2))
 angle = rotation_angle_deg(tried, torch.eye(3))
 bins = torch.arange(30, 181, 10)
 rows, lines = [], {}
 for form, (_, to_matrix) in forms.items():
     with torch.inference_mode():
-        said = to_matrix(regressor(form)((points @ tried.mT).flatten(1)))
+        said = to_matrix(networks[form](moved(tried)))
     error = rotation_angle_deg(said, tried)
-    rows.append((form, *(f"{x:.1f}°" for x in (error.median(), error.mean(), error.quantile(0.99), error.max()))))
+    figures = (error.median(), error.mean(), error.quantile(0.99), error.max())
+    rows.append((form, *(f"{x:.1f}°" for x in figures)))
     lines[form] = (bins - 5, [error[(angle > b - 10) & (angle <= b)].mean() for b in bins.tolist()])
 show_table(rows, ["what the network says", "median error", "mean", "one in a hundred above", "worst"])
 figure = plotting.curves(lines, "true angle in degrees", "mean error in degrees", "Errors gather at the seam")
 plotting.show(figure, "Mean error against the true angle: three numbers fail near 180°, six do not.")
 
 # %% [markdown]
-# **How to read it.** In the median all three are usable. The difference is in the tail: near 180° the three numbers, and less so the four, are sometimes off by more than a quarter turn, and longer training makes the seam narrower, not gone. The networks of part b say six numbers a joint.
+# **How to read it.** In the median all three are usable. The difference is in the tail. At the seam the three numbers jump, and a network is continuous: on the way from one side to the other it says wrong things. Four numbers jump too, as $q$ and $-q$ are one rotation. Neither three nor four numbers can name all rotations without a jump; that needs five at least (Zhou et al.). The networks of part b say six.
 
 # %% [markdown] tags=["slide"]
 # ## 2 · A tree of joints
 #
-# Turn the shoulder, and the hand goes along. The skeleton is a tree: `PARENTS[j]` is the joint before $j$, up to the pelvis, the root. Each joint's rotation $R_j$ is told *relative to its parent*. **Forward kinematics** walks from the root outwards. With $j_j$ the joint's place at rest and $p$ its parent,
+# Lift the knee, and the foot goes along. The skeleton is a tree: `PARENTS[j]` is the joint before $j$, up to the pelvis, the root. Each joint's rotation $R_j$ is told *relative to its parent*. **Forward kinematics** walks from the root outwards. With $j_j$ the joint's place at rest and $p$ its parent,
 #
 # $$W_j = W_p R_j, \qquad q_j = q_p + W_p\,(j_j - j_p).$$
 #
@@ -258,11 +269,11 @@ from lecture_utils.chapters.ch20.joint_figures import moved_joints, skeletons_fi
 
 rest_skin, rest_joints = body.shaped(torch.zeros(1, 1))  # the mean person, at rest: section 4 tells how
 pose = torch.zeros(1, 24, 3)
-pose[0, joint_index("left_shoulder"), 2] = torch.deg2rad(torch.tensor(60.0))  # about z, which comes to the front
+pose[0, joint_index("left_elbow"), 2] = torch.deg2rad(torch.tensor(60.0))  # about z, which comes to the front
 placed, _ = forward_kinematics(rodrigues(pose), rest_joints, PARENTS)
 print("elsewhere:", ", ".join(moved_joints(rest_joints[0], placed[0])))
-figure = skeletons_figure(rest_joints[0], placed[0], PARENTS, "The left shoulder turned by 60°")
-plotting.show(figure, "A skeleton of 24 joints at rest, and with its left arm raised.")
+figure = skeletons_figure(rest_joints[0], placed[0], PARENTS, "The left elbow turned by 60°")
+plotting.show(figure, "A skeleton of 24 joints at rest, and with its left forearm raised.")
 
 # %% [markdown]
 # **How to read it.** A body's own frame has y up, z to the front and x to its left, so that its left is on your right. These are the 24 joints of SMPL. There are none for fingers.
@@ -314,7 +325,7 @@ skins = [skinned(pose, own)[0] for own in (one_each, body.weights)]
 tints = [weight_colours(own, elbow) for own in (one_each, body.weights)]
 figure = closeups(body, skins, elbow, ["one joint a vertex", "shared"], colours=tints, flat=READING, size=3.2,
                   suptitle="An elbow bent by 90°: blue follows the forearm")
-plotting.show(figure, "An elbow whose skin cracks, and one whose skin is shared and smooth.")
+show_photographs(figure, "An elbow whose skin cracks, and one whose skin is shared and smooth.", **JPEG)
 
 # %% [markdown]
 # **How to read it.** With one joint a vertex, a whole row of triangles has to bridge the gap. Shared weights spread the fold over a few centimetres. But the mean of two places lies on the straight line between them, and flesh does not. Where the two places are far apart, that must show.
@@ -327,15 +338,16 @@ degrees = torch.tensor([0.0, 60.0, 120.0, 180.0])
 pose = torch.zeros(4, 24, 3)
 pose[:, wrist, 0] = torch.deg2rad(degrees)  # about the arm's own axis
 twisted = skinned(pose)
-ring = (body.weights[:, wrist] - 0.5).abs() + (body.weights[:, elbow] - 0.5).abs() < 0.15  # half and half
+ring = (body.weights[:, [wrist, elbow]] - 0.5).abs().sum(1) < 0.12  # half and half
 radius = (twisted[:, ring, 1:] - rest_joints[0, wrist, 1:]).norm(dim=2).mean(1)
 for angle, now in zip(degrees.tolist(), radius, strict=True):
-    rule = torch.cos(torch.deg2rad(torch.tensor(angle / 2)))
+    rule = torch.cos(torch.deg2rad(torch.tensor(angle / 2))).abs()
     print(f"{angle:3.0f}°: {now / radius[0]:4.0%} of the radius is left; cos(θ / 2) says {rule:4.0%}")
 titles = [f"{angle:.0f}°" for angle in degrees.tolist()]
-figure = closeups(body, list(twisted), wrist, titles, view=(-70, 25), colours=weight_colours(body.weights, wrist),
-                  flat=READING, suptitle="A hand twisted about the arm's axis, by skinning alone")
-plotting.show(figure, "A wrist that is twisted more and more, until it has no thickness.")
+tint = weight_colours(body.weights, wrist)
+figure = closeups(body, list(twisted), wrist, titles, view=(-70, 25), room=0.17, flat=READING, colours=tint,
+                  suptitle="A hand twisted about the arm's axis, by skinning alone")
+show_photographs(figure, "A wrist that is twisted more and more, until it has no thickness.", **JPEG)
 
 # %% [markdown]
 # **How to read it.** A candy in its paper looks like that: the **candy wrapper** artefact. It is no fault in your function. The mean of two rotations is no rotation (section 1 again), and linear blend skinning takes it all the same, because it is fast. The cure comes in the next section.
@@ -375,22 +387,22 @@ directions *= (directions @ template.flatten()).sign()[:, None]  # so that + is 
 S = sizes[:, None] * directions / (len(people) - 1) ** 0.5  # (40, 3 V), metres a standard deviation
 
 # %%
-share = sizes.square() / sizes.square().sum()
 own = (people - template).flatten(1) @ directions[0]  # each person's first number
 tall = sample_measures(len(people), 0, "train")[:, 0]
-print(f"first component: {share[0]:.0%} of the variance; "
-      f"correlation with height {torch.corrcoef(torch.stack([own, tall]))[0, 1]:.2f}")
-print("all of the first five:", ", ".join(f"{x:.0%}" for x in share[:5].tolist()))
-bodies = [template + (sign * 3 * S[k]).view(-1, 3) for k in range(3) for sign in (-1, 1)]
-titles = [f"{k}: {sign}3 σ" for k in (1, 2, 3) for sign in ("−", "+")]
-figure = body_views(bodies, body.faces, titles, columns=6, size=1.5, view="front",
+print(f"the first number and height: correlation {torch.corrcoef(torch.stack([own, tall]))[0, 1]:.3f}")
+bodies = [template + (sign * 3 * S[k]).view(-1, 3) for sign in (-1, 1) for k in range(3)]
+titles = [f"component {k}, {sign}3 σ" for sign in ("−", "+") for k in (1, 2, 3)]
+figure = body_views(bodies, body.faces, titles, columns=3, size=2.5,
                     suptitle="Your first three components, at −3 and +3 standard deviations")
-plotting.show(figure, "The first three components of shape, each at minus and plus three standard deviations.")
+show_photographs(figure, "Three components of shape, each at minus and plus three deviations.", **JPEG)
 
 # %% [markdown]
 # **How to read it.** Nobody named them; that the first is size follows from variance. At ±3 you see caricatures: of a thousand people three are as far out, in one component. The later ones are mixtures, and depend on whom you happened to scan.
 #
 # How many are enough? Take twelve strangers, and give each the best numbers.
+
+# %%
+predict("20.6")
 
 # %%
 strangers = scans(12, "test")
@@ -411,11 +423,12 @@ lines = {"yours, of 40 people": errors_mm(directions[:20], template),
 show_table([(name, *(f"{own[k]:.1f} mm" for k in (0, 1, 2, 5, 10))) for name, own in lines.items()],
            ["", *(f"{k} components" for k in (0, 1, 2, 5, 10))], caption="Twelve strangers")
 figure = plotting.curves(lines, "components", "mean distance of a vertex in mm", log_y=True,
-                         title="Ten numbers bring a stranger to a millimetre or so")
+                         title="Ten numbers bring a stranger to less than a millimetre")
+figure.axes[0].set(xticks=range(0, 21, 2), yticks=(0.1, 1, 10), yticklabels=("0.1", "1", "10"))
 plotting.show(figure, "Vertex error of strangers against the number of shape components.")
 
 # %% [markdown]
-# **How to read it.** Our people have twelve measures, so ten components nearly exhaust them. Real people do not end there: SMPL's files hold 300 components, of which most work uses ten, and clothes, hair and faces are in none.
+# **How to read it.** Beyond five yours are ahead, though of fewer people: they were registered from the same start as the strangers, the shipped ones from another. Our people have twelve measures, so ten components nearly exhaust them. Real people do not end there: SMPL's files hold 300 components, of which most work uses ten, and clothes, hair and faces are in none.
 #
 # ### Joints
 # A tall person's knee is higher. So joints are found *on the person*: each is a weighted mean of nearby vertices. The matrix of these weights, the **joint regressor** $J$, is *learned*, too: so that a mesh in many poses is explained best.
@@ -427,7 +440,7 @@ print(f"{body.joint_regressor.numel():,} entries, {int(used.sum()):,} above 0: "
 tall_one = torch.zeros(2, 10)
 tall_one[1, 0] = 2.0
 knees = body.shaped(tall_one)[1][:, joint_index("left_knee"), 1] - body.shaped(tall_one)[0][:, :, 1].amin(1)
-print(f"height of the knee: {100 * knees[0]:.1f} cm of the mean person, {100 * knees[1]:.1f} cm with β₁ = 2")
+print(f"height of the knee: {100 * knees[0]:.1f} cm of the mean person, {100 * knees[1]:.1f} with β₁ = 2")
 
 # %% [markdown]
 # ### Pose
@@ -471,7 +484,7 @@ apart = (yours - theirs).abs().max()
 print(f"16 people, {theirs.numel():,} coordinates: yours and the package's differ by at most {apart:.0e} m")
 assert apart < 1e-5
 figure = body_views(yours[:5], body.faces, columns=5, size=1.5, suptitle="Five people by your five functions")
-plotting.show(figure, "Five people of different shapes in different poses.")
+show_photographs(figure, "Five people of different shapes in different poses.", **JPEG)
 
 # %% [markdown]
 # That is the whole equation: a sum of directions, a tree of rotations, a weighted mean. (The package's own version is compared with `smplx`, the authors' library, in the tests.) What do the correctives do?
@@ -483,13 +496,13 @@ pose = torch.zeros(1, 24, 3)
 pose[0, elbow, 1] = -torch.deg2rad(torch.tensor(120.0))
 change = rest_body(*matrices, torch.zeros(1, 10), rodrigues(pose))[0][0] - body.template  # (V, 3), at rest
 moved = change.norm(dim=1)
-print(f"{(moved > 1e-3).sum()} vertices move by more than a millimetre, the farthest by {1000 * moved.max():.0f} mm")
+print(f"{(moved > 1e-3).sum()} vertices move by over a millimetre, the farthest by {1000 * moved.max():.0f} mm")
 painted = error_colours(moved, 20.0)  # the darkest: 2 cm
 skins = [body.template + change, skinned(pose)[0], person(torch.zeros(1, 10), pose)[0]]
 titles = ["what is added, at rest", "skinning alone", "with correctives"]
-figure = closeups(body, skins, elbow, titles, colours=[painted] * 3, flat=READING / 2, size=2.7,
-                  suptitle="An elbow bent by 120°; the darker, the farther the correctives move it")
-plotting.show(figure, "An elbow at rest with what correctives add, and bent without and with them.")
+figure = closeups(body, skins, elbow, titles, colours=[painted, None, None], flat=READING / 2, size=2.7,
+                  suptitle="An elbow bent by 120°; at the left, the darker, the farther it is moved")
+show_photographs(figure, "An elbow at rest with what correctives add, and bent without and with them.", **JPEG)
 
 # %% [markdown]
 # Now the joints that skinning treats worst, by all angles. The chart on the right is the volume of a piece of the limb.
@@ -505,7 +518,7 @@ present(candy_wrapper())
 # SMPL's own matrices are to be had from [its site](https://smpl.is.tue.mpg.de), under a licence. The file is a *pickle*, Python's way to store objects.
 
 # %%
-predict("20.6")
+predict("20.7")
 
 # %%
 import pickle
@@ -594,22 +607,25 @@ from lecture_utils.recipes._people_correctives import corrections
 from lecture_utils.recipes._people_measured import corrected
 from lecture_utils.recipes._people_nearby import nearby
 
-measures, tests = sample_measures(2, 0, "test"), sample_poses(12, seed=3, split="test")
+measures, tests = sample_measures(12, 0, "test")[:2], sample_poses(12, seed=3, split="test")
 near = nearby(torch.as_tensor(first_skin).float(), mean_figure)
 truth = corrections([built(row) for row in measures], strangers[:2], tests, body.weights, body.faces, near)
 found = {"skinning alone": truth.skinned, "with correctives": corrected(body, truth)}
 off = {name: (skins - truth.target).norm(dim=2) for name, skins in found.items()}  # (12, V)
-show_table([(name, f"{1000 * own.mean():.2f} mm", f"{1000 * own.flatten().kthvalue(int(0.99 * own.numel())).values:.1f} mm",
-             f"{1000 * own.max():.0f} mm") for name, own in off.items()],
-           ["", "mean error", "one vertex in a hundred above", "worst"], caption="Two strangers, six poses each")
+rows = [(name, *(f"{1000 * x:.1f} mm" for x in (own.mean(), own.quantile(0.99), own.max())))
+        for name, own in off.items()]
+show_table(rows, ["", "mean", "one vertex in a hundred above", "worst"], caption="Two strangers, six poses each")
+
+# %%
 worst = int(off["with correctives"].mean(1).argmax())
-names = [f"{name}{where}" for where in ("", ", the worst pose") for name in found]
 bodies, errors = [], []
 for k in (0, worst):
     bodies += [skins[k] for skins in found.values()]
     errors += [own[k] for own in off.values()]
-figure = error_views(bodies, body.faces, errors, names, limit_mm=20, size=1.7)
-plotting.show(figure, "Two people in two poses, coloured by how far the skin is from the truth.")
+names = ["skinning alone", "with correctives", "skinning alone", "with correctives"]
+figure = error_views(bodies, body.faces, errors, names, limit_mm=20, size=1.7,
+                     suptitle="The first pose, and the worst")
+show_photographs(figure, "Two people in two poses, coloured by how far the skin is from the truth.", **JPEG)
 
 # %% [markdown]
 # ### Where it fails
@@ -623,12 +639,13 @@ pose[1, [16, 17], 2] = torch.tensor([-1.75, 1.75])  # further down
 pose[1, [1, 2], 2] = torch.tensor([-0.25, 0.25])  # legs together
 shape[2, :2] = torch.tensor([-6.0, 6.0])
 pose[3, 22:, 2] = torch.tensor([-1.5, 1.5])  # both hands
-titles = ["a knee bent forwards", "through oneself", "6 standard deviations", "a fist"]
-figure = body_views(person(shape, pose), body.faces, titles, view=[(-30, 8), "front", "front", "front"], size=2.0)
-plotting.show(figure, "Four bodies that no person has, and the model does not object.")
+titles = ["a knee bent forwards", "through oneself", "6 standard deviations", "fingers: all or none"]
+views = [(-30, 8), "front", "front", "front"]
+figure = body_views(person(shape, pose), body.faces, titles, view=views, size=2.0)
+show_photographs(figure, "Four bodies that no person has, and the model does not object.", **JPEG)
 
 # %% [markdown]
-# **How to read it.** *A knee bent forwards*: nothing says how far a joint may go; part b needs a prior for that. *Through oneself*: skin does not know of other skin. *Six standard deviations*: PCA goes on for ever along a straight line. And *a fist*: there are no fingers' joints.
+# **How to read it.** *A knee bent forwards*: nothing says how far a joint may go; part b needs a prior for that. *Through oneself*: skin does not know of other skin. *Six standard deviations*: PCA goes on for ever along a straight line. And a *fist* cannot be made: one joint bends all fingers.
 
 # %% [markdown] tags=["slide"]
 # ## 8 · Claims, measured
@@ -664,7 +681,7 @@ show_claim("C20.1")
 # ### The template's joints for everybody
 
 # %%
-predict("20.7")
+predict("20.8")
 
 # %%
 def hers(shape: Tensor, pose: Tensor) -> Tensor:
@@ -678,16 +695,16 @@ def hers(shape: Tensor, pose: Tensor) -> Tensor:
 
 tall, pose = torch.zeros(2, 10), torch.zeros(2, 24, 3)
 tall[:, 0] = 3.0
-pose[1, [18, 19], 1] = torch.tensor([-1.9, 1.9])  # both elbows
+pose[1, [1, 2, 4, 5], 0] = torch.tensor([-1.6, -1.6, 1.7, 1.7])  # hips and knees
 wrong, right = hers(tall, pose), person(tall, pose)
-for k, name in enumerate(("at rest", "elbows bent")):
+for k, name in enumerate(("at rest", "seated")):
     print(f"{name}: her skin differs by at most {1000 * (wrong - right)[k].norm(dim=1).max():.1f} mm")
 figure = body_views([right[1], wrong[1]], body.faces, ["joints of the person", "joints of the template"],
-                    view="front", size=2.6, suptitle="A tall person with bent elbows")
-plotting.show(figure, "Bent elbows with the person's joints, and folded in the wrong place.")
+                    view=(-15, 10), size=2.8, suptitle="A tall person sits down")
+show_photographs(figure, "A tall person who sits, and one whose hips and knees fold in the wrong place.", **JPEG)
 
 # %% [markdown]
-# **How to read it.** At rest not a digit differs. Bent, the elbow folds beside the elbow. That is why the exercises test in several poses, and why $J$ is applied to the person.
+# **How to read it.** At rest not a digit differs. Seated, the legs fold beside hips and knees. That is why the exercises test in several poses, and why $J$ is applied to the person.
 #
 # ### R in place of R − 1
 
@@ -713,7 +730,7 @@ pose[0, [16, 17], 2] = torch.tensor([-0.9, 0.9])  # arms half down
 skins = [skinned(pose, own)[0] for own in (body.weights, two, two / two.sum(1, keepdim=True))]
 titles = ["all weights", "the two largest", "the same, divided by their sum"]
 figure = body_views(skins, body.faces, titles, view="front", size=2.2)
-plotting.show(figure, "A body, one whose shoulders and hips fall in, and one that is mended.")
+show_photographs(figure, "A body, one whose shoulders and hips fall in, and one that is mended.", **JPEG)
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Real: with real weights
@@ -731,10 +748,11 @@ with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "body.npz"
     np.savez(path, kintree_table=table, **{name: x.numpy() for name, x in fields.items()})
     loaded = load_smpl(YOURS or path)
-print(f"{len(loaded.template):,} vertices, {len(loaded.parents)} joints, {loaded.shape_directions.shape[2]} numbers of shape")
+sizes = (len(loaded.template), len(loaded.parents), loaded.shape_directions.shape[2])
+print("{:,} vertices, {} joints, {} numbers of shape".format(*sizes))
 skins = loaded(shapes[5:9], poses[5:9]).vertices
 figure = body_views(skins, loaded.faces, size=1.8, suptitle="Four people by the file's five matrices")
-plotting.show(figure, "Four people in poses, from a model file.")
+show_photographs(figure, "Four people in poses, from a model file.", **JPEG)
 
 # %% [markdown] tags=["slide"]
 # ## 12 · Summary in five sentences

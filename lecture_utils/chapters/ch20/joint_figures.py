@@ -13,8 +13,13 @@ from lecture_utils.ops.checks import check_tensor
 from lecture_utils.plotting.images import panels
 from lecture_utils.plotting.style import BLUE, INK, QUIET, VERMILION
 
-NAMED = ("head", "neck", "left_shoulder", "left_elbow", "left_wrist", "spine3", "pelvis", "left_hip",
-         "left_knee", "left_ankle", "left_hand")  # fmt: skip
+# Where a name stands beside its joint, in points.
+NAMED = {
+    "head": (5, 4), "neck": (5, 3), "left_shoulder": (-4, 6), "left_elbow": (-12, -13),
+    "left_wrist": (-14, 6),
+    "left_hand": (-6, -13), "spine3": (5, -10), "pelvis": (5, 3), "left_hip": (5, -3), "left_knee": (5, 0),
+    "left_ankle": (5, 4),
+}  # fmt: skip
 MOVED_M = 1e-4  # less is rounding
 
 
@@ -48,11 +53,13 @@ def skeletons_figure(rest: Tensor, posed: Tensor, parents: Sequence[int], suptit
             hue = VERMILION if joints is posed and JOINTS[j] in moved else BLUE
             ax.plot(*ends[:, :2].T, "-", color=hue, linewidth=2.2, solid_capstyle="round")
         hues = [VERMILION if joints is posed and name in moved else INK for name in JOINTS]
-        ax.scatter(*joints[:, :2].T, s=16, color=hues, zorder=3)
-        ax.set(aspect="equal", xlim=(-0.95, 0.95), ylim=(-1.35, 0.65))
-    for name in NAMED:
-        at = rest[JOINTS.index(name), :2]
-        axes[0].annotate(name.removeprefix("left_"), at.tolist(), xytext=(5, 4), textcoords="offset points",
+        ax.scatter(joints[:, 0], joints[:, 1], s=16, color=hues, zorder=3)
+        both = torch.cat([rest, posed])[:, :2]
+        (left, low), (right, high) = (both.amin(0) - 0.12).tolist(), (both.amax(0) + 0.12).tolist()
+        ax.set(aspect="equal", xlim=(left, right), ylim=(low, high))
+    for name, (x, y) in NAMED.items():
+        at = (float(rest[JOINTS.index(name), 0]), float(rest[JOINTS.index(name), 1]))
+        axes[0].annotate(name.removeprefix("left_"), at, xytext=(x, y), textcoords="offset points",
                          fontsize=8.5, color=INK)  # fmt: skip
     axes[0].set_title("at rest, from the front", fontsize=9.5)
     axes[1].set_title("turned; dotted: at rest", fontsize=9.5)
