@@ -151,8 +151,9 @@ class Avatar(nn.Module):
             "joint_directions": torch.einsum("jv,vck->jck", body.joint_regressor, body.shape_directions),
         }
         for name, value in kept.items():
-            self.register_buffer(name, value.detach().clone())
-        self.register_buffer("bone_radii_m", bone_radii(self.template, self.joint_template, self.parents))
+            self.register_buffer(name, value.detach().clone(), persistent=False)  # the body's, not learned
+        radii = bone_radii(self.template, self.joint_template, self.parents)
+        self.register_buffer("bone_radii_m", radii, persistent=False)
         corners = body.template[body.faces]
         edges = corners[:, 1:] - corners[:, :1]
         area = float(torch.linalg.cross(edges[:, 0], edges[:, 1]).norm(dim=1).sum() / 2)
