@@ -1,9 +1,9 @@
 """Twelve measures of a person, and people drawn at random from how they are spread.
 
-Means and spreads are rounded from the measuring of 6,000 soldiers: C. Gordon et al., "2012 anthropometric
-survey of U.S. Army personnel (ANSUR II): methods and summary statistics", 2014. Body mass index is spread
-wider than theirs, as in the population at large. Simplified: measures that follow no size (belly, muscle,
-...) are independent.
+Mean heights and their spread are rounded from a measuring of some 6,000 soldiers: C. Gordon et al., "2012
+anthropometric survey of U.S. Army personnel: methods and summary statistics", Natick/TR-15/007, 2014. All
+else is an assumption of the toy world, chosen to look like adults. Simplified: one spread for both sexes,
+and but for mass, which follows height, the measures of a sex are independent.
 """
 
 import torch

@@ -1,13 +1,14 @@
 """How far joints turn: ranges of the angles x, y, z, R = R_x R_y R_z about the parent's axes, from T-pose.
 
-From D. Boone and S. Azen, "Normal range of motion of joints in male subjects", Journal of Bone and Joint
-Surgery 1979 (hip, knee, ankle, shoulder, elbow, wrist), and W. Greene and J. Heckman, "The Clinical
-Measurement of Joint Motion", American Academy of Orthopaedic Surgeons 1994 (trunk, neck, toes), both rounded;
-a third of the trunk's range at each joint of the spine, half of the neck's at neck and head. An ankle bends
-further under load: K. Bennell et al., "Intra-rater and inter-rater reliability of a weight-bearing lunge
-measure of ankle dorsiflexion", 1998. Our simplifications: the ranges do not depend on one another, as those
-of real joints do; and an arm turns outwards by 90° (104° in the source), beyond which the three angles of a
-rotation are not its only ones.
+Hips, knees, shoulders, elbows and wrists are rounded from D. Boone and S. Azen, "Normal range of motion of
+joints in male subjects", Journal of Bone and Joint Surgery 1979; a wrist also has what a forearm turns.
+Trunk and neck are of the order of what is tabulated after the American Academy of Orthopaedic Surgeons,
+"Joint Motion: Method of Measuring and Recording", 1965: a third of the trunk's range at each joint of the
+spine, half of the neck's at neck and head. Assumptions of the toy world: the collar, the toes, the sides of
+an ankle, an arm that crosses the trunk by 10°, and an ankle that bends by 38°, as one does under load (the
+source has 13°, without). Simplified: the ranges do not depend on one another, as those of real joints do;
+and an arm turns outwards by 90° (104° in the source), beyond which the three angles of a rotation are not
+its only ones.
 
 The axes are the body's: x to its left, y up, z to the front. A positive x bends trunk, neck and knee (whose
 heel goes to the back), and takes an arm or a leg backwards.
