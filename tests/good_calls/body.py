@@ -43,8 +43,14 @@ def place(ending: str) -> str:
 def written() -> str:
     """A file of the body in the published layout."""
     model, path = body(), place(".npz")
-    own = {"v_template": model.template, "shapedirs": model.shape_directions, "posedirs": model.pose_directions,
-           "J_regressor": model.joint_regressor, "weights": model.weights, "f": model.faces}  # fmt: skip
+    own = {
+        "v_template": model.template,
+        "shapedirs": model.shape_directions,
+        "posedirs": model.pose_directions,
+        "J_regressor": model.joint_regressor,
+        "weights": model.weights,
+        "f": model.faces,
+    }
     np.savez(path, kintree_table=np.array([TREE, range(3)]), **{name: x.numpy() for name, x in own.items()})
     return path
 
