@@ -48,12 +48,17 @@ WITHOUT_3D: dict[str, str] = {
     "data.toyworld.people.render.in_sight": INSIDE,
     "data.toyworld.people.scene.placed": MODULE,
     "data.toyworld.people.surroundings.*": INSIDE,
+    "data.toyworld.people.figure.[bd]*": INSIDE,
+    "data.toyworld.people.figure.piece_distances": INSIDE,
+    "data.toyworld.people.figure_[!m]*": INSIDE,
     "data.toyworld.people.gestures.*": INSIDE,
     "data.toyworld.people.movements.*": INSIDE,
     "body.smplify.derivatives.*": INSIDE,
     "body.smplify.objective.[Pu]*": INSIDE,
     "body.smplify.objective.Stage.without": "takes names; test_fit.py has its bad calls",
     "body.smplify.start.starts": INSIDE,
+    "body.multiply.refine.ColourRefiner.in_box": INSIDE,
+    "body.multiply.refine.MaskRefiner": "a protocol: nobody makes one",
 }
 
 LEADING = "“…” is documented: any number of axes in front"
@@ -61,6 +66,10 @@ NONE = "an empty list of objects or pictures has an empty answer"
 ALL_CAMERAS = "one set of points for all cameras, as documented"
 
 RIGHT_3D: dict[str, str] = {
+    "body.multiply.refine.at_pixels | points | nan": "no place, as of a joint behind the camera: 0",
+    "body.multiply.refine.make_prompts | joints_px | nan": "a joint behind the camera, as documented",
+    "body.multiply.refine.seeds | like | nan": "only the shape counts",
+    "data.toyworld.people.figure.signed_distance | points | empty": NONE,
     "body.smplify.* | * | empty": NONE,
     "body.smplify.data_term.geman_mcclure | error | axis *": LEADING,
     "data.toyworld.people.limits.* | * | empty": NONE,

@@ -11,6 +11,7 @@ from tests.good_calls import (
     body,
     detecting,
     explaining,
+    figures,
     instances,
     key_points,
     layers,
@@ -46,6 +47,7 @@ PARTS = (
     multiply,
     rendering_meshes,
     people,
+    figures,
     smplify,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {

@@ -50,6 +50,7 @@ BODY, CAMERA, TWO, SEEN, CROWD = made(stick_body), made(camera), made(two), made
 POSE = {"pose": floats(2, 24, 3), "translation": floats(2, 3)}
 PROMPT = made(lambda: refine.Prompt(torch.tensor([[4.0, 5.0]]), torch.tensor([[1.0, 1.0]])))
 REFINED = inside(2, *SIZE)
+HELD_OUT = masks(3)._replace(make=lambda: torch.tensor([False, True, False]))
 SETTINGS = fit.FitSettings(rounds=1, person_steps=1, pose_steps=1, frames=1)
 
 
@@ -82,6 +83,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "bone_radii": {"points": floats(6, 3), "joints": floats(3, 3), "parents": TREE},
         "Avatar": {"body": BODY, "count": count(10), "seed": 0},
         "Avatar.forward": {"self": made(person), **POSE},
+        "Cloud.frame": {"self": made(lambda: person()(walk(2, 90.0), torch.zeros(2, 3))), "number": 1},
     },
     "body.multiply.layers": {
         "render_layers": {"people": TWO, "cameras": CAMERA, "background": pixels(3, *SIZE)},
@@ -128,7 +130,7 @@ GOOD: dict[str, dict[str, Call]] = {
             | {name: number(0.1) for name in ("pose_rate", "place_rate", "person_rate", "offset_rate",
                "shape_rate", "background_rate", "mask", "order", "room", "calm", "stay", "build")},
         "fit_people": {"people": CROWD, "images": pixels(3, 3, *SIZE), "cameras": CAMERA,
-            "settings": SETTINGS, "held_out": masks(3), "seed": 0},
+            "settings": SETTINGS, "held_out": HELD_OUT, "seed": 0},
         "fit_step": {"*": made(crowd_and_adam), "frames": [0, 2], "given": made(given)},
         "person_loss": {"*": made(crowd_and_clouds), "frames": [0, 2], "given": made(given)},
         "pose_loss": {"*": made(crowd_and_clouds), "frames": [0, 2], "given": made(given)},

@@ -43,8 +43,8 @@ class MaskRefiner(Protocol):
 
 
 def at_pixels(values: Tensor, points: Tensor) -> Tensor:
-    """Read maps (P, H, W) at points (N, 2) u, v in pixels: (P, N), 0 outside the picture."""
-    check_tensor(values, "values", "P", "H", "W", kind="any")
+    """Read maps (P, H, W) at points (N, 2) u, v in pixels: (P, N), 0 outside the picture and for NaN."""
+    check_tensor(values, "values", "P", "H", "W", kind="any", finite=True)
     check_tensor(points, "points", "N", 2)
     h, w = values.shape[1:]
     u, v = points.nan_to_num(-1.0).floor().long().unbind(1)
@@ -155,7 +155,7 @@ class ColourRefiner:
 
 
 def seeds(prompt: Prompt, like: Tensor, *, strength: float = 4.0) -> Tensor:
-    """Turn points into logits: `strength` at the positives' pixels, minus that at the negatives', else 0."""
+    """Turn points into logits of the shape of `like` (H, W): ± `strength` where there is a point, else 0."""
     check_tensor(like, "like", "H", "W")
     check_number(strength, "strength", 0)
     marks = torch.zeros_like(like)
