@@ -70,6 +70,7 @@ GOOD: dict[str, dict[str, Value | object]] = {
         "overlap_residuals": {"capsules": CAPSULES, "joints": JOINTS, "shape": SHAPE, "floor": number(1e-6)},
     },
     "body.smplify.solver": {
+        "damped_step": {"r": floats(2, 5), "j": floats(2, 5, 3), "damp": floats(2, 1, of=lambda x: x + 0.1)},
         "levenberg_marquardt": {"residuals": made(lambda: lambda x: x - 1),
             "linearised": made(lambda: lambda x: (x - 1, torch.eye(3).expand(len(x), 3, 3))),
             "start": floats(2, 3), "steps": count(2, zero=True), "damping": number(0.1)},

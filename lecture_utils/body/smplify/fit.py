@@ -72,19 +72,11 @@ class SMPLifyFit:
 
 
 def smplify(
-    model: SMPL,
-    joints_pixel: Tensor,
-    confidence: Tensor,
-    cameras: Cameras,
-    *,
-    prior: GaussianMixturePrior | None,
-    capsules: Capsules | None = None,
-    initial: tuple[Tensor, Tensor, Tensor] | None = None,
-    start_poses: Tensor | None = None,
-    stages: Sequence[Stage] = STAGES,
-    two_starts: bool = True,
-    sigma_m: float = 0.3,
-) -> SMPLifyFit:
+    model: SMPL, joints_pixel: Tensor, confidence: Tensor, cameras: Cameras, *,
+    prior: GaussianMixturePrior | None, capsules: Capsules | None = None,
+    initial: tuple[Tensor, Tensor, Tensor] | None = None, start_poses: Tensor | None = None,
+    stages: Sequence[Stage] = STAGES, two_starts: bool = True, sigma_m: float = 0.3,
+) -> SMPLifyFit:  # fmt: skip
     """Fit a body to each picture.
 
     Parameters
@@ -122,18 +114,22 @@ def smplify(
         raise ValueError("stages: got none, want one or more")
     rest = RestJoints.of(model)
     if initial is None:
-        poses = _start_poses(start_poses, prior)
-        begun, depth = starts(rest, seen, confidence, cameras.intrinsics, poses)
-        begun = begun if two_starts else begun[:1]  # for each heading M starts
+        poses = _start_poses(start_poses, prior)  # (M, 23, 3)
+        begun, depth = starts(rest, seen, confidence, cameras.intrinsics, poses)  # M for each heading
     else:
         begun = [[_to_cam(rest, *_checked_initial(rest, initial, len(seen)), cameras)]]
         depth = begun[0][0].pelvis[:, 2]
     problem = Problem(rest, seen, confidence, cameras.intrinsics, depth, prior, capsules, sigma_m)
-    runs = [_staged(problem, of_heading, stages) for of_heading in begun]
+    runs = [_staged(problem, of_heading, stages) for of_heading in (begun if two_starts else begun[:1])]
+    return _to_world(rest, *_best(runs), cameras)
+
+
+def _best(runs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Energies (S, B) and states (S, B, P) from the better heading, which that is, and all last energies."""
     last = torch.stack([energies[-1] for energies, _ in runs])  # (headings, B)
-    kept, rows = last.argmin(0), torch.arange(len(seen))
+    kept, rows = last.argmin(0), torch.arange(last.shape[1])
     energies, path = (torch.stack(part)[kept, :, rows].transpose(0, 1) for part in zip(*runs, strict=True))
-    return _to_world(rest, path, energies, kept, last, cameras)
+    return energies, path, kept, last
 
 
 def _staged(problem: Problem, begun: Sequence[Unknowns], stages: Sequence[Stage]) -> tuple[Tensor, Tensor]:
@@ -207,7 +203,7 @@ def _to_cam(rest: RestJoints, pose: Tensor, shape: Tensor, translation: Tensor, 
 
 
 def _to_world(
-    rest: RestJoints, path: Tensor, energies: Tensor, kept: Tensor, last: Tensor, cameras: Cameras
+    rest: RestJoints, energies: Tensor, path: Tensor, kept: Tensor, last: Tensor, cameras: Cameras
 ) -> SMPLifyFit:
     """Take each state (S, B, P) to the world's axes."""
     found = unpacked(path.flatten(0, 1), len(rest.parents))

@@ -14,14 +14,32 @@ from torch import Tensor
 
 from lecture_utils.ops.checks import check_number, check_tensor, check_whole
 
+Residuals = Callable[[Tensor], Tensor]
+Linearised = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def damped_step(r: Tensor, j: Tensor, damp: Tensor) -> Tensor:
+    """Return the step (B, P) with (JᵀJ + λ diag JᵀJ) step = -Jᵀr.
+
+    In double precision: JᵀJ has the square of J's condition.
+
+    Parameters
+    ----------
+    r, j, damp : Tensor
+        Residuals (B, R), their derivatives (B, R, P), and λ (B, 1), each problem's own.
+    """
+    check_tensor(r, "r", "B", "R")
+    check_tensor(j, "j", *r.shape, "P")
+    check_tensor(damp, "damp", len(r), 1)
+    j64 = j.double()
+    a, g = j64.mT @ j64, (j64.mT @ r.double()[..., None])[..., 0]  # (B, P, P), (B, P)
+    scale = a.diagonal(dim1=1, dim2=2)
+    scale = scale.clamp_min(1e-6 * scale.amax(1, keepdim=True)) + 1e-9
+    return -torch.linalg.solve(a + torch.diag_embed(damp * scale), g).to(r)
+
 
 def levenberg_marquardt(
-    residuals: Callable[[Tensor], Tensor],
-    linearised: Callable[[Tensor], tuple[Tensor, Tensor]],
-    start: Tensor,
-    *,
-    steps: int,
-    damping: float = 1e-2,
+    residuals: Residuals, linearised: Linearised, start: Tensor, *, steps: int, damping: float = 1e-2
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Minimise the sum of squares of each problem's residuals.
 
@@ -59,11 +77,8 @@ def levenberg_marquardt(
     x, damp = start.detach(), torch.full((len(start), 1), damping).to(start)
     energies, path = [residuals(x).square().sum(1)], [x]
     for _ in range(steps):
-        r, j = (part.double() for part in linearised(x))  # (B, R), (B, R, P): JᵀJ loses half of the digits
-        a, g = j.mT @ j, (j.mT @ r[..., None])[..., 0]  # (B, P, P), (B, P)
-        scale = a.diagonal(dim1=1, dim2=2)
-        scale = scale.clamp_min(1e-6 * scale.amax(1, keepdim=True)) + 1e-9
-        trial = x - torch.linalg.solve(a + torch.diag_embed(damp * scale), g).to(x)
+        r, j = linearised(x)  # (B, R), (B, R, P)
+        trial = x + damped_step(r, j, damp)
         trial = torch.where(trial.isfinite(), trial, x)
         energy = residuals(trial).square().sum(1)
         better = energy < energies[-1]  # (B,); False for NaN

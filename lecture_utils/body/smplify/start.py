@@ -32,17 +32,21 @@ DEPTH_WEIGHT = 0.1  # of an error in depth against one across
 
 
 def torso_depth(rest: Tensor, seen_pixel: Tensor, confidence: Tensor, focal_px: Tensor) -> Tensor:
-    """Return the depth (B,) in metres by similar triangles: focal length · torso in metres / torso in pixels.
+    """Return the depth (B,) in metres: focal length · torso in metres / torso in pixels.
 
     Parameters
     ----------
     rest : Tensor
         (B, J, 3), the body's joints in metres.
     seen_pixel, confidence : Tensor
-        (B, J, 2), (B, J); a side with an unseen joint is left out, and if both have one, hip and shoulder of
-        different sides stand in.
+        (B, J, 2), (B, J); a side of which hip or shoulder was not seen is left out.
     focal_px : Tensor
         (B,).
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, NaN, or a person of whom neither side was seen.
     """
     _check_seen(rest, seen_pixel, confidence)
     check_tensor(focal_px, "focal_px", len(rest), finite=True)
@@ -52,6 +56,8 @@ def torso_depth(rest: Tensor, seen_pixel: Tensor, confidence: Tensor, focal_px: 
         metres.append((rest[:, shoulder] - rest[:, hip]).norm(dim=-1))
         pixels.append((seen_pixel[:, shoulder] - seen_pixel[:, hip]).norm(dim=-1))
         seen.append((confidence[:, shoulder] > 0) & (confidence[:, hip] > 0))
+    if not bool(torch.stack(seen).any(0).all()):
+        raise ValueError("confidence: got a person without hip and shoulder of one side, want both above 0")
     use = torch.stack(seen).to(rest)
     length_m, length_px = (torch.stack(own) * use for own in (metres, pixels))
     return focal_px * length_m.sum(0) / length_px.sum(0).clamp_min(1.0)

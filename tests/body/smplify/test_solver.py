@@ -82,9 +82,9 @@ def test_problems_do_not_meet() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        ("trial = x - torch", "trial = x + torch"),
+        ("trial = x + damped", "trial = x - damped"),
         ("damp / 3, damp * 4", "damp * 4, damp / 3"),
-        ("(j.mT @ r[..., None])", "(2 * j.mT @ r[..., None])"),
+        ("(j64.mT @ r.double()", "(2 * j64.mT @ r.double()"),
         ("better = energy < energies[-1]", "better = energy > energies[-1]"),
     ],
 )
