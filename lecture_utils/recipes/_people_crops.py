@@ -10,13 +10,15 @@ Shapes: N people, S pixels a side, J = 24 joints.
 
 import functools
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils import zoo
+from lecture_utils import runtime, zoo
 from lecture_utils.body.smpl import SMPL
 from lecture_utils.body.smplify.start import TORSO
 from lecture_utils.body.spin.crop import crop_cameras, fixed_cameras, square_around
@@ -25,6 +27,7 @@ from lecture_utils.data.toyworld.people.render import render_people
 from lecture_utils.data.toyworld.people.sampling import sample_people
 from lecture_utils.data.toyworld.people.scene import PeopleScene, placed
 from lecture_utils.ops.camera import Cameras, project, world_to_cam
+from lecture_utils.provenance import fingerprint
 
 SIZE = 64
 FOCAL = 1.5 * SIZE  # pixels: about what the toy world's cameras have in a crop
@@ -69,7 +72,7 @@ def body() -> SMPL:
 
 @functools.lru_cache(maxsize=4)
 def people(count: int, split: str, seed: int = 0) -> People:
-    """Draw people one by one, and render the crops around them."""
+    """Draw people one by one, and render the crops around them; many are kept on disk for a next time."""
     draw = torch.Generator().manual_seed(1000 * seed + ("train", "val", "test").index(split))
     scene = sample_people(1, seed, body(), split=split, count=count)
     with torch.no_grad():
@@ -81,7 +84,23 @@ def people(count: int, split: str, seed: int = 0) -> People:
     cameras = crop_cameras(scene.cameras, torch.cat([squares[:, :2] + moved, wide], dim=1), SIZE)
     pixels, _ = project(joints, cameras)
     found, confidence = detected(pixels, draw)
-    return People(rendered(scene, cameras), found, confidence, world_to_cam(joints, cameras), cameras)
+    images = (
+        kept(f"people-{split}-{seed}-{count}", scene, cameras) if count >= 500 else rendered(scene, cameras)
+    )
+    return People(images, found, confidence, world_to_cam(joints, cameras), cameras)
+
+
+def kept(name: str, scene: PeopleScene, cameras: Cameras) -> Tensor:
+    """Render, or read what was rendered before with the same bodies and code."""
+    key = f"{zoo.card('people_body').sha256[:12]}-{fingerprint.closure_hash(rendered, sample_people)[:12]}"
+    file = runtime.course_home() / f"{name}-{key}.npy"
+    if file.exists():
+        return torch.from_numpy(np.load(file))
+    images = rendered(scene, cameras)
+    part = file.with_suffix(f".{os.getpid()}.npy")  # whole or not at all
+    np.save(part, images.numpy())
+    part.replace(file)
+    return images
 
 
 def rendered(scene: PeopleScene, cameras: Cameras) -> Tensor:

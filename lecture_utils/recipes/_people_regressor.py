@@ -1,21 +1,24 @@
 """What `people_spin` and `people_hmr2d` share: the network, where it starts, the fits, how it is judged.
 
+Both read the features of one encoder, `people_joints`, which does not learn any more: so what differs is the
+regressor's teacher alone, and each crop's features are computed once.
+
 Shapes: N people, J = 24 joints.
 """
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from lecture_utils import zoo
-from lecture_utils.backbones.resnet import BasicBlock, ResNet
 from lecture_utils.body.smplify.fit import smplify
 from lecture_utils.body.smplify.objective import Stage
 from lecture_utils.body.smplify.prior import GaussianMixturePrior
 from lecture_utils.body.spin.crop import weak_to_translation
+from lecture_utils.body.spin.encoder import JointEncoder
 from lecture_utils.body.spin.fits import BestFits, Fit
 from lecture_utils.body.spin.fitting import AdamFit
 from lecture_utils.body.spin.loop import Crops
@@ -27,9 +30,10 @@ from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_rotation_
 from lecture_utils.recipes._people_crops import People, batches, body, views
 from lecture_utils.training.one_cycle import one_cycle
 
-WIDTH, FEATURES, HIDDEN, DROPOUT = 24, 256, 256, 0.1
-BATCH, PEAK_RATE, DECAY = 64, 1e-3, 1e-4
+HIDDEN, BATCH, PEAK_RATE, DECAY = 512, 64, 3e-3, 1e-4
+FIT_STEPS = 10  # of Adam, in the loop
 SCALE = 0.9  # of the camera at the start
+Loss = Callable[[nn.Module, tuple[Crops, Tensor], None], Tensor]
 STAGE = Stage(pose=20.0, shape=20.0, limits=10.0)  # the priors' weights, in the loop and for `people_hmr2d`
 
 
@@ -48,15 +52,16 @@ def joints() -> BodyJoints:
 
 
 def build() -> Regressor:
-    """The network, untrained: (B, 3, 64, 64) → `Estimate`; a third as wide as ResNet-18, and half as deep."""
-    encoder = ResNet(BasicBlock, (1, 1, 1, 1), classes=FEATURES, width=WIDTH)
-    return Regressor(encoder, FEATURES, hidden=HIDDEN, dropout=DROPOUT)
+    """The network, untrained: (B, 3, 64, 64) → `Estimate`."""
+    encoder = JointEncoder()
+    return Regressor(encoder, encoder.features, hidden=HIDDEN, dropout=0.0)
 
 
 def fresh(seed: int) -> Regressor:
-    """An untrained network that starts at the mean pose of the prior, before the middle of the crop."""
+    """An encoder that finds joints, and a new regressor at the prior's mean pose, in the crop's middle."""
     torch.manual_seed(seed)
     model = build()
+    model.encoder.load_state_dict(zoo.load("people_joints").state_dict())
     pose = axis_angle_to_matrix(prior().mean_pose().unflatten(0, (23, 3)))
     model.start_pose.copy_(matrix_to_rotation_6d(torch.cat([torch.tensor([FACING]), pose])).flatten())
     middle = joints().rest.mean[0]  # the pelvis, which the model has not at its origin
@@ -64,9 +69,25 @@ def fresh(seed: int) -> Regressor:
     return model
 
 
+@torch.no_grad()
+def features(its: People) -> tuple[Tensor, Tensor]:
+    """What the encoder says of each crop and of its mirror image, (N, D) each."""
+    encoder = zoo.load("people_joints")
+    ways = (its.images, its.images.flip(-1))
+    plain, turned = (torch.cat([encoder(x.float() / 255) for x in way.split(256)]) for way in ways)
+    return plain, turned
+
+
+def feature_batches(its: People, seed: int) -> Iterator[tuple[tuple[Crops, Tensor], None]]:
+    """Batches without end: crops, mirrored or not, and their features (B, D)."""
+    plain, turned = features(its)
+    for crops, _ in batches(its, seed, BATCH):
+        yield (crops, torch.where(crops.mirrored[:, None], turned[crops.rows], plain[crops.rows])), None
+
+
 def loop_fit() -> AdamFit:
     """The fit in the loop."""
-    return AdamFit(body(), prior(), stage=STAGE)
+    return AdamFit(body(), prior(), stage=STAGE, steps=FIT_STEPS)
 
 
 def from_the_mean(its: People, cameras: Cameras | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -96,15 +117,13 @@ def first_fits(its: People, most_px: float) -> BestFits:
     return fits
 
 
-def trained(
-    its: People, seed: int, steps: int, loss: Callable[[nn.Module, Crops, None], Tensor], label: str
-) -> tuple[nn.Module, dict[str, float]]:
-    """One cycle from a fresh network."""
+def trained(its: People, seed: int, steps: int, loss: Loss, label: str) -> tuple[nn.Module, dict[str, float]]:
+    """One cycle from a fresh regressor; the encoder stays as it is."""
     model = fresh(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=DECAY)
+    own = [weight for name, weight in model.named_parameters() if not name.startswith("encoder.")]
     return one_cycle(
-        model, batches(its, seed, BATCH), loss=loss, optimizer=optimizer, steps=steps, warm_up=0.15,
-        label=label, clock=time.thread_time,
+        model, feature_batches(its, seed), loss=loss, steps=steps, warm_up=0.15, label=label,
+        optimizer=torch.optim.AdamW(own, PEAK_RATE, weight_decay=DECAY), clock=time.thread_time,
     )  # fmt: skip
 
 

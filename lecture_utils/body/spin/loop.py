@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lecture_utils.body.spin.crop import (
     check_joints2d,
@@ -114,15 +114,15 @@ def fitted(crops: Crops, guess: Estimate, joints: BodyJoints, cameras: Cameras, 
 
 
 def spin_loss(
-    regressor: nn.Module, crops: Crops, cameras: Cameras, joints: BodyJoints, fits: BestFits, fit: Fitter,
-    weights: Weights = WEIGHTS,
+    regressor: Callable[[Tensor], Estimate], crops: Crops, cameras: Cameras, joints: BodyJoints,
+    fits: BestFits, fit: Fitter, weights: Weights = WEIGHTS,
 ) -> Tensor:  # fmt: skip
     """Go once round the loop; return the loss to descend.
 
     Parameters
     ----------
-    regressor : nn.Module
-        Images → `Estimate`.
+    regressor : callable
+        Images → `Estimate`, a network in training.
     crops : Crops
         A batch of training pictures.
     cameras : Cameras

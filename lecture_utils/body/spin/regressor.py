@@ -8,7 +8,8 @@ axis-angle and quaternions jump somewhere, these do not.
 A. Kanazawa, M. Black, D. Jacobs and J. Malik, "End-to-end Recovery of Human Shape and Pose", CVPR 2018,
 section 3.2; the 6-D output is SPIN's (N. Kolotouros et al., ICCV 2019, section 3.1).
 
-Simplified: any encoder takes the place of ResNet-50; widths are free.
+Simplified: any encoder takes the place of ResNet-50; widths are free. Ours: features are brought to mean 0
+and variance 1 first, as places and what is seen there have scales of their own.
 
 Shapes: B crops, J joints, K shape numbers, D features.
 """
@@ -109,6 +110,7 @@ class Regressor(nn.Module):
         self.register_buffer("start_camera", torch.tensor(start_camera, dtype=torch.float32))
         self.features, self.joints, self.shapes = features, len(start), shapes
         numbers = 6 * self.joints + shapes + 3
+        self.norm = nn.BatchNorm1d(features, affine=False)
         self.mlp = nn.Sequential(
             nn.Linear(features + numbers, hidden), nn.ReLU(), nn.Dropout(dropout),
             nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout),
@@ -118,14 +120,14 @@ class Regressor(nn.Module):
         nn.init.zeros_(self.correction.bias)
 
     def forward(self, images: Tensor) -> Estimate:  # (B, 3, H, W)
-        return self.iterates(images)[-1]
-
-    def iterates(self, images: Tensor) -> list[Estimate]:
-        """The guesses one after another, the mean first."""
         check_images(images, like=self.correction.weight)
-        features = self.encoder(images)  # (B, D)
-        check_tensor(features, "the encoder's features", len(images), self.features)
-        guess = self.start().expand(len(images), -1)  # (B, 6 J + K + 3)
+        return self.iterates(self.encoder(images))[-1]
+
+    def iterates(self, features: Tensor) -> list[Estimate]:
+        """The guesses one after another, the mean first, from the encoder's features (B, D)."""
+        check_tensor(features, "features", "B", self.features, finite=True, some=True)
+        features = self.norm(features)
+        guess = self.start().expand(len(features), -1)  # (B, 6 J + K + 3)
         guesses = [guess]
         for _ in range(self.iterations):
             guess = guess + self.correction(self.mlp(torch.cat([features, guess], dim=1)))
