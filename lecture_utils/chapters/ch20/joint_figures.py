@@ -15,7 +15,7 @@ from lecture_utils.plotting.style import BLUE, INK, QUIET, VERMILION
 
 # Where a name stands beside its joint, in points.
 NAMED = {
-    "head": (5, 4), "neck": (5, 3), "left_shoulder": (-4, 6), "left_elbow": (-12, -13),
+    "head": (5, 4), "neck": (-28, 1), "left_shoulder": (-8, 6), "left_elbow": (-12, -13),
     "left_wrist": (-14, 6),
     "left_hand": (-6, -13), "spine3": (5, -10), "pelvis": (5, 3), "left_hip": (5, -3), "left_knee": (5, 0),
     "left_ankle": (5, 4),
