@@ -1,9 +1,24 @@
 """Chapter 18: the exercises of part a (views and points) and part b (radiance fields), and the lab."""
 
-from lecture_utils.chapters.ch18.geometry_exercises import EXERCISES as GEOMETRY
-from lecture_utils.chapters.ch18.lab import LAB
-from lecture_utils.chapters.ch18.radiance_exercises import EXERCISES as RADIANCE
+from lecture_utils.chapters.ch18.tasks import (
+    block_matching,
+    consensus,
+    eight_points,
+    fine_samples,
+    fog,
+    front_to_back,
+    largest_feature,
+    projection,
+    shadow,
+    triangulation,
+    two_clouds,
+    waves,
+)
+from lecture_utils.chapters.ch18.tasks.lab import LAB
 
 __all__ = ["EXERCISES", "LAB"]
 
-EXERCISES = [*GEOMETRY, *RADIANCE]
+VIEWS = (projection, block_matching, eight_points, consensus, triangulation)
+CLOUDS = (two_clouds, largest_feature)
+RADIANCE = (fog, waves, fine_samples, shadow, front_to_back)
+EXERCISES = [task.EXERCISE for task in (*VIEWS, *CLOUDS, *RADIANCE)]

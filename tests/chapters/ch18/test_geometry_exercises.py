@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.chapters.ch18.cloud_exercises import shared
 from lecture_utils.chapters.ch18.draws import turned, uniform
-from lecture_utils.chapters.ch18.geometry_exercises import EXERCISES
+from lecture_utils.chapters.ch18.exercises import CLOUDS, VIEWS
 from lecture_utils.chapters.ch18.solutions import (
     block_matching,
     eight_point,
@@ -24,7 +23,9 @@ from lecture_utils.chapters.ch18.solutions import (
     ransac,
     triangulate,
 )
-from lecture_utils.chapters.ch18.view_exercises import fit_line, line_distances, points_on_a_line, two_views
+from lecture_utils.chapters.ch18.tasks.consensus import fit_line, line_distances, points_on_a_line
+from lecture_utils.chapters.ch18.tasks.eight_points import two_views
+from lecture_utils.chapters.ch18.tasks.largest_feature import shared
 from lecture_utils.data import photographs
 from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
@@ -35,7 +36,7 @@ from lecture_utils.geometry import ransac as consensus
 from lecture_utils.geometry.pointnet import PointNet
 from lecture_utils.ops import camera
 
-BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+BY_ID = {task.EXERCISE.id: task.EXERCISE for task in (*VIEWS, *CLOUDS)}
 
 
 def cases_of(id: str, seed: int = 0) -> list[tuple[Any, ...]]:

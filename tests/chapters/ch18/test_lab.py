@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch18 import lab
+from lecture_utils.chapters.ch18 import lab, lab_places
+from lecture_utils.chapters.ch18.exercises import LAB
+from lecture_utils.chapters.ch18.tasks import lab_cameras, lab_cloud, lab_more_views
 from lecture_utils.data.toyworld import solids
 from lecture_utils.exercises.checker import labs
 from lecture_utils.exercises.examine import examine
@@ -28,15 +30,15 @@ def points_of(seed: int, number: int) -> tuple[Tensor, Tensor]:
 
 def poses_of(seed: int, number: int) -> Tensor:
     """Camera-to-world matrices, (N, 4, 4)."""
-    cases = lab.STEP_2.cases
+    cases = lab_cameras.STEP_2.cases
     assert cases is not None
     poses: Tensor = list(cases(np.random.default_rng(seed)))[-1][0]
     return poses[:number]
 
 
 def test_the_lab_is_the_chapters() -> None:
-    assert labs("18") == [lab.LAB]
-    assert 30 <= lab.LAB.minutes <= 40
+    assert labs("18") == [LAB]
+    assert 30 <= LAB.minutes <= 40
 
 
 # --- step 1 ----------------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ def test_a_cloud_written_in_another_way_is_accepted() -> None:
                 adam.step()
             return loss.detach()
 
-    found = examine(lab.STEP_1, Mine)
+    found = examine(lab_cloud.STEP_1, Mine)
     assert found.state == "right", found
 
 
@@ -134,7 +136,7 @@ def test_with_the_fault_cameras_stand_right_and_look_elsewhere_and_the_first_one
     assert all(s.centre_off < 1e-4 for s in bad)
     errors = [s.error_px for s in bad]
     assert errors[0] < 0.01 and errors[1] > 5 and errors == sorted(errors)
-    unflipped = lab.symptoms(lambda poses: lab._not_flipped.wrong(poses), *seen_points())
+    unflipped = lab.symptoms(lambda poses: lab_cameras._not_flipped.wrong(poses), *seen_points())
     assert all(s.in_front == 0 and np.isnan(s.error_px) and s.centre_off < 1e-4 for s in unflipped)
 
 
@@ -165,9 +167,9 @@ def test_held_out_views_are_none_of_the_24() -> None:
 
 
 def test_the_bar_is_missed_by_the_usual_choices_and_reached_with_room_by_the_reference() -> None:
-    assert lab.worst_view(lab.STEP_3.reference) > lab.BAR + 0.3
+    assert lab.worst_view(lab_more_views.STEP_3.reference) > lab_places.BAR + 0.3
     naive = [(1, 2, 3), (5, 6, 7), (3, 6, 9), (4, 7, 10), (13, 17, 21), (12, 16, 20), (6, 18, 12), (1, 1, 1)]
-    assert all(lab.worst_view(choice) < lab.BAR - 0.2 for choice in naive)
+    assert all(lab.worst_view(choice) < lab_places.BAR - 0.2 for choice in naive)
 
 
 def test_no_picture_more_is_the_worst() -> None:
@@ -178,22 +180,23 @@ def test_no_picture_more_is_the_worst() -> None:
 def test_few_choices_reach_the_bar_and_those_that_do_look_from_many_sides() -> None:
     rng = random.Random(0)
     choices = rng.sample(list(itertools.combinations(range(2, 24), 3)), 60)
-    reached = [choice for choice in choices if lab.worst_view(choice) >= lab.BAR]
+    reached = [choice for choice in choices if lab.worst_view(choice) >= lab_places.BAR]
     assert 1 <= len(reached) <= 12
     for choice in reached:
-        assert lab._gap(lab._azimuths(choice)) <= 5 and lab._high(choice) <= 1
+        high = lab_more_views._high(choice)
+        assert lab_more_views._gap(lab_more_views._azimuths(choice)) <= 5 and high <= 1
 
 
 @pytest.mark.parametrize("choice", [(1, 2), (1, 2, 24), (1, 2, 3, 4), (-1, 4, 8)])
 def test_what_is_no_choice_is_told_so(choice: Any) -> None:
-    found = examine(lab.STEP_3, choice)
+    found = examine(lab_more_views.STEP_3, choice)
     assert found.reason == "raises" and "want 3 numbers" in found.problem
-    assert known_mistake(lab.STEP_3, choice, found) is None
+    assert known_mistake(lab_more_views.STEP_3, choice, found) is None
 
 
 @pytest.mark.parametrize("choice", [[4, 8, 20], torch.tensor([20, 4, 8])])
 def test_a_list_or_a_tensor_will_do(choice: Any) -> None:
-    assert examine(lab.STEP_3, choice).state == "right"
+    assert examine(lab_more_views.STEP_3, choice).state == "right"
 
 
 # --- all of it -------------------------------------------------------------------------------------

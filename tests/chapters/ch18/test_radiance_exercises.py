@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch18.radiance_exercises import EXERCISES
+from lecture_utils.chapters.ch18.exercises import RADIANCE
 from lecture_utils.chapters.ch18.radiance_solutions import (
     blend,
     composite,
@@ -24,7 +24,7 @@ from lecture_utils.ops.camera import Cameras
 from lecture_utils.rendering import nerf, radiance_field, ray_sampling, volume
 from lecture_utils.rendering.gaussians import blending, blending_plain, gaussians, projection
 
-BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+BY_ID = {task.EXERCISE.id: task.EXERCISE for task in RADIANCE}
 
 
 def cases_of(id: str, seed: int = 0) -> list[tuple[Any, ...]]:
