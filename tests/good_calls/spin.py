@@ -2,8 +2,10 @@
 
 import torch
 
+from lecture_utils.body.smplify.objective import Stage
 from lecture_utils.body.smplify.prior import GaussianMixturePrior
 from lecture_utils.body.spin import fits, regressor
+from lecture_utils.body.spin.encoder import JointEncoder
 from lecture_utils.ops import camera
 from tests.bad_calls import Value, count, floats, images, made, number, pair
 from tests.body.spin.pictures import JOINTS, SIZE, cameras, crops, network, plain_fit
@@ -35,6 +37,7 @@ GUESS, FIT = made(guess), made(fit)
 BEST = made(lambda: fits.BestFits(3, most_px=2.0))
 ROUND = {"crops": BATCH, "joints": JOINTS, "cameras": VIEWS}
 PRIOR = made(lambda: GaussianMixturePrior(torch.zeros(1, 69), torch.eye(69)[None], torch.ones(1)))
+FINDER = made(lambda: JointEncoder(3, width=4, local=2).eval())
 CAMERA = floats(2, 3, of=lambda x: x + 0.3)
 GOOD: dict[str, dict[str, Value | object]] = {
     "body.spin.crop": {
@@ -50,13 +53,20 @@ GOOD: dict[str, dict[str, Value | object]] = {
         "mirror_confidence": {"confidence": SURE},
         "mirror_pose": {"pose": floats(2, 24, 3)},
     },
+    "body.spin.encoder": {
+        "JointEncoder": {"joints": count(3), "width": count(4), "local": count(2)},
+        "JointEncoder.forward": {"self": FINDER, "images": images(2, 3, SIZE, SIZE)},
+        "JointEncoder.maps": {"self": FINDER, "images": images(2, 3, SIZE, SIZE)},
+        "mean_places": {"scores": floats(2, 3, 4, 4)},
+        "place_loss": {"scores": floats(2, 24, 4, 4), **SEEN},
+    },
     "body.spin.regressor": {
         "mean_rotations": {"joints": count(24)},
         "Regressor": {"encoder": made(lambda: torch.nn.Flatten()), "features": count(12), "hidden": count(8),
             "iterations": count(3), "dropout": number(0.5), "start_camera": pair(0.9, 0.0, 0.0),
             "start_rotations": floats(24, 3, 3, of=lambda x: EYE.expand_as(x).clone()), "shapes": count(10)},
         "Regressor.forward": {"self": made(lambda: network().eval()), "images": images(2, 3, SIZE, SIZE)},
-        "Regressor.iterates": {"self": made(lambda: network().eval()), "images": images(2, 3, SIZE, SIZE)},
+        "Regressor.iterates": {"self": made(lambda: network().eval()), "features": floats(2, 32)},
         "Regressor.read": {"self": made(network), "guess": floats(2, 157)},
     },
     "body.spin.losses": {
@@ -66,6 +76,7 @@ GOOD: dict[str, dict[str, Value | object]] = {
         "reprojection_error_px": {"pixels": PIXELS, **SEEN},
         "parameter_losses": {"guess": GUESS, "rotations": TURNED, "shape": floats(2, 10), "usable": MIXED},
         "scale_loss": {"camera": CAMERA},
+        "prior_loss": {"guess": GUESS, "prior": PRIOR, "stage": Stage(pose=1.0, shape=1.0, limits=1.0)},
         "picture_loss": {"guess": GUESS, "joints": JOINTS, **SEEN, "cameras": VIEWS},
     },
     "body.spin.fitting": {

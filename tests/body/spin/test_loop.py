@@ -163,7 +163,7 @@ def test_one_batch_is_learned_in_the_loop_without_a_3d_label():
     net, best = network(), BestFits(4, most_px=2.0)
     optimizer = torch.optim.Adam(net.parameters(), 5e-3)
     values = []
-    for _ in range(70):
+    for _ in range(60):
         loss = loop.spin_loss(net, batch, cameras(4), JOINTS, best, plain_fit)
         optimizer.zero_grad()
         loss.backward()
