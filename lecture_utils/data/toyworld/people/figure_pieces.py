@@ -53,7 +53,7 @@ class Pieces:
     def ball(
         self, bone: int, part: int, centre: Triple, axes: Triple, turn: tuple[int, float] | None = None
     ) -> None:
-        """Add an ellipsoid with half-axes `axes`, turned by (axis, radians)."""
+        """Add an ellipsoid with half-axes `axes`, turned by (axis, radians): x to y, x to z or y to z."""
         frame = torch.eye(3)
         if turn is not None:
             i, j = [k for k in range(3) if k != turn[0]]
