@@ -39,20 +39,6 @@ class _FromStraight(Another):
 
 
 @mistake(
-    "The mean pose is that of the mixture: a component with more weight counts more. Yours all count alike."
-)
-class _PlainMean(Another):
-    def mean(self) -> Tensor:
-        return self.prior.means.mean(0)
-
-
-@mistake("You begin at one of the components. The docstring asks for their mean, weighted by their weights.")
-class _LikeliestComponent(Another):
-    def mean(self) -> Tensor:
-        return self.prior.means[self.prior.weights.argmax()].clone()
-
-
-@mistake(
     "Your person begins in the lens, with a translation of 0, where nothing can be projected. Which "
     "function of yours says where they stand?"
 )
@@ -84,23 +70,10 @@ class _PlaceNotLearned(Another):
         return [self.pose, self.shape]
 
 
-@mistake("Your projection leaves out where the person stands: add the translation before K.")
-class _NotMoved(Another):
-    def projected(self) -> Tensor:
-        points = self.skeleton(self.shape, self.pose) @ self.clicks.intrinsics.T
-        return points[:, :2] / points[:, 2:]
-
-
 @mistake("The weight is without effect. It says how much the priors count against what was clicked.")
 class _WeightUnused(Another):
     def energy(self, weight: float) -> Tensor:
         return self.data() + self.unlikely()
-
-
-@mistake("You multiply the data term by the weight. With a large weight it is the priors that are to count.")
-class _WeightOfData(Another):
-    def energy(self, weight: float) -> Tensor:
-        return weight * self.data() + self.unlikely()
 
 
 @mistake(
@@ -116,13 +89,6 @@ class _NoShapePrior(Another):
 class _NoPosePrior(Another):
     def unlikely(self) -> Tensor:
         return self.shape.square().sum()
-
-
-@mistake("The squares of the shape are added without `weight`. It stands before both priors together.")
-class _ShapeUnweighted(Another):
-    def energy(self, weight: float) -> Tensor:
-        squares = self.shape.square().sum()
-        return self.data() + weight * (self.unlikely() - squares) + squares
 
 
 @mistake(
@@ -169,18 +135,13 @@ WRONG: Any = (  # `mistake` has made a Mistake of each class
     _NotStoodUp,
     _NotTurned,
     _FromStraight,
-    _PlainMean,
-    _LikeliestComponent,
     _InTheLens,
     _PlacedAtRest,
     _ShapeNotLearned,
     _PlaceNotLearned,
-    _NotMoved,
     _WeightUnused,
-    _WeightOfData,
     _NoShapePrior,
     _NoPosePrior,
-    _ShapeUnweighted,
     _GradientsPileUp,
     _NeverMoved,
     _NewAdam,

@@ -60,6 +60,15 @@ class Skeleton:
             order = order + now
         return placed[[order.index(j) for j in range(len(order))]]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Skeleton) and (
+            self.parents == other.parents
+            and torch.equal(self.mean, other.mean)
+            and torch.equal(self.directions, other.directions)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"a skeleton of {len(self.parents)} joints"
 
