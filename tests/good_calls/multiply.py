@@ -57,7 +57,7 @@ SETTINGS = fit.FitSettings(rounds=1, person_steps=1, pose_steps=1, frames=1)
 def given() -> fit.Given:
     """What a step reads."""
     pictures, refined = torch.rand(3, 3, *SIZE), torch.rand(3, 2, *SIZE)
-    return fit.Given(pictures, camera(), refined, crowd().poses.detach(), SETTINGS)
+    return fit.Given(pictures, camera(), refined, refined[..., 0, 0] > 0, crowd().poses.detach(), SETTINGS)
 
 
 def crowd_and_clouds() -> tuple[people.People, list[Cloud]]:
@@ -107,7 +107,7 @@ GOOD: dict[str, dict[str, Call]] = {
     },
     "body.multiply.objectives": {
         "picture_loss": {"layers": SEEN, "image": pixels(3, *SIZE)},
-        "mask_loss": {"layers": SEEN, "refined": REFINED},
+        "mask_loss": {"layers": SEEN, "refined": REFINED, "known": masks(2)},
         "order_loss": {"people": TWO, "layers": SEEN, "refined": REFINED, "cameras": CAMERA},
         "bone_balls": {"joints": floats(2, 3, 3), "parents": TREE},
         "room_loss": {"joints": floats(2, 3, 3), "others": floats(2, 3, 3, of=lambda x: x + 0.1),

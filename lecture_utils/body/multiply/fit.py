@@ -64,7 +64,7 @@ class FitSettings:
     offset_rate: float = 2e-3
     shape_rate: float = 0.05
     background_rate: float = 0.01
-    mask: float = 0.5
+    mask: float = 1.0
     order: float = 1.0
     room: float = 1.0
     calm: float = 2.0
@@ -99,7 +99,8 @@ def person_loss(people: People, clouds: list[Cloud], frames: list[int], given: "
     for frame in frames:
         layers = render_layers([c.frame(frame) for c in clouds], given.cameras, people.background)
         seen = picture_loss(layers, given.images[frame])
-        loss = loss + (seen + given.settings.mask * mask_loss(layers, given.refined[frame])) / len(frames)
+        masks = mask_loss(layers, given.refined[frame], given.known[frame])
+        loss = loss + (seen + given.settings.mask * masks) / len(frames)
     return loss
 
 
@@ -116,18 +117,21 @@ def pose_loss(people: People, clouds: list[Cloud], frames: list[int], given: "Gi
     for frame in frames:
         own = [c.frame(frame) for c in clouds]
         layers, refined = render_layers(own, given.cameras, people.background), given.refined[frame]
-        seen = picture_loss(layers, given.images[frame]) + s.mask * mask_loss(layers, refined)
+        seen = picture_loss(layers, given.images[frame]) + s.mask * mask_loss(
+            layers, refined, given.known[frame]
+        )
         loss = loss + (seen + s.order * order_loss(own, layers, refined, given.cameras)) / len(frames)
     return loss
 
 
 @dataclass
 class Given:
-    """What the losses read: pictures (F, 3, H, W), cameras, refined masks, first poses, weights."""
+    """What the losses read: pictures, camera, refined masks and which count, first poses, weights."""
 
     images: Tensor
     cameras: Cameras
     refined: Tensor
+    known: Tensor
     first_poses: Tensor
     settings: FitSettings
 
@@ -225,13 +229,16 @@ def fit_people(
         raise ValueError("held_out: got all frames, want one to fit to at least")
     history, start, generator = FitHistory(), clock(), torch.Generator().manual_seed(seed)
     used = (~held_out).nonzero()[:, 0]  # (U,) the frames to fit to
-    given = Given(images, cameras, images.new_zeros(0), people.poses.detach().clone(), settings)
+    nothing = images.new_zeros(0)
+    given = Given(images, cameras, nothing, nothing, people.poses.detach().clone(), settings)
     person_adam, pose_adam = adams(people, settings)
     for _ in range(settings.rounds):
         found = segment(people, images[used], cameras, refiner, generator, frames=used)
         reliable = reliable_frames(found.agreement, unreliable=settings.unreliable)
         given.refined = images.new_zeros(len(images), *found.refined.shape[1:])
         given.refined[used] = found.refined
+        given.known = torch.zeros(given.refined.shape[:2], dtype=torch.bool)
+        given.known[used] = found.agreement > 0
         for kind, adam, steps, allowed in (
             ("person", person_adam, settings.person_steps, used[reliable]),
             ("pose", pose_adam, settings.pose_steps, used),

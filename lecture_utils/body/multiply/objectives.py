@@ -33,10 +33,21 @@ def picture_loss(layers: Layers, image: Tensor) -> Tensor:
     return (layers.image - image).abs().mean()
 
 
-def mask_loss(layers: Layers, refined: Tensor) -> Tensor:
-    """Mean absolute difference of masks to the refined ones (P, H, W), over pixels; people add up."""
+def mask_loss(layers: Layers, refined: Tensor, known: Tensor) -> Tensor:
+    """Mean absolute difference of masks to the refined ones, over pixels; people add up.
+
+    Parameters
+    ----------
+    layers : Layers
+        Of P people.
+    refined : Tensor
+        (P, H, W) in [0, 1].
+    known : Tensor
+        (P,) bool: whose refined mask says anything. Of who is not seen at all nothing was refined.
+    """
     check_tensor(refined, "refined", *layers.masks.shape, finite=True)
-    return (layers.masks - refined).abs().mean(dim=(1, 2)).sum()
+    check_tensor(known, "known", len(refined), kind="bool")
+    return ((layers.masks - refined).abs().mean(dim=(1, 2)) * known).sum()
 
 
 def order_loss(people: Sequence[Cloud], layers: Layers, refined: Tensor, cameras: Cameras) -> Tensor:

@@ -76,5 +76,7 @@ def test_differences_are_means_and_people_add_up() -> None:
     people = [Avatar(stick_body(), 100, seed=p)(own.poses[p], own.translations[p]).frame(0) for p in range(2)]
     layers = render_layers(people, own.camera, own.background)
     assert picture_loss(layers, layers.image + 0.25).item() == pytest.approx(0.25, rel=1e-4)
-    assert mask_loss(layers, layers.masks - 0.5).item() == pytest.approx(2 * 0.5, rel=1e-4)
-    assert math.isclose(mask_loss(layers, layers.masks).item(), 0)
+    both, one = torch.tensor([True, True]), torch.tensor([False, True])
+    assert mask_loss(layers, layers.masks - 0.5, both).item() == pytest.approx(2 * 0.5, rel=1e-4)
+    assert mask_loss(layers, layers.masks - 0.5, one).item() == pytest.approx(0.5, rel=1e-4)
+    assert math.isclose(mask_loss(layers, layers.masks, both).item(), 0)
