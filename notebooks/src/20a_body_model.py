@@ -689,7 +689,7 @@ for ax, (name, kinds) in zip(figure.subplots(1, 3, sharey=True), runs[0]["shares
         lines[label] = (list(map(int, kinds[kind])), 100 * every.mean(0))
     plotting.curves(lines, "degrees", "" if ax.get_subplotspec().colspan.start else "lacking, %", name, ax=ax)
     ax.axhline(0, color="#999999", linewidth=0.8)
-plotting.show(figure, "Volume that a wrist, an elbow and a knee lack, by the angle, without and with correctives.")
+plotting.show(figure, "Volume that wrist, elbow and knee lack, by angle, without and with correctives.")
 
 # %% [markdown]
 # **How to read it.** *C20.1 holds.* Averaged over the angles, the wrist lacks 15 % of its volume at rest, elbow and knee 7 to 8 %. Correctives remove 70 %, 74 % and 74 % of that. Up to 90° less than 1 % is lacking. Beyond it they fall behind, as they are linear in $R$ and were learned from twists up to 126°: at 150° the wrist still lacks 13 %, and elbow and knee lack 5 and 6 % at 140°. Volume is not everything: a fold may be wrong and its volume right.
