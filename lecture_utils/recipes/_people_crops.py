@@ -11,8 +11,9 @@ Shapes: N people, S pixels a side, J = 24 joints.
 import functools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,6 +43,8 @@ class People:
 
     Attributes
     ----------
+    name : str
+        Split, seed and number.
     images : Tensor
         (N, 3, S, S) uint8.
     joints2d, confidence : Tensor
@@ -52,6 +55,7 @@ class People:
         N, of the crops: the true ones.
     """
 
+    name: str
     images: Tensor
     joints2d: Tensor
     confidence: Tensor
@@ -84,23 +88,24 @@ def people(count: int, split: str, seed: int = 0) -> People:
     cameras = crop_cameras(scene.cameras, torch.cat([squares[:, :2] + moved, wide], dim=1), SIZE)
     pixels, _ = project(joints, cameras)
     found, confidence = detected(pixels, draw)
-    images = (
-        kept(f"people-{split}-{seed}-{count}", scene, cameras) if count >= 500 else rendered(scene, cameras)
-    )
-    return People(images, found, confidence, world_to_cam(joints, cameras), cameras)
+    name = f"{split}-{seed}-{count}"
+    images = kept(f"people-{name}", lambda: rendered(scene, cameras), rendered, sample_people, count=count)
+    return People(name, images, found, confidence, world_to_cam(joints, cameras), cameras)
 
 
-def kept(name: str, scene: PeopleScene, cameras: Cameras) -> Tensor:
-    """Render, or read what was rendered before with the same bodies and code."""
-    key = f"{zoo.card('people_body').sha256[:12]}-{fingerprint.closure_hash(rendered, sample_people)[:12]}"
+def kept(name: str, make: Callable[[], Tensor], *logic: Callable[..., Any], count: int) -> Tensor:
+    """Make, or read what the same code made before of the same bodies; less than 500 are made anew."""
+    if count < 500:
+        return make()
+    key = f"{zoo.card('people_body').sha256[:12]}-{fingerprint.closure_hash(*logic)[:12]}"
     file = runtime.course_home() / f"{name}-{key}.npy"
     if file.exists():
         return torch.from_numpy(np.load(file))
-    images = rendered(scene, cameras)
+    made = make()
     part = file.with_suffix(f".{os.getpid()}.npy")  # whole or not at all
-    np.save(part, images.numpy())
+    np.save(part, made.numpy())
     part.replace(file)
-    return images
+    return made
 
 
 def rendered(scene: PeopleScene, cameras: Cameras) -> Tensor:

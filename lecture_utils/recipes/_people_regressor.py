@@ -27,7 +27,7 @@ from lecture_utils.body.spin.regressor import FACING, Estimate, Regressor
 from lecture_utils.metrics.pose_3d import mpjpe_mm, pa_mpjpe_mm
 from lecture_utils.ops.camera import Cameras, project
 from lecture_utils.ops.rotation import axis_angle_to_matrix, matrix_to_rotation_6d
-from lecture_utils.recipes._people_crops import People, batches, body, views
+from lecture_utils.recipes._people_crops import People, batches, body, detected, kept, views
 from lecture_utils.training.one_cycle import one_cycle
 
 HIDDEN, BATCH, PEAK_RATE, DECAY = 512, 64, 3e-3, 1e-4
@@ -108,8 +108,12 @@ def placed_joints(fit: tuple[Tensor, Tensor, Tensor]) -> Tensor:
 
 def first_fits(its: People, most_px: float) -> BestFits:
     """The dictionary as SPIN begins with it: what SMPLify finds from the mean pose."""
-    fits = BestFits(len(its), most_px=most_px)
-    found = from_the_mean(its)
+    rows = kept(
+        f"fits-{its.name}", lambda: torch.cat([x.flatten(1) for x in from_the_mean(its)], dim=1),
+        from_the_mean, detected, count=len(its),
+    )  # fmt: skip
+    pose, shape, translation = rows.split([72, rows.shape[1] - 75, 3], dim=1)
+    found, fits = (pose.unflatten(1, (24, 3)), shape, translation), BestFits(len(its), most_px=most_px)
     pixels, _ = project(placed_joints(found), views(len(its)))
     fits.keep(
         torch.arange(len(its)), Fit(*found, reprojection_error_px(pixels, its.joints2d, its.confidence))

@@ -53,7 +53,7 @@ def of_fits(fits: BestFits, its: People) -> float:
 
 def smplify_on(its: People, joints2d: Tensor, confidence: Tensor) -> dict[str, float]:
     """Errors of SMPLify from the mean pose, on these joints of the crops."""
-    seen = People(its.images, joints2d, confidence, its.joints_m, its.cameras)
+    seen = People(its.name, its.images, joints2d, confidence, its.joints_m, its.cameras)
     return shared.errors(shared.placed_joints(shared.from_the_mean(seen)), its)
 
 
