@@ -143,6 +143,8 @@ def views(count: int) -> Cameras:
 
 def batches(its: People, seed: int, batch: int) -> Iterator[tuple[Crops, None]]:
     """Batches without end in random order, each crop mirrored or not."""
+    if len(its) < batch:
+        raise ValueError(f"batch: got {batch} of {len(its)} people, want no more than there are")
     draw = torch.Generator().manual_seed(seed)
     while True:
         for rows in torch.randperm(len(its), generator=draw).split(batch):
