@@ -510,12 +510,13 @@ painted = error_colours(moved, 20.0)  # the darkest: 2 cm
 # %%
 skins = [body.template + change, skinned(pose)[0], person(torch.zeros(1, 10), pose)[0], true]
 titles = ["what is added, at rest", "skinning alone", "with correctives", "the true surface"]
-figure = closeups(body, skins, elbow, titles, colours=[painted, None, None, None], room=0.2, size=2.4,
-                  suptitle="An elbow bent by 120°; at the left, the darker, the farther it is moved")
+tints = [painted, None, None, None]
+figure = closeups(body, skins, elbow, titles, colours=tints, view=(-90, 85), room=0.19, size=2.4,
+                  suptitle="An elbow bent by 120°, from above; dark: moved by two centimetres and more")
 show_photographs(figure, "An elbow at rest and bent, without and with correctives.", **JPEG)
 
 # %% [markdown]
-# **How to read it.** At rest the arm looks ill: a knob of three centimetres. But bent it is right. Skinning alone rounds the elbow off and loses flesh; with correctives its tip is back, as on the true surface.
+# **How to read it.** At rest the arm looks ill: knobs of up to three centimetres. But bent it is right. Skinning alone rounds the tip of the elbow off, and pinches the fold inside. With correctives both are as on the true surface.
 #
 # Now the joints that skinning treats worst, by all angles. The chart on the right is the volume of a piece of the limb.
 
@@ -681,14 +682,19 @@ show_table(rows, ["", "lacking by skinning alone, mean over angles", "of which c
 # %%
 from matplotlib.figure import Figure
 
+from lecture_utils.plotting.style import BLUE, VERMILION
+
 figure = Figure(figsize=(8.4, 2.9), layout="constrained")
-for ax, (name, kinds) in zip(figure.subplots(1, 3, sharey=True), runs[0]["shares"].items(), strict=True):
-    lines = {}
-    for kind, label in (("skinning", "skinning alone"), ("correctives", "with correctives")):
+axes = figure.subplots(1, 3, sharey=True)
+for ax, (name, kinds) in zip(axes, runs[0]["shares"].items(), strict=True):
+    for kind, colour in (("skinning", VERMILION), ("correctives", BLUE)):
         every = torch.tensor([list(run["shares"][name][kind].values()) for run in runs])  # (seeds, angles)
-        lines[label] = (list(map(int, kinds[kind])), 100 * every.mean(0))
-    plotting.curves(lines, "degrees", "" if ax.get_subplotspec().colspan.start else "lacking, %", name, ax=ax)
+        angles = [int(angle) for angle in kinds[kind]]
+        ax.plot(angles, 100 * every.mean(0), "o-", color=colour, label=kind, markersize=4)
     ax.axhline(0, color="#999999", linewidth=0.8)
+    ax.set(title=name, xlabel="degrees")
+axes[0].set_ylabel("lacking, % of the volume at rest")
+axes[0].legend()
 plotting.show(figure, "Volume that wrist, elbow and knee lack, by angle, without and with correctives.")
 
 # %% [markdown]
