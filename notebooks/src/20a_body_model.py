@@ -97,7 +97,7 @@ print(f"that is {3 * vertices / numbers:.0f} coordinates for each number")
 #
 # $$R = 1 + \frac{\sin\theta}{\theta}\,[v]_\times + \frac{1 - \cos\theta}{\theta^2}\,[v]_\times^2 .$$
 #
-# At rest $\theta = 0$, and both fractions are 0/0. They have limits, 1 and ½. Every fit begins at rest, so that value *and gradient* must be finite there.
+# At rest $\theta = 0$, and both fractions are 0/0. They have limits, 1 and ½. Many fits begin at rest, so value *and gradient* must be finite there.
 
 # %% tags=["exercise:20.1", "system:S20.1"]
 def rodrigues(vector: Tensor) -> Tensor:
@@ -165,6 +165,8 @@ figure = body_views(skins, body.faces, titles, view="front", columns=5, size=1.5
 show_photographs(figure, "Above a body turns all the way round, below it hardly turns.", **JPEG)
 
 # %% [markdown]
+# **How to read it.** Above, the numbers run from 170° through 0° to −170°. Below, the arc takes the 20° between.
+#
 # ### Six numbers for networks
 #
 # Networks that say how a body is turned often say *six* numbers a joint (Zhou et al. 2019). They are two columns of a matrix, any two. Straighten them, after Gram and Schmidt: scale the first to length 1; take from the second what lies along the first, and scale it; the third follows from both.
@@ -185,9 +187,6 @@ rotation_from_6d = check("20.2", rotation_from_6d)
 # A small network sees where four points went, and says the rotation: in three numbers, in four, or in six. All else is the same.
 
 # %%
-predict("20.2")
-
-# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.ops.rotation import rotation_angle_deg
 from lecture_utils.training.one_cycle import one_cycle
 
@@ -204,19 +203,25 @@ def moved(R: Tensor) -> Tensor:
     """Where the four points go, (count, 12): what the network sees."""
     return (points @ R.mT).flatten(1)
 
-
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def regressor(form: str, steps: int = runtime.pick(quick=1200, full=6000)) -> nn.Module:
     size, to_matrix = forms[form]
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(12, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, size))
     draw = torch.Generator().manual_seed(1)
     drawn = ((all_kinds(256, draw), None) for _ in range(steps))
-    loss = lambda net, R, _: (to_matrix(net(moved(R))) - R).square().sum((1, 2)).mean()  # noqa: E731
+
+    def loss(net, R, _):
+        return (to_matrix(net(moved(R))) - R).square().sum((1, 2)).mean()
+
     return one_cycle(net, drawn, loss=loss, optimizer=torch.optim.Adam(net.parameters(), 3e-3), steps=steps,
                      warm_up=0.1, label=form)[0]
 
-# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+
 networks = {form: regressor(form) for form in forms}
+
+# %%
+predict("20.2")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 tried = all_kinds(4000, torch.Generator().manual_seed(2))
@@ -350,7 +355,7 @@ figure = closeups(body, list(twisted), wrist, titles, view=(-70, 25), room=0.17,
 show_photographs(figure, "A wrist that is twisted more and more, until it has no thickness.", **JPEG)
 
 # %% [markdown]
-# **How to read it.** A candy in its paper looks like that: the **candy wrapper** artefact. It is no fault in your function. The mean of two rotations is no rotation (section 1 again), and linear blend skinning takes it all the same, because it is fast. The cure comes in the next section.
+# **How to read it.** A candy in its paper looks like that: the **candy wrapper** artefact. It is no fault in your function. The mean of two rotations is no rotation (section 1 again), and linear blend skinning takes it all the same, because it is fast. (At 180° a little is left, as not all shares are exactly half.) The cure comes in the next section.
 
 # %% [markdown] tags=["slide"]
 # ## 4 · SMPL: what is learned
@@ -361,9 +366,6 @@ show_photographs(figure, "A wrist that is twisted more and more, until it has no
 # Forty of them stand in the same pose, registered. Their mean is the *template* $\bar T$. PCA of all coordinates at once gives directions $S_k$, scaled to one standard deviation. A person is
 #
 # $$\bar T + \sum_k \beta_k S_k .$$
-
-# %%
-predict("20.5")
 
 # %%
 from lecture_utils.data.toyworld.people.figure_measures import MEASURES, sample_measures
@@ -385,6 +387,9 @@ template = people.mean(0)
 _, sizes, directions = torch.linalg.svd((people - template).flatten(1), full_matrices=False)
 directions *= (directions @ template.flatten()).sign()[:, None]  # so that + is larger
 S = sizes[:, None] * directions / (len(people) - 1) ** 0.5  # (40, 3 V), metres a standard deviation
+
+# %%
+predict("20.5")
 
 # %%
 own = (people - template).flatten(1) @ directions[:3].T  # each person's first three numbers
@@ -503,9 +508,9 @@ pose[0, elbow, 1] = -torch.deg2rad(torch.tensor(120.0))
 still = torch.as_tensor(first_skin).float()[None]
 true = corrections([mean_figure], still, pose, body.weights, body.faces, near).target[0]
 change = rest_body(*matrices, torch.zeros(1, 10), rodrigues(pose))[0][0] - body.template  # (V, 3), at rest
-moved = change.norm(dim=1)
-print(f"{(moved > 1e-3).sum()} vertices move by over a millimetre, one by {1000 * moved.max():.0f} mm")
-painted = error_colours(moved, 20.0)  # the darkest: 2 cm
+away = change.norm(dim=1)
+print(f"{(away > 1e-3).sum()} vertices move by over a millimetre, one by {1000 * away.max():.0f} mm")
+painted = error_colours(away, 20.0)  # the darkest: 2 cm
 
 # %%
 skins = [body.template + change, skinned(pose)[0], person(torch.zeros(1, 10), pose)[0], true]
