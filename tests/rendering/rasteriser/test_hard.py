@@ -173,6 +173,13 @@ def test_what_has_no_area_or_is_behind_is_left_out():
     assert none.face.shape == (1, 9, 9) and not bool(none.mask.any())
 
 
+def test_what_is_nearer_than_a_centimetre_is_not_seen():
+    flat = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+    vertices = torch.cat([flat + torch.tensor([0.0, 0.0, z]) for z in (0.007, 0.013)])
+    seen = hard.rasterise(vertices, torch.arange(6).reshape(2, 3), straight((4, 5), 3.0))
+    assert bool((seen.face == 1).all())
+
+
 def test_of_two_equal_triangles_the_first_is_shown_and_parts_of_the_list_change_nothing(monkeypatch):
     vertices, faces = soup(60)
     cameras = cameras_at(*AROUND)
