@@ -5,6 +5,7 @@ import torch
 from lecture_utils.body.multiply import avatar, fit, layers, people, refine
 from lecture_utils.body.multiply.avatar import Cloud
 from lecture_utils.ops.camera import Cameras
+from lecture_utils.rendering.gaussians.projection import Splats, project_gaussians
 from tests.bad_calls import count, floats, labels, made, masks, number, pixels
 from tests.body.multiply.scenes import still_camera, walk
 from tests.body.stick import stick_body
@@ -44,6 +45,12 @@ def crowd() -> people.People:
     """The two in three frames."""
     poses = torch.stack([walk(3, 90.0), walk(3, -90.0)])
     return people.People([person(), person()], poses, torch.zeros(2, 3, 3), torch.full((3, *SIZE), 0.5))
+
+
+def splats() -> Splats:
+    """One person's Gaussians in the picture."""
+    one = two()[0]
+    return project_gaussians(one.points, 0.01 * torch.eye(3).expand(20, 3, 3), camera())
 
 
 BODY, CAMERA, TWO, SEEN, CROWD = made(stick_body), made(camera), made(two), made(seen), made(crowd)
@@ -87,7 +94,8 @@ GOOD: dict[str, dict[str, Call]] = {
     },
     "body.multiply.layers": {
         "render_layers": {"people": TWO, "cameras": CAMERA, "background": pixels(3, *SIZE)},
-        "owner_colours": {"owner": labels(2, 5), "count": count(2), "like": made(lambda: torch.zeros(1))},
+        "blend_values": {"splats": made(splats), "near_first": labels(20, 6), "values": floats(20, 5),
+            "opacities": inside(20), "size": SIZE},
     },
     "body.multiply.refine": {
         "at_pixels": {"values": inside(2, *SIZE), "points": floats(5, 2, of=lambda x: 12 * x)},

@@ -53,9 +53,9 @@ class FitSettings:
         and near the body model's skin and mean shape.
     """
 
-    rounds: int = 4
+    rounds: int = 3
     person_steps: int = 20
-    pose_steps: int = 30
+    pose_steps: int = 25
     frames: int = 4
     unreliable: float = 0.5
     pose_rate: float = 0.02

@@ -5,7 +5,7 @@ nearest first, and light is blended along it; C = Σ_i w_i c_i + T c_background 
 (1 - α_j). The weights of one person's samples, added up, are that person's share of the pixel: an instance
 mask, with each occlusion in it, that costs nothing and has a gradient to every pose.
 
-Here the samples are Gaussians, which `rendering.gaussians` (S18.5) blends. Simplified: a Gaussian has one
+Here the samples are Gaussians, projected as in `rendering.gaussians` (S18.5). Simplified: a Gaussian has one
 depth in all pixels, its centre's; the camera stands still, so that the background is a picture instead of a
 second field.
 
@@ -20,9 +20,20 @@ from torch import Tensor
 
 from lecture_utils.body.multiply.avatar import Cloud
 from lecture_utils.ops.camera import Cameras
-from lecture_utils.ops.checks import check_classes, check_tensor, check_whole
-from lecture_utils.rendering.gaussians.blending import blend
-from lecture_utils.rendering.gaussians.projection import project_gaussians
+from lecture_utils.ops.checks import check_classes, check_tensor
+from lecture_utils.rendering.gaussians.blending import (
+    LEAST_ALPHA,
+    MOST_ALPHA,
+    NEGLIGIBLE,
+    tile_basis,
+    tile_corners,
+    tile_powers,
+    touched,
+    untiled,
+)
+from lecture_utils.rendering.gaussians.projection import Splats, project_gaussians
+
+TILE = 8  # pixels; it changes the speed alone
 
 
 class Layers(NamedTuple):
@@ -81,30 +92,64 @@ def render_layers(people: Sequence[Cloud], cameras: Cameras, background: Tensor)
     round_ones = radii_m[:, None, None] ** 2 * torch.eye(3).to(points)  # Σ = r² 1
     splats = project_gaussians(points, round_ones, cameras)
     seen = splats.visible.nonzero()[:, 0]
-    means, covariances, depth_m = splats.means[seen], splats.covariances[seen], splats.depth_m[seen]
-
-    def blended(paint: Tensor) -> tuple[Tensor, Tensor]:  # (N, 3) → (3, H, W) over black, (H, W)
-        nothing = torch.zeros(3).to(points)
-        return blend(means, covariances, depth_m, paint[seen], opacities[seen], cameras.size, nothing)
-
-    image, left = blended(colours)
-    masks = [blended(label)[0] for label in owner_colours(owner, len(people), points)]
-    return Layers(image + left * background, torch.cat(masks)[: len(people)], left)
+    near_first = seen[splats.depth_m[seen].argsort()]  # of all people, one order along the rays
+    owners = torch.nn.functional.one_hot(owner, len(people)).to(points)
+    values = torch.cat([colours, owners], dim=1)  # (N, 3 + P): what a sample shows, and whose it is
+    blended, left = blend_values(splats, near_first, values, opacities, cameras.size)
+    return Layers(blended[:3] + left * background, blended[3:], left)
 
 
-def owner_colours(owner: Tensor, count: int, like: Tensor) -> list[Tensor]:
-    """Colour each Gaussian by its person: three people a picture, as red, green and blue; [(N, 3), …].
+def blend_values(
+    splats: Splats, near_first: Tensor, values: Tensor, opacities: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Blend numbers of any kind front to back: Σ_i w_i v_i with w_i = α_i Π_{j before i} (1 - α_j).
+
+    As `rendering.gaussians.blending.blend`, with C numbers a Gaussian instead of a colour, over nothing, and
+    with all tiles at once: each tile's list of the Gaussians that reach it is filled up to the longest with
+    empty ones.
 
     Parameters
     ----------
-    owner : Tensor
-        (N,) long, whose each is.
-    count : int
-        P.
-    like : Tensor
-        What the colours' type and device are taken from.
+    splats : Splats
+        N Gaussians in the picture.
+    near_first : Tensor
+        (M,) long: those that count, the nearest first.
+    values : Tensor
+        (N, C).
+    opacities : Tensor
+        (N,) in [0, 1].
+    size : tuple of int
+        H and W.
+
+    Returns
+    -------
+    blended : Tensor
+        (C, H, W).
+    left : Tensor
+        (H, W) in [0, 1], what comes through.
     """
-    check_whole(count, "count")
-    check_classes(owner, "owner", "N", classes=count)
-    hot = torch.nn.functional.one_hot(owner.long(), -(-count // 3) * 3)  # (N, 3, 6, … columns)
-    return list(hot.to(like).split(3, dim=1))
+    check_tensor(splats.means, "means", "N", 2)
+    check_tensor(values, "values", len(splats.means), "C", finite=True)
+    check_tensor(opacities, "opacities", len(values), finite=True)
+    check_classes(near_first, "near_first", "M", classes=len(values))
+    means, covariances = splats.means[near_first], splats.covariances[near_first]
+    values, opacities = values[near_first], opacities[near_first]
+    with torch.no_grad():
+        corners = tile_corners(size, TILE).to(means)  # (T, 2)
+        touches = touched(means, covariances, opacities, corners, TILE)  # (T, M)
+        some = touches.any(dim=1).nonzero()[:, 0]  # (t,): tiles where somebody is
+        touches, middles = touches[some], corners[some] + TILE / 2
+        most = int(touches.sum(1).max()) if len(some) else 1
+        mine, which = touches.int().sort(dim=1, descending=True, stable=True)  # each tile's own in front
+        mine, which = mine[:, :most].bool(), which[:, :most]  # (t, n)
+    middles = middles.repeat_interleave(most, dim=0)
+    powers = tile_powers(means, covariances, opacities, which.flatten(), middles).unflatten(0, which.shape)
+    logs = tile_basis(TILE).to(means) @ powers.mT  # ln α, (t, pixels, n)
+    alpha = logs.clamp_min(NEGLIGIBLE).exp().clamp_max(MOST_ALPHA)
+    alpha = torch.where((alpha >= LEAST_ALPHA) & mine[:, None], alpha, 0.0)
+    through = torch.log1p(-alpha).cumsum(dim=2).exp()  # Π (1 - α_j) up to and with each
+    before = torch.cat([torch.ones_like(through[..., :1]), through[..., :-1]], dim=2)
+    blended = (alpha * before) @ values[which]  # (t, pixels, C)
+    whole = blended.new_zeros(len(corners), TILE**2, blended.shape[-1]).index_copy(0, some, blended)
+    left = blended.new_ones(len(corners), TILE**2, 1).index_copy(0, some, through[..., -1:])
+    return untiled(whole, size, TILE), untiled(left, size, TILE)[0]

@@ -8,6 +8,8 @@ import torch
 from lecture_utils.body.multiply import layers as right
 from lecture_utils.body.multiply.avatar import Avatar, Cloud
 from lecture_utils.ops.camera import Cameras
+from lecture_utils.rendering.gaussians.blending import blend
+from lecture_utils.rendering.gaussians.projection import project_gaussians
 from tests.body.multiply.scenes import Crossing, crossing, still_camera
 from tests.body.stick import stick_body
 from tests.mutants import planted
@@ -61,6 +63,27 @@ def test_the_nearer_wall_is_seen_and_they_swap() -> None:
         assert layers.image[2 * front, 20:28, 28:36].min() > 0.95
 
 
+def test_blending_is_that_of_splatting() -> None:
+    """Against S18.5's own blend, with gradients; as many numbers as three."""
+    one = known()[0].frame(1)
+    splats = project_gaussians(one.points, 0.0016 * torch.eye(3).expand(300, 3, 3), scene().camera)
+    paint = torch.rand(300, 3, generator=torch.Generator().manual_seed(0))
+    results = []
+    for ours in (True, False):
+        means, values = splats.means.clone().requires_grad_(), paint.clone().requires_grad_()
+        if ours:
+            moved = splats._replace(means=means)
+            got = right.blend_values(moved, splats.depth_m.argsort(), values, one.opacities, (48, 64))
+        else:
+            places = (means, splats.covariances, splats.depth_m)
+            got = blend(*places, values, one.opacities, (48, 64), torch.zeros(3))  # type: ignore[arg-type, call-arg]
+        (got[0].square().sum() + got[1].square().sum()).backward()
+        results.append((*got, means.grad, values.grad))
+    for mine, theirs in zip(*results, strict=True):
+        assert torch.allclose(mine, theirs, atol=2e-4 * float(theirs.abs().max()))
+        assert theirs.abs().max() > 0.1
+
+
 def test_background_shows_where_nobody_is() -> None:
     layers = right.render_layers([one.frame(0) for one in known()], scene().camera, scene().background)
     empty = layers.left > 0.999
@@ -87,7 +110,7 @@ def test_masks_are_those_of_known_bodies() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        ("splats.depth_m[seen]", "-splats.depth_m[seen]"),
+        ("splats.depth_m[seen].argsort()", "splats.depth_m[seen].argsort(descending=True)"),
         ("torch.full((len(one.points),), p)", "torch.full((len(one.points),), 1 - p)"),
         ("radii_m[:, None, None] ** 2", "radii_m[:, None, None]"),
     ],
