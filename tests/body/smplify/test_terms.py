@@ -27,6 +27,13 @@ def test_robust_error_is_geman_and_mcclure_s() -> None:
     assert float(data_term.geman_mcclure(1e-4 * error, 2.0)[1].norm()) == pytest.approx(5e-4)  # as its square
 
 
+def test_a_scale_of_nothing_and_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="sigma: got 0"):
+        data_term.geman_mcclure(torch.ones(3, 2), 0.0)
+    with pytest.raises(ValueError, match="joints: got"):
+        data_term.project_joints(torch.ones(3, 4), torch.eye(3).expand(3, 3, 3))
+
+
 def _data_energy(source: Any) -> tuple[float, float]:
     """E_J of three pictures by the module, and by a loop over the joints."""
     seen, _ = people.problem()
