@@ -5,7 +5,7 @@ perspective in that square: u = W/2 + W/2 · s (x + t_x), the same scale for all
 points nearly these pixels from a distance of t_z = 2 f / (W s): there f / t_z = W/2 · s.
 
 N. Kolotouros, G. Pavlakos, M. Black and K. Daniilidis, "Learning to Reconstruct 3D Human Pose and Shape via
-Model-Fitting in the Loop", ICCV 2019, section 3.1; A. Kanazawa, M. Black, D. Jacobs and J. Malik, "End-to-end
+Model-Fitting in the Loop", ICCV 2019, section 3; A. Kanazawa, M. Black, D. Jacobs and J. Malik, "End-to-end
 Recovery of Human Shape and Pose", CVPR 2018, section 3.
 
 Simplified, as in both: each crop has its centre for its principal point and one focal length for all,

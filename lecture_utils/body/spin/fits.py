@@ -4,7 +4,7 @@ A fit starts where the network stands, so a better network gives better fits; bu
 dictionary keeps what was ever best, and the network learns from that. A fit that is too far from the joints,
 or whose person is too unlikely, teaches nothing.
 
-N. Kolotouros et al., ICCV 2019, section 3.3.
+N. Kolotouros et al., ICCV 2019, section 3.
 
 Shapes: N training pictures, B of them in a batch, J joints, K shape numbers.
 """

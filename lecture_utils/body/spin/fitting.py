@@ -3,7 +3,7 @@
 SMPLify (S20.4) solves one picture carefully, in stages and from two headings, because it begins at the mean.
 From the network's guess a few steps of Adam are enough, for a whole batch at once.
 
-N. Kolotouros et al., ICCV 2019, section 3.2; D. Kingma and J. Ba, "Adam", ICLR 2015.
+N. Kolotouros et al., ICCV 2019, section 3; D. Kingma and J. Ba, "Adam", ICLR 2015.
 
 Simplified: the paper moves heading and translation before the pose; here all move together.
 

@@ -9,7 +9,7 @@ No 3-D label is used. A fit from a good start seldom falls into a wrong minimum,
 from good fits gives good starts.
 
 N. Kolotouros, G. Pavlakos, M. Black and K. Daniilidis, "Learning to Reconstruct 3D Human Pose and Shape via
-Model-Fitting in the Loop", ICCV 2019, section 3.3 and figure 2.
+Model-Fitting in the Loop", ICCV 2019, section 3 and figure 2.
 
 Shapes: B crops, J joints, K shape numbers.
 """

@@ -1,6 +1,6 @@
 """What a regressor of bodies is taught by (S20.5): joints in the picture, parameters, and a scale above 0.
 
-N. Kolotouros et al., ICCV 2019, section 3.3; the weights are those of the authors' code: 5 for the joints in
+N. Kolotouros et al., ICCV 2019, section 3; the weights are those of the authors' code: 5 for the joints in
 the picture, 1 for rotations, 0.001 for shape, 1 for the scale.
 
 Simplified: no loss on 3-D joints or on vertices, which the parameters settle.

@@ -6,7 +6,7 @@ a correction, three times (iterative error feedback). Rotations are six numbers 
 axis-angle and quaternions jump somewhere, these do not.
 
 A. Kanazawa, M. Black, D. Jacobs and J. Malik, "End-to-end Recovery of Human Shape and Pose", CVPR 2018,
-section 3.2; the 6-D output is SPIN's (N. Kolotouros et al., ICCV 2019, section 3.1).
+section 3.2; the 6-D output is SPIN's (N. Kolotouros et al., ICCV 2019, section 3).
 
 Simplified: any encoder takes the place of ResNet-50; widths are free. Ours: features are brought to mean 0
 and variance 1 first, as places and what is seen there have scales of their own.
