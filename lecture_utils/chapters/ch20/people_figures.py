@@ -1,42 +1,38 @@
-"""Chapter 20, part b: what a detector of joints would report, and the figures of fits."""
-
-import math
+"""Chapter 20, part b: what a detector of joints would report, and the figures of fits to it."""
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from torch import Tensor, nn
+from torch import Tensor
 
-from lecture_utils.body.multiply.avatar import Avatar, Cloud
-from lecture_utils.body.skeleton import joint_index
 from lecture_utils.body.smpl import SMPL, Posed
 from lecture_utils.body.smplify.capsules import Capsules
-from lecture_utils.body.smplify.joints import RestJoints, posed_joints
 from lecture_utils.body.smplify.fit import SMPLifyFit
-from lecture_utils.body.spin.crop import weak_to_translation
-from lecture_utils.body.spin.regressor import Estimate
+from lecture_utils.body.smplify.joints import RestJoints, posed_joints
 from lecture_utils.chapters.ch20.clicks import Clicks
 from lecture_utils.data.toyworld.people.keypoints import Detected
 from lecture_utils.data.toyworld.people.render import PeopleViews
-from lecture_utils.data.toyworld.people.sampling import sample_people
-from lecture_utils.data.toyworld.people.scene import PeopleScene, on_the_floor, placed, upright
-from lecture_utils.ops.camera import Cameras, orbit, world_to_cam
+from lecture_utils.data.toyworld.people.scene import PeopleScene, placed
+from lecture_utils.ops.camera import Cameras
 from lecture_utils.ops.checks import check_number, check_tensor
 from lecture_utils.plotting.body_pictures import body_layer, in_world, lay_over, view_camera
 from lecture_utils.plotting.charts import curves
-from lecture_utils.plotting.fits import FIT, fit_gallery, fit_over
+from lecture_utils.plotting.fits import FIT, fit_gallery
 from lecture_utils.plotting.images import panels, to_image
 from lecture_utils.plotting.skeletons import draw_skeleton, picture_panel, side_key
-from lecture_utils.plotting.style import BLUE, ORANGE, QUIET, VERMILION, rgb
-from lecture_utils.recipes._people_crops import People
-from lecture_utils.recipes._people_regressor import estimates, joints
-from lecture_utils.recipes._people_video import Video
+from lecture_utils.plotting.style import BLUE, ORANGE, QUIET, VERMILION
 
 __all__ = [
-    "as_detected", "capsule_figure", "clicked_figure", "detected", "failures_figure", "man_figure", "mixed_up",
+    "as_detected",
+    "capsule_figure",
+    "clicked_figure",
+    "detected",
+    "failures_figure",
+    "man_figure",
+    "mixed_up",
     "robust_figure",
-]  # fmt: skip
+]
 
 
 def detected(exact: Tensor, seed: int = 0, *, noise_px: float = 1.5) -> tuple[Tensor, Tensor]:
@@ -69,7 +65,12 @@ def robust_figure(off: Tensor, rho: Tensor, pull: Tensor, sigma: float) -> Figur
     axes = fig.subplots(1, 2)
     fig.suptitle("A joint far off costs no more, and pulls no longer", x=0.01, ha="left", fontsize=11)
     near = off <= 1.6 * sigma
-    curves({"ρ": (off, rho), "square": (off[near], off[near] ** 2)}, "pixels off", "error, square pixels", ax=axes[0])
+    curves(
+        {"ρ": (off, rho), "square": (off[near], off[near] ** 2)},
+        "pixels off",
+        "error, square pixels",
+        ax=axes[0],
+    )
     curves({"slope of ρ": (off, pull)}, "pixels off", "pull", ax=axes[1])
     for ax in axes:
         ax.axvline(sigma, color=QUIET, linewidth=0.9, linestyle=(0, (3, 2)))
@@ -101,32 +102,44 @@ def man_figure(picture: Tensor, skins: dict[str, Tensor], faces: Tensor, lens: C
         world = torch.stack([skin[:, 0], skin[:, 2], -skin[:, 1]], dim=1)  # y down, z forward -> z up
         middle = ((world.amin(0) + world.amax(0)) / 2).tolist()
         side = view_camera((0.0, 5.0), (400, 400), middle, 2.0)
-        drawn = lay_over(np.ones((400, 400, 3), dtype=np.float32), body_layer(in_world(world, "z"), faces, side, FIT))
+        drawn = lay_over(
+            np.ones((400, 400, 3), dtype=np.float32), body_layer(in_world(world, "z"), faces, side, FIT)
+        )
         axes[2 * k + 1].imshow(drawn, interpolation="antialiased")
-        axes[2 * k + 1].set_title("from the side; camera: left", fontsize=9.5, fontweight="normal", loc="center")
+        axes[2 * k + 1].set_title(
+            "from the side; camera: left", fontsize=9.5, fontweight="normal", loc="center"
+        )
     return fig
 
 
 def capsule_figure(model: SMPL, capsules: Capsules, poses: Tensor, titles: list[str]) -> Figure:
-    """Draw mean bodies in poses (B, 24, 3) as the balls of their capsules: trunk dark, limbs in blue and orange."""
+    """Draw mean bodies in poses (B, 24, 3) as the balls of their capsules: trunk dark, limbs in colour."""
     shape = torch.zeros(len(poses), model.shape_directions.shape[-1])
     joints, _ = posed_joints(RestJoints.of(model), shape, poses)
     fig, axes = panels(len(poses), len(poses), 2.3, 0.75, True, "A body as balls")
     radii = capsules.radii(shape[:1])[0]
     for ax, centres, title in zip(axes, capsules.spheres(joints), titles, strict=True):
         order = sorted(
-            ((float(c[2]), c, float(r), k) for k, (own, r) in enumerate(zip(centres, radii, strict=True)) for c in own),
+            (
+                (float(c[2]), c, float(r), k)
+                for k, (own, r) in enumerate(zip(centres, radii, strict=True))
+                for c in own
+            ),
             key=lambda ball: ball[0],
         )
         for _, c, r, k in order:  # the farthest first
             hue = QUIET if k < 3 else BLUE if k < 9 else ORANGE
-            ax.add_patch(Circle((float(c[0]), float(c[1])), r, facecolor=hue, edgecolor="white", linewidth=0.6))
+            ax.add_patch(
+                Circle((float(c[0]), float(c[1])), r, facecolor=hue, edgecolor="white", linewidth=0.6)
+            )
         ax.set(xlim=(-0.75, 0.75), ylim=(-1.35, 0.65), aspect="equal")
         ax.set_title(title, fontsize=9.5, fontweight="normal", loc="center", pad=3)
     return fig
 
 
-def as_detected(scene: PeopleScene, views: PeopleViews, truth: Posed, pixels: Tensor, sure: Tensor) -> Detected:
+def as_detected(
+    scene: PeopleScene, views: PeopleViews, truth: Posed, pixels: Tensor, sure: Tensor
+) -> Detected:
     """Return what is known of N scenes of one person each, and the joints that were found in them."""
     return Detected(
         scene.pose[:, 0], scene.shape[:, 0], scene.translation[:, 0], truth.joints, views.cameras,
@@ -135,7 +148,7 @@ def as_detected(scene: PeopleScene, views: PeopleViews, truth: Posed, pixels: Te
 
 
 def mixed_up(views: PeopleViews, *, doubt: float = 0.6) -> tuple[Tensor, Tensor]:
-    """Return the joints of person 0 of one picture of two, hidden ones at the other's places: (1, J, 2), (1, J)."""
+    """Return joints (1, J, 2) and confidence (1, J) of person 0 of two, hidden ones at the other's places."""
     exact, seen = views.joints_pixel[:1], views.visible[:1]
     found, confidence = detected(exact[:, 0])
     hidden = ~seen[:, 0]
@@ -161,134 +174,17 @@ def failures_figure(
         Its name, scene and view; the joints found (1, J, 2); the fit.
     """
     views, true, own, pixels = people
-    name, scene, both, mixed, fit = pair
+    word, scene, both, mixed, fit = pair
     rows = list(which.values())
     with torch.no_grad():
         skin = model(fit.shape, fit.pose, fit.translation).vertices
-    cameras = Cameras(*(torch.cat([getattr(views.cameras, part)[rows], getattr(both.cameras, part)]) for part in
-                        ("rotation", "translation", "intrinsics")), views.cameras.size)  # fmt: skip
+    one, other = views.cameras[rows], both.cameras
+    rotation = torch.cat([one.rotation, other.rotation])
+    translation = torch.cat([one.translation, other.translation])
+    intrinsics = torch.cat([one.intrinsics, other.intrinsics])
+    cameras = Cameras(rotation, translation, intrinsics, one.size)
     return fit_gallery(
         torch.cat([views.image[rows], both.image]), cameras, torch.cat([own[rows], skin]), model.faces,
-        torch.cat([true[rows], placed(model, scene).vertices[:1]]), [*which, name],
+        torch.cat([true[rows], placed(model, scene).vertices[:1]]), [*which, word],
         joints=torch.cat([pixels[rows], mixed]), size=1.9, suptitle="Right in the picture, or nearly",
-    )  # fmt: skip
-
-
-def hug(model: SMPL, size: tuple[int, int] = (96, 64)) -> tuple[Cameras, Cloud, Cloud, Tensor]:
-    """Make two people who hug, as clouds of Gaussians, before a camera that sees them from the side.
-
-    Returns
-    -------
-    camera : Cameras
-        One.
-    anna, ben : Cloud
-        In one frame, in two colours, lit from above.
-    behind : Tensor
-        (3, H, W), white.
-    """
-    pose = torch.zeros(24, 3)
-    pose[joint_index("left_shoulder")] = torch.tensor([0.0, -1.45, 0.0])  # arms to the front
-    pose[joint_index("right_shoulder")] = torch.tensor([0.0, 1.45, 0.0])
-    pose[joint_index("left_elbow")] = torch.tensor([0.0, -0.5, 0.0])
-    pose[joint_index("right_elbow")] = torch.tensor([0.0, 0.5, 0.0])
-    clouds = []
-    for person, (yaw, x, hue, tall) in enumerate(((math.pi / 2, -0.19, ORANGE, 1.6), (-math.pi / 2, 0.19, BLUE, -1.6))):
-        own = upright(pose[None], torch.tensor([yaw]))
-        avatar = Avatar(model, 600, seed=person)
-        with torch.no_grad():
-            avatar.shape[0] = tall  # so that their arms do not meet
-            low = on_the_floor(model, avatar.shape[None], own, torch.tensor([[x, 0.0]]))
-            one = avatar(own, low).frame(0)
-        light = 0.55 + 0.25 * torch.rand(len(one.points), 1, generator=torch.Generator().manual_seed(person))
-        colour = (torch.tensor(rgb(hue)) * light + 0.2).clamp(0, 1)
-        clouds.append(one._replace(colours=colour, radii_m=0.8 * one.radii_m))
-    camera = orbit(1, size, radius_m=4.0, elevation_deg=6.0, start_deg=-75.0, target=(0.0, 0.0, 0.85),
-                   field_of_view_deg=19.0)  # fmt: skip
-    return camera, clouds[0], clouds[1], torch.ones(3, *size)
-
-
-def cut(picture: Tensor) -> Tensor:
-    """Bring a picture's values into [0, 1]."""
-    return picture.detach().clamp(0, 1)
-
-
-FRAMES = (0, 6, 9, 12, 15, 21)  # of the video; 9, 15 and 21 are held out
-
-
-def video_figure(
-    video: Video, first: list[tuple[Tensor, Tensor]], last: list[tuple[Tensor, Tensor]], title: str
-) -> Figure:
-    """Draw six frames: the video, layers at first and at the end, and the masks, true and fitted.
-
-    Parameters
-    ----------
-    video : Video
-    first, last : list of tuple
-        Of each frame the picture (3, H, W) and the shares (2, H, W).
-    title : str
-    """
-    height, width = video.camera.size
-    rows = ("video", "at first", "fitted", "true masks", "fitted masks")
-    fig, axes = panels(len(rows) * len(FRAMES), len(FRAMES), 1.28, width / height, False, title)
-    hues = [torch.tensor(rgb(hue)) for hue in (BLUE, ORANGE)]
-    for k, frame in enumerate(FRAMES):
-        shares = (video.masks[frame].float(), last[k][1])
-        masks = [sum(s[p] * (hues[p] - 1)[:, None, None] for p in range(2)) + 1 for s in shares]
-        shown = (video.images[frame], first[k][0], last[k][0], *masks)
-        for row, picture in enumerate(shown):
-            ax = axes[row * len(FRAMES) + k]
-            ax.imshow(to_image(cut(picture)), interpolation="nearest")
-            if row == 0:
-                ax.set_title(f"frame {frame}" + (", held out" if video.held_out[frame] else ""), fontsize=8.5,
-                             fontweight="normal", loc="center", pad=3)  # fmt: skip
-    for row, words in enumerate(rows):
-        axes[row * len(FRAMES)].set_ylabel(words, fontsize=9)
-    return fig
-
-
-def stood_up(points: Tensor) -> Tensor:
-    """Take points (…, 3) from a camera's axes (y down, z forward) to a world with z up, seen along y."""
-    x, y, z = points.unbind(-1)
-    return torch.stack([x, z, -y], dim=-1)
-
-
-def standing_cameras(lenses: Cameras) -> Cameras:
-    """Return the cameras, at the origin, in the axes of `stood_up`."""
-    turn = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]).expand(len(lenses), 3, 3)
-    return Cameras(turn, torch.zeros(len(lenses), 3), lenses.intrinsics, lenses.size)
-
-
-@torch.no_grad()
-def skins_of(model: SMPL, guess: Estimate, lenses: Cameras) -> Tensor:
-    """Return the skins (B, V, 3) of what a regressor says, in the axes of `stood_up`."""
-    place = weak_to_translation(guess.camera, lenses)
-    return stood_up(model(guess.shape, guess.rotations, place).vertices)
-
-
-def iterates_figure(model: SMPL, image: Tensor, guesses: list[Estimate], lens: Cameras) -> Figure:
-    """Draw a regressor's guesses, one after another, over a crop (3, S, S) bytes."""
-    fig, axes = panels(len(guesses), len(guesses), 1.9, 1.0, True, "It corrects its own guess")
-    large = to_image(image.float() / 255).repeat(6, 0).repeat(6, 1)
-    camera = standing_cameras(lens)
-    for k, (ax, guess) in enumerate(zip(axes, guesses, strict=True)):
-        skin = skins_of(model, guess, lens)[0]
-        ax.imshow(fit_over(large, skin, model.faces, camera.scaled(large.shape[:2])), interpolation="antialiased")
-        ax.set_title("the mean pose" if not k else f"after {k}", fontsize=9.5, fontweight="normal", loc="center")
-    return fig
-
-
-def guesses_figure(
-    model: SMPL, its: People, network: nn.Module, rows: list[int], lenses: Cameras, title: str,
-    names: list[str] | None = None, *, split: tuple[str, int] = ("test", 0),
-) -> Figure:  # fmt: skip
-    """Draw what a network says of some crops: over them, and from the side with the truth, pelvises together."""
-    guess = estimates(network, its)
-    own = skins_of(model, guess, lenses)[rows]
-    scene = sample_people(1, split[1], model, split=split[0], count=len(its))  # the same people
-    true = world_to_cam(placed(model, scene).vertices, its.cameras)[rows]
-    pelvis = stood_up(joints().of(guess, lenses)[rows, 0])
-    true = stood_up(true) - stood_up(its.joints_m[rows, 0])[:, None] + pelvis[:, None]
-    return fit_gallery(
-        its.images[rows].float() / 255, standing_cameras(lenses)[rows], own, model.faces, true, names,
-        size=1.9, suptitle=title,
     )  # fmt: skip
