@@ -18,7 +18,8 @@ NAMED = {
     "head": (5, 4), "neck": (-28, 1), "left_shoulder": (-8, 6), "left_elbow": (-12, -13),
     "left_wrist": (-14, 6),
     "left_hand": (-6, -13), "spine3": (5, -10), "pelvis": (5, 3), "left_hip": (5, -3), "left_knee": (5, 0),
-    "left_ankle": (5, 4),
+    "left_ankle": (5, 4), "left_foot": (5, -6), "left_collar": (6, -9), "spine1": (-36, -4),
+    "spine2": (-36, 0),
 }  # fmt: skip
 MOVED_M = 1e-4  # less is rounding
 

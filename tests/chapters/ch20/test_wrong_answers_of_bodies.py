@@ -167,6 +167,41 @@ def ones_everywhere(t: Tensor, s: Tensor, p: Tensor, j: Tensor, shape: Tensor, t
     return person + torch.einsum("vcp,bp->bvc", p, (turns[:, 1:] - torch.ones(3, 3)).flatten(1)), j @ person
 
 
+def one_added_everywhere(v: Tensor) -> Tensor:
+    return solutions.rodrigues(v) - torch.eye(3) + torch.ones(3, 3)
+
+
+def length_of_the_batch(six: Tensor) -> Tensor:
+    a, b = six[..., :3], six[..., 3:]
+    a = a / torch.sqrt((a**2).sum())
+    b = b - (a * b).sum(-1, keepdim=True) * a
+    b = b / torch.sqrt((b**2).sum())
+    return torch.stack([a, b, torch.linalg.cross(a, b)], -1)
+
+
+def loop_from_the_root(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> Any:
+    world, placed = torch.zeros_like(rotations), torch.zeros_like(joints)
+    for j, p in enumerate(parents):
+        world[:, j] = world[:, p] @ rotations[:, j]
+        placed[:, j] = placed[:, p] + torch.einsum("bij,bj->bi", world[:, p], joints[:, j] - joints[:, p])
+    return placed, world
+
+
+def bones_by_local_turns(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> Any:
+    world, placed = [rotations[:, 0]], [joints[:, 0]]
+    for j in range(1, len(parents)):
+        p = parents[j]
+        world.append(torch.bmm(world[p], rotations[:, j]))
+        placed.append(placed[p] + torch.einsum("bij,bj->bi", rotations[:, p], joints[:, j] - joints[:, p]))
+    return torch.stack(placed, 1), torch.stack(world, 1)
+
+
+def the_root_for_rest(t: Tensor, s: Tensor, p: Tensor, j: Tensor, shape: Tensor, turns: Tensor) -> Any:
+    person = t + torch.einsum("vck,bk->bvc", s, shape)
+    feature = torch.stack([turns[:, k] - turns[:, 0] for k in range(1, turns.shape[1])], 1).flatten(1)
+    return person + torch.einsum("vcp,bp->bvc", p, feature), j @ person
+
+
 WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("20.1", divides_by_zero, "NaN"),
     ("20.1", identity_by_hand_at_rest, "gradient there is NaN"),
@@ -174,6 +209,8 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("20.1", in_degrees, "radians"),
     ("20.1", transposed_matrix, "other way round"),
     ("20.1", angles_one_by_one, "Euler"),
+    ("20.1", one_added_everywhere, "diagonal"),
+    ("20.2", length_of_the_batch, "whole batch"),
     ("20.2", rows_for_columns, "columns"),
     ("20.2", no_second_scaling, "length 1"),
     ("20.2", as_spin_reads_them, "every other number"),
@@ -184,6 +221,8 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("20.3", absolute_joints, "not the bone"),
     ("20.3", rest_of_parent, "place at rest"),
     ("20.3", row_vectors, "inverse"),
+    ("20.3", loop_from_the_root, "parent -1"),
+    ("20.3", bones_by_local_turns, "world"),
     ("20.4", about_the_origin, "origin"),
     ("20.4", rigid_pieces, "largest weight"),
     ("20.4", wrong_way_round, "other way round"),
@@ -192,6 +231,7 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("20.5", no_identity_taken, "rest pose"),
     ("20.5", joints_after_pose, "corrected"),
     ("20.5", ones_everywhere, "diagonal"),
+    ("20.5", the_root_for_rest, "R(0)"),
 ]
 
 

@@ -174,6 +174,40 @@ def _all_at_root(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> A
     return _walked(rotations, joints, parents, base=lambda placed, rest: joints[:, 0])
 
 
+@mistake(
+    "Your root goes through the loop with parent -1, and Python takes the last joint for it, which is still "
+    "all zeros: so is everything that hangs on it. Begin with the root by hand."
+)
+def _zero_before_root(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> Any:
+    world, placed = torch.zeros_like(rotations), torch.zeros_like(joints)
+    for j, parent in enumerate(parents):
+        bone = joints[:, j] - joints[:, parent]
+        placed[:, j] = placed[:, parent] + (world[:, parent] @ bone[..., None])[..., 0]
+        world[:, j] = world[:, parent] @ rotations[:, j]
+    return placed, world
+
+
+@mistake(
+    "Your rotations are right, but the bones are turned by the parent's own rotation, relative to the joint "
+    "before it. A bone turns as its parent is turned in the *world*: take that one."
+)
+def _relative_bones(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> Any:
+    world = forward_kinematics(rotations, joints, parents)[1]
+    placed = [joints[:, 0]]
+    for j, parent in list(enumerate(parents))[1:]:
+        bone = joints[:, j] - joints[:, parent]
+        placed.append(placed[parent] + (rotations[:, parent] @ bone[..., None])[..., 0])
+    return torch.stack(placed, 1), world
+
+
+@mistake(
+    "You hand back the two answers the other way round. Places come first, (B, J, 3), then the rotations in "
+    "the world."
+)
+def _swapped(rotations: Tensor, joints: Tensor, parents: Sequence[int]) -> Any:
+    return forward_kinematics(rotations, joints, parents)[::-1]
+
+
 EXERCISE = Exercise(
     "20.3",
     "Forward kinematics",
@@ -207,5 +241,8 @@ EXERCISE = Exercise(
         _about_origin,
         _bones_as_rows,
         _all_at_root,
+        _zero_before_root,
+        _relative_bones,
+        _swapped,
     ),
 )

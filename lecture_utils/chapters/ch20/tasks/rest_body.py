@@ -124,7 +124,7 @@ def _no_shape(*given: Tensor) -> Any:
     return _built(*given, person=lambda template, change: template.expand_as(change))
 
 
-@mistake("Your correctives have the wrong sign: it is R - 1 that counts, and what it gives is added.")
+@mistake("Your correctives have the wrong sign: it is R - I that counts, and what it gives is added.")
 def _wrong_sign(*given: Tensor) -> Any:
     return _built(*given, corrective=lambda change: -change)
 
@@ -158,6 +158,32 @@ def _all_entries_less_1(*given: Tensor) -> Any:
     return _built(*given, relative=lambda rotations: rotations - 1)
 
 
+@mistake(
+    "You take the root's rotation away from each joint's. R(0) is not the rotation of joint 0: it is that of "
+    "the pose 0, the identity at every joint."
+)
+def _root_taken(*given: Tensor) -> Any:
+    return _built(*given, relative=lambda rotations: rotations - rotations[:, :1])
+
+
+@mistake(
+    "All rotations, the root's too, make nine numbers more than the pose directions have. Which joint bends "
+    "nothing, and has no correctives? Leave out its nine."
+)
+def _all_rotations(*given: Tensor) -> Any:
+    return _built(*given, which=lambda relative: relative)
+
+
+@mistake(
+    "Your shape directions are cut up in the wrong order: (V, 3, K) has the K numbers last. Sum over the "
+    "last axis, or `permute`; a `reshape` to (K, V, 3) mixes vertices and numbers."
+)
+def _reshaped(template: Tensor, shape_directions: Tensor, pose_directions: Tensor, *others: Tensor) -> Any:
+    vertices, _, count = shape_directions.shape
+    mixed = shape_directions.reshape(count, vertices, 3).permute(1, 2, 0)
+    return _built(template, mixed, pose_directions, *others)
+
+
 EXERCISE = Exercise(
     "20.5",
     "The body before it is skinned",
@@ -169,7 +195,7 @@ EXERCISE = Exercise(
         "Three products of a matrix with a list of numbers, and two sums. Go in the order of the sentence: "
         "first the person, then this person's joints, then what the pose adds to the skin.",
         "The person is template + directions · shape: torch.einsum can sum over the last axis of (V, 3, K) "
-        "for each of B bodies. Joints come from the person. The pose's numbers are R - 1 without the "
+        "for each of B bodies. Joints come from the person. The pose's numbers are R - I without the "
         "root's, flattened.",
         "The person is template + torch.einsum('vck,bk->bvc', …), the joints are joint_regressor @ person. "
         "(rotations[:, 1:] - torch.eye(3)).flatten(1) is (B, 9 (J - 1)); the same einsum with the pose "
@@ -189,5 +215,8 @@ EXERCISE = Exercise(
         _correctives_on_template,
         _against,
         _all_entries_less_1,
+        _root_taken,
+        _all_rotations,
+        _reshaped,
     ),
 )

@@ -87,7 +87,7 @@ def _nan_gradient(vector: Tensor) -> Tensor:
 
 @mistake(
     "Your matrix is right, but its gradient at rest is 0. A fit that begins there never moves. Near 0 the "
-    "formula is about 1 + [v]ₓ: that still depends on v."
+    "formula is about I + [v]ₓ: that still depends on v."
 )
 def _stuck_at_rest(vector: Tensor) -> Tensor:
     length = vector.norm(dim=-1, keepdim=True).clamp(min=1e-7)
@@ -149,7 +149,7 @@ def _entry_by_entry(vector: Tensor) -> Tensor:
 
 
 @mistake(
-    "You stop after the first term, 1 + [v]ₓ. That is right for tiny angles only, and grows what it turns: "
+    "You stop after the first term, I + [v]ₓ. That is right for tiny angles only, and grows what it turns: "
     "the columns are longer than 1."
 )
 def _first_order(vector: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ def _sine_alone(vector: Tensor) -> Tensor:
 
 
 @mistake(
-    "You scale the 1 by cos θ, as in the form with the outer product a aᵀ. With [v]ₓ² the 1 stays whole: "
+    "You scale the I by cos θ, as in the form with the outer product a aᵀ. With [v]ₓ² the I stays whole: "
     "what lies along the axis does not shrink."
 )
 def _scaled_identity(vector: Tensor) -> Tensor:
@@ -181,7 +181,28 @@ def _euler(vector: Tensor) -> Tensor:
     return along[2] @ along[1] @ along[0]
 
 
-@mistake("The 1 of the formula is missing: at rest your matrix is 0, and sends every point to the joint.")
+@mistake(
+    "You add 1 to every entry. The I of the formula is the identity, `torch.eye(3)`: its ones stand on the "
+    "diagonal alone."
+)
+def _ones_everywhere(vector: Tensor) -> Tensor:
+    return _made(vector, eye=lambda angle: 1)
+
+
+@mistake(
+    "Your limit begins too early: at an angle of 0.04 you still take 1 and ½, and value or gradient is off "
+    "in the fourth digit. Take the limit for much smaller angles only, or one more term of the series."
+)
+def _limit_too_early(vector: Tensor) -> Tensor:
+    square = vector.square().sum(-1)[..., None, None]
+    small = square < 1e-2
+    safe = torch.where(small, 1.0, square)
+    angle, k = safe.sqrt(), _skew(vector)
+    first = torch.where(small, 1.0, angle.sin() / angle)
+    return torch.eye(3) + first * k + torch.where(small, 0.5, (1 - angle.cos()) / safe) * k @ k
+
+
+@mistake("The I of the formula is missing: at rest your matrix is 0, and sends every point to the joint.")
 def _no_identity(vector: Tensor) -> Tensor:
     return _made(vector, eye=lambda angle: 0)
 
@@ -196,10 +217,10 @@ EXERCISE = Exercise(
     use=with_gradient,
     hints=(
         "Build three pieces: the angle θ is the vector's length, [v]ₓ is the matrix with [v]ₓ u = v × u, "
-        "and the rotation is 1 + (sin θ / θ) [v]ₓ + ((1 - cos θ) / θ²) [v]ₓ [v]ₓ.",
-        "At θ = 0 the two factors go to 1 and 1/2. `torch.where(small, limit, factor)` picks, but a factor "
-        "that is NaN spoils the gradient even where it is not picked: replace θ² by 1 there before you "
-        "divide by it.",
+        "and the rotation is I + (sin θ / θ) [v]ₓ + ((1 - cos θ) / θ²) [v]ₓ [v]ₓ, I the identity.",
+        "The rows of [v]ₓ are (0, -z, y), (z, 0, -x), (-y, x, 0). At θ = 0 the two factors go to 1 and 1/2. "
+        "`torch.where(small, limit, factor)` picks, but a factor that is NaN spoils the gradient even where "
+        "it is not picked: replace θ² by 1 there before you divide by it.",
         "square is the sum of v²; safe = torch.where(square < 1e-4, 1.0, square); angle = safe.sqrt(). The "
         "first factor is torch.where(small, 1 - square / 6, angle.sin() / angle), the second has 0.5 - "
         "square / 24 likewise.",
@@ -220,5 +241,7 @@ EXERCISE = Exercise(
         _scaled_identity,
         _euler,
         _no_identity,
+        _ones_everywhere,
+        _limit_too_early,
     ),
 )

@@ -160,6 +160,36 @@ def _both_move(six: Tensor) -> Tensor:
     return torch.stack([x, y, torch.linalg.cross(x, y)], -1)
 
 
+@mistake(
+    "You measure lengths over the whole batch: one vector is right, several are not. Each has its own: "
+    "`dim=-1, keepdim=True`."
+)
+def _over_the_batch(six: Tensor) -> Tensor:
+    return _framed(six, one=lambda a: a / a.norm(), two=lambda a, b, one: _shrunk(b - _along(b, one)))
+
+
+def _shrunk(vector: Tensor) -> Tensor:
+    return vector / vector.norm()
+
+
+@mistake(
+    "Your scalar product adds up over the whole batch: one vector is right, several are not. Sum over the "
+    "last axis alone: `.sum(-1, keepdim=True)`."
+)
+def _product_over_the_batch(six: Tensor) -> Tensor:
+    return _framed(six, two=lambda a, b, one: _unit(b - (one * b).sum() * one))
+
+
+@mistake(
+    "You measure along the wrong axis: x of the first with x of the second. A vector's length is over its "
+    "own three numbers: `dim=-1`."
+)
+def _other_axis(six: Tensor) -> Tensor:
+    a, b = F.normalize(six.unflatten(-1, (2, 3)), dim=-2).unbind(-2)
+    y = _unit(b - _along(b, a))
+    return torch.stack([a, y, torch.linalg.cross(a, y)], -1)
+
+
 EXERCISE = Exercise(
     "20.2",
     "A rotation from six numbers",
@@ -190,5 +220,8 @@ EXERCISE = Exercise(
         _scalar_taken,
         _elementwise_third,
         _both_move,
+        _over_the_batch,
+        _product_over_the_batch,
+        _other_axis,
     ),
 )

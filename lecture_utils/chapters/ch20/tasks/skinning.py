@@ -157,6 +157,14 @@ def _place_turned(vertices: Tensor, joints: Tensor, posed: Tensor, world: Tensor
     return torch.einsum("vj,bjvc->bvc", weights, said)
 
 
+@mistake(
+    "Every body is turned as the first one is. Rotations have an axis for the bodies, `world[:, j]`: one "
+    "body alone hides that."
+)
+def _first_body(vertices: Tensor, joints: Tensor, posed: Tensor, world: Tensor, weights: Tensor) -> Tensor:
+    return _moved(vertices, joints, posed, world[:1].expand_as(world), weights)
+
+
 EXERCISE = Exercise(
     "20.4",
     "Linear blend skinning",
@@ -187,5 +195,6 @@ EXERCISE = Exercise(
         _move_added,
         _no_turn,
         _place_turned,
+        _first_body,
     ),
 )
