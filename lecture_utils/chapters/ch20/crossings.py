@@ -44,7 +44,8 @@ def crossing_faces(vertices: Tensor, faces: Tensor) -> Tensor:
     edge, face = _near(points, sides, corners)
     apart = (sides[edge][:, :, None] != corners[face][:, None]).all((1, 2))
     edge, face = edge[apart], face[apart]
-    through = _pierces(*points[sides[edge]].swapaxes(0, 1), points[corners[face]])
+    start, end = points[sides[edge, 0]], points[sides[edge, 1]]
+    through = _pierces(start, end, points[corners[face]])
     found = torch.zeros(len(corners), dtype=torch.bool)
     found[face[through]] = True
     found[of_face[edge[through]]] = True  # an edge comes with each of its triangles
