@@ -33,7 +33,7 @@ def rodrigues(vector: Tensor) -> Tensor:
 
 
 def rotation_from_6d(six: Tensor) -> Tensor:
-    """Rotations (…, 3, 3) from any six numbers (…, 6): the first two columns, straightened.
+    """Rotations (…, 3, 3) from six numbers (…, 6): two columns that are not parallel, straightened.
 
     The first three numbers give the first column's direction. The next three, less their part along it, give
     the second's. The third column is what makes a right-handed frame of them.
@@ -85,7 +85,7 @@ def rest_body(
     """A body before it is skinned: its vertices with pose correctives (B, V, 3), and its joints (B, J, 3).
 
     The template (V, 3) and, by `shape` (B, K), the shape directions (V, 3, K) make the person; the regressor
-    (J, V) finds this person's joints. The pose directions (V, 3, 9 (J - 1)) belong to the entries of R - 1,
+    (J, V) finds this person's joints. The pose directions (V, 3, 9 (J - 1)) belong to the entries of R - I,
     row by row, of `rotations` (B, J, 3, 3), joint after joint without the root.
     """
     person = template + torch.einsum("vck,bk->bvc", shape_directions, shape)  # (B, V, 3)
