@@ -1,5 +1,7 @@
 """Good calls of MultiPly: body.multiply, and of identities through a video."""
 
+import functools
+
 import torch
 
 from lecture_utils.body.multiply import avatar, fit, layers, people, refine
@@ -25,9 +27,12 @@ def camera() -> Cameras:
     return still_camera(SIZE)
 
 
+STICK = functools.cache(stick_body)  # no call changes it
+
+
 def person() -> avatar.Avatar:
     """Of twenty Gaussians."""
-    return avatar.Avatar(stick_body(), 20)
+    return avatar.Avatar(STICK(), 20)
 
 
 def two() -> list[Cloud]:
@@ -53,7 +58,7 @@ def splats() -> Splats:
     return project_gaussians(one.points, 0.01 * torch.eye(3).expand(20, 3, 3), camera())
 
 
-BODY, CAMERA, TWO, SEEN, CROWD = made(stick_body), made(camera), made(two), made(seen), made(crowd)
+BODY, CAMERA, TWO, SEEN, CROWD = made(STICK), made(camera), made(two), made(seen), made(crowd)
 POSE = {"pose": floats(2, 24, 3), "translation": floats(2, 3)}
 PROMPT = made(lambda: refine.Prompt(torch.tensor([[4.0, 5.0]]), torch.tensor([[1.0, 1.0]])))
 REFINED = inside(2, *SIZE)
