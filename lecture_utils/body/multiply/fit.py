@@ -171,6 +171,7 @@ def fit_step(
 
 def drawn(allowed: Tensor, count: int, generator: torch.Generator) -> list[int]:
     """Draw `count` different frames, or all where there are fewer."""
+    check_whole(count, "count")
     return allowed[torch.randperm(len(allowed), generator=generator)[:count]].tolist()
 
 

@@ -139,7 +139,9 @@ def blend_values(
         touches = touched(means, covariances, opacities, corners, TILE)  # (T, M)
         some = touches.any(dim=1).nonzero()[:, 0]  # (t,): tiles where somebody is
         touches, middles = touches[some], corners[some] + TILE / 2
-        most = int(touches.sum(1).max()) if len(some) else 1
+        if not len(some):  # nobody is in the picture
+            return values.new_zeros(values.shape[1], *size), values.new_ones(size)
+        most = int(touches.sum(1).max())
         mine, which = touches.int().sort(dim=1, descending=True, stable=True)  # each tile's own in front
         mine, which = mine[:, :most].bool(), which[:, :most]  # (t, n)
     middles = middles.repeat_interleave(most, dim=0)

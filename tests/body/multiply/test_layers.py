@@ -80,7 +80,7 @@ def test_blending_is_that_of_splatting() -> None:
         (got[0].square().sum() + got[1].square().sum()).backward()
         results.append((*got, means.grad, values.grad))
     for mine, theirs in zip(*results, strict=True):
-        assert torch.allclose(mine, theirs, atol=2e-4 * float(theirs.abs().max()))
+        assert torch.allclose(mine, theirs, atol=2e-4 * theirs.detach().abs().max().item())
         assert theirs.abs().max() > 0.1
 
 
@@ -89,6 +89,14 @@ def test_background_shows_where_nobody_is() -> None:
     empty = layers.left > 0.999
     assert empty.float().mean() > 0.5
     assert torch.allclose(layers.image[:, empty], scene().background[:, empty], atol=2e-3)
+
+
+def test_nobody_in_the_picture_leaves_the_background() -> None:
+    away = [one.frame(0)._replace(points=one.points[0] + torch.tensor([0.0, shift, 0.0]))
+            for one, shift in zip(known(), (-9.0, -9.0), strict=True)]  # fmt: skip
+    layers = right.render_layers(away, scene().camera, scene().background)
+    assert torch.equal(layers.image, scene().background) and layers.masks.sum() == 0
+    assert layers.left.min() == 1
 
 
 def ious(module) -> torch.Tensor:
