@@ -32,13 +32,13 @@ def hug(model: SMPL, size: tuple[int, int] = (96, 64)) -> tuple[Cameras, Cloud, 
         (3, H, W), white.
     """
     pose = torch.zeros(24, 3)
-    pose[joint_index("left_shoulder")] = torch.tensor([0.0, -1.45, 0.0])  # arms to the front
-    pose[joint_index("right_shoulder")] = torch.tensor([0.0, 1.45, 0.0])
-    pose[joint_index("left_elbow")] = torch.tensor([0.0, -0.5, 0.0])
-    pose[joint_index("right_elbow")] = torch.tensor([0.0, 0.5, 0.0])
+    pose[joint_index("left_shoulder")] = torch.tensor([0.0, -1.25, 0.0])  # arms to the front
+    pose[joint_index("right_shoulder")] = torch.tensor([0.0, 1.25, 0.0])
+    pose[joint_index("left_elbow")] = torch.tensor([0.0, -0.7, 0.0])
+    pose[joint_index("right_elbow")] = torch.tensor([0.0, 0.7, 0.0])
     clouds = []
     for person, (yaw, x, hue, tall) in enumerate(
-        ((math.pi / 2, -0.19, ORANGE, 1.6), (-math.pi / 2, 0.19, BLUE, -1.6))
+        ((math.pi / 2, -0.19, ORANGE, 0.8), (-math.pi / 2, 0.19, BLUE, -0.8))
     ):
         own = upright(pose[None], torch.tensor([yaw]))
         avatar = Avatar(model, 600, seed=person)
@@ -97,10 +97,15 @@ def trust_figure(frames: Tensor, agreement: Tensor, hidden: Tensor, reliable: Te
     """Draw the agreement (F, P) of both masks by frame, who is hidden (F,), and trusted frames (F,) bool."""
     mean = agreement.mean(1)
     lines = {"agreement of the masks": (frames, mean), "share of a person hidden": (frames, hidden)}
-    fig = curves(lines, "frame", "share", "Frames in which somebody is hidden teach nobody")
+    fig = curves(lines, "frame", "share", "Where somebody is hidden the masks disagree")
     ax = fig.axes[0]
-    ax.plot(frames[reliable], mean[reliable], "o", color=BLUE, markeredgecolor="white", label="trusted")
-    ax.plot(frames[~reliable], mean[~reliable], "o", color="white", markeredgecolor=BLUE, label="not trusted")
-    ax.legend(loc="upper left", fontsize=9)
-    ax.set_ylim(0, 1.05)
+    marks = [
+        ax.plot(frames[which], mean[which], "o", color=fill, markeredgecolor=rim, label=word)[0]
+        for which, fill, rim, word in (
+            (reliable, BLUE, "white", "trusted"),
+            (~reliable, "white", BLUE, "not"),
+        )
+    ]
+    ax.legend(handles=marks, loc="upper center", ncols=2, fontsize=9)
+    ax.set_ylim(0, 1.1)
     return fig
