@@ -671,6 +671,8 @@ rows = [(name, *(f"{1000 * x:.1f} mm" for x in (own.mean(), own.quantile(0.99), 
         for name, own in off.items()]
 show_table(rows, ["", "mean", "one vertex in a hundred above", "worst"],
            caption="Distance from the truth: two strangers, six poses each")
+at_rest = (body.shaped(beta)[0] - strangers[:2]).norm(dim=2).mean()
+print(f"of the last row's mean, {1000 * at_rest:.1f} mm are there at rest already")
 
 # %%
 names = list(found)
@@ -811,7 +813,7 @@ with_r, _ = rest_body(*matrices, torch.zeros(1, 10), at_rest + torch.eye(3))  # 
 off = (with_r[0] - body.template).norm(dim=1)
 print(f"at rest the skin is off by {1000 * off.mean():.1f} mm on average, {1000 * off.max():.0f} mm at most")
 figure = error_views([body.template, with_r[0]], body.faces, [0 * off, off], ["R − I", "R"], size=2.2,
-                     view="front", label="moved in mm, at rest (the darkest: that and more)")
+                     view="front", label="moved in mm (50: or more)")
 show_photographs(figure, "A body at rest, and one that is swollen or shrunken at rest.", **JPEG)
 
 # %% [markdown]
