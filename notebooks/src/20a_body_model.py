@@ -685,7 +685,7 @@ figure = error_views(bodies, body.faces, errors, titles, limit_mm=20, size=1.7, 
 show_photographs(figure, "Two people in two poses, coloured by how far the skin is from the truth.", **JPEG)
 
 # %% [markdown]
-# **How to read it.** In the first two rows each stranger's own skin and joints at rest are given: what is left is the fault of pose alone, and correctives leave about a quarter of it. The last row has only ten numbers of shape, and joints by $J$. Most of its error is there at rest already. The worst vertex hardly gains. It lies where skin meets skin, in an armpit or a groin; there the truth is least certain too.
+# **How to read it.** In the first two rows each stranger's own skin and joints at rest are given: what is left is the fault of pose alone, and correctives leave about a quarter of it. The last row has only ten numbers of shape, and joints by $J$. Over half of its mean is there at rest already. The worst vertex hardly gains. It lies where skin meets skin, in an armpit or a groin; there the truth is least certain too.
 #
 # ### Where it fails
 # The model is a function: it answers to every 82 numbers. Four questions that it should have refused.
