@@ -20,7 +20,7 @@
 # 2. **Fit** a body to detected joints by an energy of your own: SMPLify.
 # 3. **Train** a network that guesses the body, with the fit as its teacher: SPIN.
 # 4. **Separate** two people who cross in a video, by layers that know what is in front: MultiPly, in small.
-# 5. **Find** the body of a man in a photograph of 1979 from twelve clicks.
+# 5. **Find** the body of a man in a photograph from twelve clicks.
 #
 # **You need** part a: rotations, forward kinematics, SMPL. From chapter 01: training a network. From chapter 18: cameras, and adding up light along a ray.
 #
@@ -288,7 +288,7 @@ plotting.show(figure, "Four poses with their energies: at rest, a mean pose, and
 # %% [markdown]
 # **How to read it.** Nobody looks back over the spine, and the prior knows. It finds the rest pose odd, too: few people stand with their arms straight out. But a knee bent forward costs it little. It has seen poses, no limits, and knees vary much in what it has seen. So SMPLify adds two things that need no data. Elbows and knees are hinges with one way to bend: $E_a = \sum \exp(\theta_i)$ over the four, with $\theta_i$ positive where the bend is unnatural.
 #
-# And limbs have a thickness. Each part is filled with balls, a **capsule** from joint to joint; balls of parts that ought not to meet cost the more, the deeper they are in each other: $E_{sp}$. (The authors took capsules, as testing 7,000 vertices against each other is slow, and has no useful gradient.)
+# And limbs have a thickness. Each part is filled with balls, a **capsule** from joint to joint; balls of parts that ought not to meet cost the more, the deeper they are in each other: $E_{sp}$. (The authors took capsules, as testing 7,000 vertices against each other is slow, and hard to differentiate.)
 
 # %% tags=["show"]
 # show: lecture_utils.body.smplify.capsules.overlap_residuals
@@ -686,7 +686,7 @@ def layers(clouds: list[Cloud], camera: Cameras, behind: Tensor) -> tuple[Tensor
 # Two people hug, each with the arms around the other.
 
 # %%
-camera, anna, ben, white = crowds.hug(body)  # two clouds of 600 Gaussians each
+camera, anna, ben, white = crowds.hug(body)  # two clouds of 500 Gaussians each
 with torch.no_grad():
     a_last, _ = layers([anna], camera, layers([ben], camera, white)[0])  # Anna laid over Ben
     b_last, _ = layers([ben], camera, layers([anna], camera, white)[0])
@@ -726,7 +726,7 @@ print(f"Anna {shares[0, 0]:.1f}, Ben {shares[0, 1]:.1f}, background {1 - shares.
 # show: lecture_utils.body.multiply.confidence.reliable_frames
 
 # %% [markdown]
-# The video: 24 frames of two people who pass each other, a fit of some twenty seconds. Poses begin as a tracker might give them: the truth, with noise that drifts, and grows while a person is hidden. Four frames are held out.
+# The video: 24 frames of two people who pass each other, a fit of some ten seconds. Poses begin as a tracker might give them: the truth, with noise that drifts, and grows while a person is hidden. Four frames are held out.
 
 # %%
 import time
@@ -767,7 +767,7 @@ rows = [(words, f"{begun[key]:.2f}", f"{ended[key]:.2f}") for key, words in name
 show_table(rows, ["", "at first", "fitted"], caption="Two people who cross")
 
 # %% [markdown]
-# **How to read it.** Rows two and three are drawn by your function, and so are the masks of the last one. At first everyone is grey, and both are a few centimetres off. Fitted, each has a shirt, and keeps it behind the other: no identity is switched. In frame 12 one person is hidden nearly altogether; what you see drawn there is known from other frames. The held-out frames 9, 15 and 21 were never looked at.
+# **How to read it.** Rows two and three are drawn by your function, and so are the masks of the last one. At first everyone is grey, and both are a few centimetres off. Fitted, each has a shirt, and keeps it behind the other: no identity is switched. In frame 12 most of one person is hidden; what the avatar looks like there is known from other frames. The held-out frames 9, 15 and 21 were never looked at.
 #
 # Which frames were trusted?
 
@@ -780,7 +780,7 @@ plotting.show(figure, "Agreement of both masks by frame, low where a person is h
 # %% [markdown]
 # **How to read it.** Where one is hidden, the two masks agree least, and the frame may not teach the avatar. That is the confidence at work. It needs no truth: both masks are the method's own.
 #
-# Is this real time? No. The authors optimise each video for hours; our toy takes some twenty seconds for 24 frames of 64 × 80 pixels. And it does more than poses and tracks: surface and appearance come out as well.
+# Is this real time? No. The authors optimise each video for hours; our toy takes some ten seconds for 24 frames of 64 × 80 pixels. And it does more than poses and tracks: surface and appearance come out as well.
 
 # %% [markdown] tags=["slide"]
 # ## 5 · Put together, and evaluate
@@ -999,7 +999,7 @@ def told_by(read) -> None:
 told_by(read_clicks_faulty)
 
 # %% [markdown]
-# The man looks to the right, and shows the camera some of his right side. Which two lines are missing?
+# The man looks to the right, and shows the camera his right side and some of his chest. Which two lines are missing?
 
 # %% tags=["exercise:20.L2"]
 def read_clicks(rows: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from lecture_utils.recipes._people_video import Video
 __all__ = ["FRAMES", "cut", "hug", "trust_figure", "video_figure"]
 
 
-def hug(model: SMPL, size: tuple[int, int] = (96, 64)) -> tuple[Cameras, Cloud, Cloud, Tensor]:
+def hug(model: SMPL, size: tuple[int, int] = (84, 56)) -> tuple[Cameras, Cloud, Cloud, Tensor]:
     """Make two people who hug, as clouds of Gaussians, before a camera that sees them from the side.
 
     Returns
@@ -41,7 +41,7 @@ def hug(model: SMPL, size: tuple[int, int] = (96, 64)) -> tuple[Cameras, Cloud, 
         ((math.pi / 2, -0.19, ORANGE, 0.8), (-math.pi / 2, 0.19, BLUE, -0.8))
     ):
         own = upright(pose[None], torch.tensor([yaw]))
-        avatar = Avatar(model, 600, seed=person)
+        avatar = Avatar(model, 500, seed=person)
         with torch.no_grad():
             avatar.shape[0] = tall  # so that their arms do not meet
             low = on_the_floor(model, avatar.shape[None], own, torch.tensor([[x, 0.0]]))

@@ -116,7 +116,7 @@ def capsule_figure(model: SMPL, capsules: Capsules, poses: Tensor, titles: list[
     """Draw mean bodies in poses (B, 24, 3) as the balls of their capsules: trunk dark, limbs in colour."""
     shape = torch.zeros(len(poses), model.shape_directions.shape[-1])
     joints, _ = posed_joints(RestJoints.of(model), shape, poses)
-    fig, axes = panels(len(poses), len(poses), 2.3, 0.75, True, "A body as balls")
+    fig, axes = panels(len(poses), len(poses), 2.3, 0.85, True, "A body as balls")
     radii = capsules.radii(shape[:1])[0]
     for ax, centres, title in zip(axes, capsules.spheres(joints), titles, strict=True):
         order = sorted(
@@ -132,7 +132,7 @@ def capsule_figure(model: SMPL, capsules: Capsules, poses: Tensor, titles: list[
             ax.add_patch(
                 Circle((float(c[0]), float(c[1])), r, facecolor=hue, edgecolor="white", linewidth=0.6)
             )
-        ax.set(xlim=(-0.75, 0.75), ylim=(-1.35, 0.65), aspect="equal")
+        ax.set(xlim=(-0.75, 0.75), ylim=(-1.05, 0.72), aspect="equal")
         ax.set_title(title, fontsize=9.5, fontweight="normal", loc="center", pad=3)
     return fig
 
