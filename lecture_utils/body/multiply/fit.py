@@ -8,7 +8,7 @@ Jiang et al., "MultiPly", CVPR 2024, section 3. A round:
 4. poses: all frames, the people held.
 
 The result of a round makes the next one's masks better. Simplified: the paper moves the poses of reliable
-frames together with the person, and takes hours; here the two alternate strictly. The body's shape β belongs
+frames together with the person, and takes long; here the two alternate strictly. The body's shape β belongs
 to the person, so it moves in step 3. The poses begin where another method left them.
 
 Shapes: P people, F frames, J joints, H and W height and width.

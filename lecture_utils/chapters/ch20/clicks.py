@@ -1,6 +1,6 @@
 """Chapter 20's lab: the joints of a man in a photograph, clicked by hand.
 
-The picture is scikit-image's "camera" (photograph by L. Varshney, CC0): a man bends to a video camera on a
+The picture is scikit-image's "camera" (photograph by L. Varshney, CC0): a man bends to a camera on a
 tripod. We clicked on it enlarged four times, brightened, with a grid of 20 pixels over it, once, before any
 fit was run, and have moved nothing since: `CLICKED` is what we noted, in pixels of the file, right and down.
 A joint lies inside the body: we clicked the middle of the sleeve, the middle between the ears.

@@ -97,7 +97,7 @@ def trust_figure(frames: Tensor, agreement: Tensor, hidden: Tensor, reliable: Te
     """Draw the agreement (F, P) of both masks by frame, who is hidden (F,), and trusted frames (F,) bool."""
     mean = agreement.mean(1)
     lines = {"agreement of the masks": (frames, mean), "share of a person hidden": (frames, hidden)}
-    fig = curves(lines, "frame", "share", "Where somebody is hidden the masks disagree")
+    fig = curves(lines, "frame", "share", "Half of the frames may teach: none with much hidden")
     ax = fig.axes[0]
     marks = [
         ax.plot(frames[which], mean[which], "o", color=fill, markeredgecolor=rim, label=word)[0]

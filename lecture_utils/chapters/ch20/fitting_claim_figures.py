@@ -43,6 +43,7 @@ def teachers_figure(scores: list[dict[str, dict[str, float]]], title: str) -> Fi
             "o",
             color=BLUE if name == "SPIN" else ORANGE,
             markeredgecolor="white",
+            alpha=0.7,
         )
     ax.set(xlabel="MPJPE on held-out people, mm", yticks=range(len(names)))
     ax.set_yticklabels([words[name] for name in names])

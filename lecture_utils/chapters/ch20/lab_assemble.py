@@ -128,7 +128,7 @@ class _EnergyAfter(Another):
 @mistake("Your Adam walks at another rate than 0.02: angles and metres then move too far, or hardly.")
 class _OtherRate(Another):
     def adam(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.learned(), lr=0.001)
+        return torch.optim.Adam(self.learned(), lr=0.05)
 
 
 WRONG: Any = (  # `mistake` has made a Mistake of each class

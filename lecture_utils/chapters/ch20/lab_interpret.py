@@ -206,8 +206,8 @@ STEP_3 = Exercise(
         ),
         Mistake(
             (30.0, 10.0, 5.0, -0.4, 0.4),
-            "You tell the fit what it has found itself. Look at the picture instead: by how much is a hand "
-            "nearer than the head that touches a chin?",
+            "A hand that you put more than 20 cm from the head in depth is not at the face. Look at the "
+            "picture: by how much is a hand nearer than the head that touches a chin?",
             when=lambda a: _some(a, lambda depth: abs(depth) > MOST_M) and _apart(a),
         ),
         Mistake(

@@ -167,6 +167,17 @@ def _never_the_first(*given: Tensor) -> Any:
     return _kept(*given, better=lambda new, old: (new < old) & old.isfinite())
 
 
+@mistake(
+    "A fit whose error is NaN stays out, but the error itself is noted: `torch.minimum` hands NaN on. Use "
+    "the mask for the errors too."
+)
+def _nan_noted(fits: Tensor, errors: Tensor, rows: Tensor, new_fits: Tensor, new_errors: Tensor) -> Any:
+    kept, _, best = _kept(fits, errors, rows, new_fits, new_errors)
+    noted = errors.clone()
+    noted[rows] = torch.minimum(errors[rows], new_errors)
+    return kept, noted, best
+
+
 EXERCISE = Exercise(
     "20.9",
     "Keep the best fit",
@@ -188,6 +199,7 @@ EXERCISE = Exercise(
         _worst,
         _equal_too,
         _nan_gets_in,
+        _nan_noted,
         _errors_not_noted,
         _fits_not_replaced,
         _against_first,
