@@ -167,14 +167,6 @@ def _root_taken(*given: Tensor) -> Any:
 
 
 @mistake(
-    "All rotations, the root's too, make nine numbers more than the pose directions have. Which joint bends "
-    "nothing, and has no correctives? Leave out its nine."
-)
-def _all_rotations(*given: Tensor) -> Any:
-    return _built(*given, which=lambda relative: relative)
-
-
-@mistake(
     "Your shape directions are cut up in the wrong order: (V, 3, K) has the K numbers last. Sum over the "
     "last axis, or `permute`; a `reshape` to (K, V, 3) mixes vertices and numbers."
 )
@@ -216,7 +208,6 @@ EXERCISE = Exercise(
         _against,
         _all_entries_less_1,
         _root_taken,
-        _all_rotations,
         _reshaped,
     ),
 )
