@@ -517,7 +517,7 @@ print(f"off in space by {shared.score(flat, train_people)['mpjpe_mm']:.0f} mm, o
 title = "Taught by 2-D joints alone: near in the picture, wrong from the side"
 figure = regressor_figures.guesses_figure(body, train_people, flat, [0, 1, 2, 3], crop_views(128), title,
                                           split=("train", 1))
-show_photographs(figure, "Four training crops, bodies over them that fit roughly, and from the side: bent wrongly.",
+show_photographs(figure, "Four training crops; bodies over them fit roughly, and from the side bend wrongly.",
                  quality=55, scale=1.15)
 
 # %% [markdown]
@@ -774,11 +774,13 @@ ended = videos.measured(crowd, video)
 print(f"fitted in {told.seconds:.0f} seconds of one core")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-figure = crowds.video_figure(video, first, drawn(crowd), "Grey bodies become people, and each keeps its own mask")
+title = "Grey bodies become people, and each keeps its own mask"
+figure = crowds.video_figure(video, first, drawn(crowd), title)
 show_photographs(figure, "Six frames: the video, layers at first and at the end, and masks, true and fitted.",
                  quality=55, scale=1.15)
 names = {"mpjpe": "joints, mm", "mpjpe_hidden": "joints of who is hidden, mm", "iou": "IoU of masks",
-         "iou_hidden": "IoU of who is hidden", "psnr": "held-out frames, PSNR in dB", "switches": "identity switches"}
+         "iou_hidden": "IoU of who is hidden", "psnr": "held-out frames, PSNR in dB",
+         "switches": "identity switches"}
 rows = [(words, f"{begun[key]:.2f}", f"{ended[key]:.2f}") for key, words in names.items()]
 show_table(rows, ["", "at first", "fitted"], caption="Two people who cross")
 
@@ -795,7 +797,7 @@ show_table(rows, ["", "at first", "fitted"], caption="Two people who cross")
 used = (~video.held_out).nonzero()[:, 0]
 agreement = told.masks[-1].agreement  # (20, 2), of the last round
 figure = crowds.trust_figure(used, agreement, video.hidden[used].amax(1), told.reliable[-1][used])
-plotting.show(figure, "Agreement of both masks by frame, low where a person is hidden; trusted frames marked.")
+plotting.show(figure, "Agreement of both masks by frame, low where one is hidden; trusted frames marked.")
 
 # %% [markdown]
 # **How to read it.** Frames 10 to 14, in which a third to three quarters of one person are hidden, all fall out. But half of the frames always has to go (the authors' code has it so): 0, 7, 16, 22 and 23 go as well, where hardly anybody is hidden, and frame 8 stays. It needs no truth: both masks are the method's own.

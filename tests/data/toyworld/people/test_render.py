@@ -90,7 +90,9 @@ def test_a_picture_is_smooth_repeatable_and_of_any_size():
     got = render_people(scene, MODEL, (30, 50))
     assert got.image.shape == (2, 3, 30, 50) and got.joints_m.shape == (2, 1, 24, 3)
     assert float(got.image.min()) >= 0 and float(got.image.max()) <= 1
-    assert torch.equal(got.image[1], render_people(scene[1], MODEL, (30, 50)).image[0])
+    alone = render_people(scene[1], MODEL, (30, 50)).image[0]
+    assert (got.image[1] - alone).abs().mean() < 1e-4  # a batch may round otherwise than one picture
+    assert torch.equal(got.image, render_people(scene, MODEL, (30, 50)).image)
     jagged = render_people(scene, MODEL, (30, 50), samples=1)
     assert torch.equal(jagged.person, got.person) and not torch.equal(jagged.image, got.image)
 
