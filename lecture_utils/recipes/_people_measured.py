@@ -11,6 +11,7 @@ from lecture_utils.body.smpl import SMPL
 from lecture_utils.data.toyworld.people.figure import Figure, figure, signed_distance
 from lecture_utils.data.toyworld.people.figure_measures import mean_measures, sample_measures
 from lecture_utils.data.toyworld.people.poses import sample_poses
+from lecture_utils.geometry.meshes import Mesh, mesh_volume
 from lecture_utils.ops.rotation import axis_angle_to_matrix
 from lecture_utils.recipes._people_correctives import Correction, corrections, random_poses
 from lecture_utils.recipes._people_mesh import Array, projected
@@ -18,12 +19,6 @@ from lecture_utils.recipes._people_nearby import nearby
 from lecture_utils.recipes._people_registration import registrations
 
 PERSONS, POSES = 24, 20
-
-
-def volume(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Return the volumes (...,) of closed meshes (..., V, 3), in cubic metres."""
-    a, b, c = (vertices[..., faces[:, i], :] for i in range(3))
-    return (a * torch.linalg.cross(b, c)).sum((-2, -1)) / 6
 
 
 def template_of(model: SMPL) -> tuple[Array, Figure]:
@@ -92,9 +87,9 @@ def measured_volumes(model: SMPL) -> dict[str, float]:
     found = {}
     skins = {"skinning": data.skinned, "correctives": corrected(model, data), "truth": data.target}
     for name, vertices in skins.items():
-        litres = 1000 * volume(vertices, model.faces)
-        found[f"twist_lost_ml_{name}"] = 1000 * float(litres[0] - litres[1])
-        found[f"bend_lost_ml_{name}"] = 1000 * float(litres[0] - litres[2])
-    found["rest_volume_l"] = float(litres[0])
+        litres = [1000 * mesh_volume(Mesh(skin, model.faces)) for skin in vertices]
+        found[f"twist_lost_ml_{name}"] = 1000 * (litres[0] - litres[1])
+        found[f"bend_lost_ml_{name}"] = 1000 * (litres[0] - litres[2])
+    found["rest_volume_l"] = litres[0]
     found["rest_off_surface_mm"] = 1000 * float(signed_distance(model.template, mean).abs().mean())
     return found

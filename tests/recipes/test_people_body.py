@@ -13,10 +13,10 @@ from lecture_utils.body.skeleton import JOINTS, MIRROR, PARENTS, joint_index
 from lecture_utils.body.smpl import SMPL
 from lecture_utils.data.toyworld.people.figure import figure, signed_distance
 from lecture_utils.data.toyworld.people.figure_measures import mean_measures
+from lecture_utils.geometry.meshes import Mesh, mesh_volume
 from lecture_utils.ops.rotation import axis_angle_to_matrix
 from lecture_utils.recipes import people_body
 from lecture_utils.recipes._people_correctives import Correction, fitted, moved_by, random_poses
-from lecture_utils.recipes._people_measured import volume
 from lecture_utils.recipes._people_mesh import edges_of, is_closed, mirrored, vertex_normals
 from lecture_utils.recipes._people_packed import PackedSMPL
 
@@ -47,7 +47,7 @@ def test_it_has_the_layout_of_smpl(body: SMPL) -> None:
 def test_its_mesh_is_closed_without_handles_and_faces_out(body: SMPL) -> None:
     faces = body.faces.numpy()
     assert is_closed(faces, len(body.template))
-    assert 0.060 < float(volume(body.template, body.faces)) < 0.080
+    assert 0.060 < mesh_volume(Mesh(body.template, body.faces)) < 0.080
     outward = torch.tensor(vertex_normals(body.template.numpy(), faces), dtype=torch.float32)
     person = figure(mean_measures())
     out = signed_distance(body.template + 0.004 * outward, person)
