@@ -17,7 +17,7 @@ from lecture_utils.ops.camera import Cameras
 
 from .body_pictures import body_layer, from_view, in_world, lay_over, view_camera, view_extent
 from .images import panels, to_array, to_image
-from .skeletons import draw_skeleton, picture_panel
+from .skeletons import check_one_each, draw_skeleton, picture_panel
 from .style import INK, SKY
 
 FIT, TRUTH = SKY, "#E3E1DC"
@@ -107,9 +107,7 @@ def fit_gallery(
     Figure
     """
     images, count = [to_image(picture) for picture in pictures], len(pictures)
-    for name, got in (("fits", fits), ("truths", truths), ("titles", titles), ("joints", joints)):
-        if got is not None and len(got) != count:
-            raise ValueError(f"{name}: got {len(got)} for {count} pictures, want one a picture")
+    check_one_each(count, fits=fits, truths=truths, titles=titles, joints=joints)
     if len(cameras) not in (1, count):
         raise ValueError(f"cameras: got {len(cameras)} for {count} pictures, want one, or one a picture")
     height, width = images[0].shape[:2]

@@ -125,9 +125,7 @@ def joints_on_pictures(
     Figure
     """
     images = [to_image(picture) for picture in pictures]
-    for name, got in (("joints", joints), ("titles", titles), ("confidence", confidence), ("truth", truth)):
-        if got is not None and len(got) != len(images):
-            raise ValueError(f"{name}: got {len(got)} for {len(images)} pictures, want one a picture")
+    check_one_each(len(images), joints=joints, titles=titles, confidence=confidence, truth=truth)
     height, width = images[0].shape[:2]
     fig, axes = panels(len(images), columns, size, width / height, titles is not None, suptitle)
     for k, (ax, image) in enumerate(zip(axes, images, strict=True)):
@@ -168,3 +166,10 @@ def side_key(fig: Figure, truth: bool = False, confidence: bool = False) -> None
         marks.append(Line2D([], [], marker="o", markersize=3.5, color=INK, alpha=0.4, linestyle="none",
                             label="small and pale: not sure"))  # fmt: skip
     fig.legend(handles=marks, loc="outside lower left", ncols=len(marks), fontsize=9)
+
+
+def check_one_each(count: int, **given: Any) -> None:
+    """Raise ValueError unless each of `given` that is not None has as many entries as there are pictures."""
+    for name, got in given.items():
+        if got is not None and len(got) != count:
+            raise ValueError(f"{name}: got {len(got)} for {count} pictures, want one a picture")
