@@ -12,7 +12,7 @@ help:
 	@echo "make update                 the newest version; a notebook that you changed is kept beside the new one"
 	@echo "make slides                 decks of all chapters, or of one CH=01 (and make page: one HTML page)"
 	@echo "make quick                  lint, types, contracts and the tests under a second"
-	@echo "make test                   check everything, or a chapter   CH=07  ALL=1  ONLY=lint,format,types,contracts,unit,drift,gate,notebooks,tables,browser  PROCESSOR=other"
+	@echo "make test                   check everything, or a chapter   CH=07  ALL=1  PROCESSOR=other  ONLY=lint,format,types,contracts,unit,drift,gate,notebooks,tables,browser"
 	@echo "make doctor                 what this machine has, and what to do about what it lacks"
 	@echo "make notebooks              build all chapters, or one       CH=01"
 	@echo "make record                 keep the results of long cells   CH=01 (on a GPU, else on the CPU)"
