@@ -9,6 +9,7 @@ from typing import Any
 from tests.good_calls import (
     augmenting,
     body,
+    concepts,
     detecting,
     explaining,
     figures,
@@ -49,6 +50,7 @@ PARTS = (
     people,
     figures,
     smplify,
+    concepts,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
