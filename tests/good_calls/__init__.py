@@ -26,6 +26,7 @@ from tests.good_calls import (
     prototypes,
     radiance,
     rendering_meshes,
+    retrieving,
     rotations,
     segmenting,
     shapes_3d,
@@ -33,6 +34,7 @@ from tests.good_calls import (
     solids,
     spin,
     splats,
+    styles,
     two_stage,
     two_views,
     video,
@@ -50,7 +52,9 @@ PARTS = (
     people,
     figures,
     smplify,
+    retrieving,
     concepts,
+    styles,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
