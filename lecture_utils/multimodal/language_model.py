@@ -1,0 +1,252 @@
+"""A small language model that says what token comes next (S14.2): the decoder-only transformer of GPT-2.
+
+A. Radford, J. Wu, R. Child, D. Luan, D. Amodei and I. Sutskever, "Language Models are Unsupervised Multitask
+Learners", OpenAI 2019, section 2.3: learned positions, layer norms before each branch and one after the last
+layer, residual branches that start small, and one table that embeds tokens and scores them.
+
+The keys and values of the tokens so far are an object of their own, `KVCache`: a token is computed once, and
+what it left behind can be read, moved (ZeroCap) or passed on.
+
+Simplified: no dropout, no padding on the left (a causal model never sees what is padded on the right).
+
+Shapes: B batch, N new tokens, T tokens in the cache, V vocabulary, D model width, d = D / heads.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
+from lecture_utils.nn.transformer import MLP
+from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_tokens
+
+
+class KVCache:
+    """What a causal transformer keeps of the tokens it has read: each layer's keys and values.
+
+    Attributes
+    ----------
+    keys, values : list of Tensor
+        One (B, heads, T, d) a layer; empty before the first token.
+    """
+
+    def __init__(self, keys: Sequence[Tensor] = (), values: Sequence[Tensor] = ()) -> None:
+        if len(keys) != len(values) or any(
+            k.ndim != 4 or k.shape[:3] != v.shape[:3] for k, v in zip(keys, values, strict=True)
+        ):
+            got = f"{[tuple(k.shape) for k in keys]} and {[tuple(v.shape) for v in values]}"
+            raise ValueError(f"cache: got keys and values {got}, want one (B, heads, T, d) a layer")
+        self.keys, self.values = list(keys), list(values)
+
+    def __len__(self) -> int:
+        """T, the number of tokens read."""
+        return self.keys[0].shape[2] if self.keys else 0
+
+    def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add a layer's keys and values (B, heads, N, d) of new tokens; return all, (B, heads, T + N, d)."""
+        if layer == len(self.keys):  # the first tokens
+            self.keys.append(key)
+            self.values.append(value)
+        else:
+            self.keys[layer] = torch.cat([self.keys[layer], key], dim=2)
+            self.values[layer] = torch.cat([self.values[layer], value], dim=2)
+        return self.keys[layer], self.values[layer]
+
+    def copy(self) -> "KVCache":
+        """Return a cache that grows on its own; the tensors so far are shared."""
+        return KVCache(self.keys, self.values)
+
+    def rows(self, chosen: Tensor) -> "KVCache":
+        """Return the cache of some sequences of the batch, (M,) int64, each as often as it is named."""
+        if self.keys:
+            check_ids(chosen, len(self.keys[0]), name="rows")
+            check_tensor(chosen, "rows", "M", kind="int")
+        return KVCache([k[chosen] for k in self.keys], [v[chosen] for v in self.values])
+
+
+class TanhGELU(nn.GELU):
+    """GELU by the hyperbolic tangent, as GPT-2 computes it."""
+
+    def __init__(self) -> None:
+        super().__init__(approximate="tanh")
+
+
+class Block(nn.Module):
+    """Causal self-attention, then an MLP, each on normalised tokens and added to them.
+
+    Parameters
+    ----------
+    dim, heads : int
+        D and the number of heads; the MLP is four times as wide.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        check_sizes("block", dim=dim, heads=heads)
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.mlp = MLP(dim, 4 * dim, activation=TanhGELU)
+
+    def forward(self, x: Tensor, cache: KVCache, layer: int = 0) -> Tensor:
+        """Read N new tokens (B, N, D) behind those of the cache, which grows by them."""
+        check_tokens(x, self.attention.dim, like=self.attention.to_query.weight)
+        x = x + self.attend(self.norm1(x), cache, layer)
+        return x + self.mlp(self.norm2(x))
+
+    def attend(self, x: Tensor, cache: KVCache, layer: int) -> Tensor:
+        """Each new token looks at all before it, at itself, and at none after it."""
+        query, key, value = self.attention.project(x)  # (B, heads, N, d)
+        key, value = cache.append(layer, key, value)  # (B, heads, T + N, d)
+        see = causal_mask(key.shape[2])[-query.shape[2] :].to(x.device)  # (N, T + N): row i is token T + i
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=see)  # (B, heads, N, d)
+        return self.attention.to_output(rearrange(y, "b h n d -> b n (h d)"))
+
+
+class LanguageModel(nn.Module):
+    """Scores for the next token, given those before it.
+
+    Parameters
+    ----------
+    vocabulary : int
+        V.
+    dim, heads, layers : int
+        D, attention heads, blocks.
+    length : int
+        The longest sequence, cache included: so many positions are learned.
+
+    Raises
+    ------
+    ValueError
+        For a size below 1, or a width that is no multiple of the heads; when called, for ids that are not
+        int64 (B, N) below V, or for more tokens than `length`.
+    """
+
+    def __init__(
+        self, vocabulary: int, *, dim: int = 64, heads: int = 4, layers: int = 3, length: int = 32
+    ) -> None:
+        super().__init__()
+        check_sizes("language model", vocabulary=vocabulary, dim=dim, layers=layers, length=length)
+        self.vocabulary, self.dim, self.length = vocabulary, dim, length
+        self.token = nn.Embedding(vocabulary, dim)
+        self.position = nn.Embedding(length, dim)
+        self.layers = nn.ModuleList(Block(dim, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+        self.init_()
+
+    def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Return logits (B, N, V) of the token after each of `ids` (B, N); the cache grows by these N."""
+        check_tensor(ids, "ids", "B", "N", kind="any", some=True)
+        check_ids(ids, self.vocabulary)
+        return self.from_embeddings(self.token(ids), cache)
+
+    def from_embeddings(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+        """As `forward`, for what is already embedded, (B, N, D): tokens, or pictures in their place."""
+        check_tokens(x, self.dim, like=self.token.weight)
+        cache = KVCache() if cache is None else cache
+        first, last = len(cache), len(cache) + x.shape[1]
+        self.check_cache(cache, len(x), last)
+        x = x + self.position.weight[first:last]  # (B, N, D)
+        for layer, block in enumerate(self.layers):
+            x = block(x, cache, layer)
+        return self.norm(x) @ self.token.weight.T  # (B, N, V): the table of tokens, the other way round
+
+    def check_cache(self, cache: KVCache, batch: int, total: int) -> None:
+        """Raise ValueError unless the cache is this model's, of this batch, and `total` tokens fit."""
+        if total > self.length:
+            raise ValueError(f"ids: got {total} tokens with the cache, want at most {self.length}")
+        if cache.keys and (len(cache.keys) != len(self.layers) or len(cache.keys[0]) != batch):
+            got = f"{len(cache.keys)} layers of {len(cache.keys[0])} sequences"
+            raise ValueError(f"cache: got {got}, want {len(self.layers)} layers of {batch}")
+
+    @torch.no_grad()
+    def init_(self) -> None:
+        """Draw the weights: all from N(0, 0.02²), what ends a branch smaller, so that depth adds up to 1."""
+        for name, value in self.named_parameters():
+            if value.ndim == 2:
+                ends = name.endswith(("to_output.weight", "fc2.weight"))
+                value.normal_(std=0.02 / math.sqrt(2 * len(self.layers)) if ends else 0.02)
+            elif name.endswith("bias"):
+                value.zero_()
+
+
+@torch.no_grad()
+def generate(
+    lm: LanguageModel,
+    ids: Tensor,
+    steps: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    end: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Write on: each token is drawn from what the model says of those before it, and read from the cache.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    ids : Tensor
+        (B, N) int64, how the sequences begin.
+    steps : int
+        Tokens to add, at most.
+    temperature : float
+        0 or more: the logits are divided by it; 0 takes the likeliest token (greedy).
+    top_k : int, optional
+        Draw from the likeliest k tokens only.
+    end : int, optional
+        The token that ends a sequence: what follows it is filled with it, and all ended is the end.
+    generator : torch.Generator, optional
+        Where the chance comes from.
+
+    Returns
+    -------
+    Tensor
+        (B, N + steps) int64, or shorter where all have ended.
+
+    Raises
+    ------
+    ValueError
+        For what `lm` refuses, and for numbers out of range.
+    """
+    check_sizes("generate", steps=steps)
+    check_number(temperature, "temperature", 0)
+    if top_k is not None:
+        check_sizes("generate", top_k=top_k)
+    if end is not None:
+        check_ids(torch.as_tensor(end), lm.vocabulary, name="end")
+    cache = KVCache()
+    logits = lm(ids, cache)[:, -1]  # (B, V)
+    ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    for step in range(steps):
+        new = draw(logits, temperature, top_k, generator)  # (B,)
+        if end is not None:
+            new = new.masked_fill(ended, end)
+            ended = new == end
+        ids = torch.cat([ids, new[:, None]], dim=1)
+        if bool(ended.all()) or step == steps - 1:
+            break
+        logits = lm(new[:, None], cache)[:, -1]  # one token is read, the rest is in the cache
+    return ids
+
+
+def draw(
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw one token a row, (B,), from logits (B, V): the likeliest at temperature 0."""
+    check_tensor(logits, "logits", "B", "V", some=True, finite=True)
+    check_number(temperature, "temperature", 0)
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = logits / temperature
+    if top_k is not None:
+        check_sizes("draw", top_k=top_k)
+        least = logits.topk(min(top_k, logits.shape[1])).values[:, -1:]  # (B, 1)
+        logits = logits.masked_fill(logits < least, -math.inf)
+    return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator)[:, 0]
