@@ -38,6 +38,7 @@ from tests.good_calls import (
     two_stage,
     two_views,
     video,
+    words,
 )
 
 PARTS = (
@@ -55,6 +56,7 @@ PARTS = (
     retrieving,
     concepts,
     styles,
+    words,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
