@@ -1,0 +1,183 @@
+"""How a CLIP of the captioned world is built, trained and judged: `shapes_clip`, its claims, its breakages.
+
+Shapes: B batch, N tokens, D width of the joint space.
+"""
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from lecture_utils.data.toyworld.language.captioned import Captioned, captioned
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS
+from lecture_utils.metrics.retrieval import recall_at
+from lecture_utils.multimodal.clip.clip import CLIP
+from lecture_utils.multimodal.clip.image_encoder import ResNetEncoder, ViTEncoder
+from lecture_utils.multimodal.clip.loss import clip_loss
+from lecture_utils.multimodal.clip.text_encoder import TextEncoder
+from lecture_utils.multimodal.clip.zero_shot import TEMPLATES, class_embeddings
+from lecture_utils.multimodal.tokenizer import Tokenizer
+from lecture_utils.training.loop import in_evaluation
+from lecture_utils.training.one_cycle import one_cycle
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # image (B, D), text (B, D), log scale → scalar
+SIZE, LENGTH, DIM, BATCH, PEAK_RATE, DECAY = 32, 32, 64, 128, 3e-3, 0.05
+PORTION = 3200  # pictures rendered at a time
+PAIRS = tuple(f"{colour} {name}" for name in CLASSES for colour in COLOURS)  # 64 candidates, class by class
+
+
+@functools.cache
+def tokenizer() -> Tokenizer:
+    """The tokenizer of the captions: 200 merges asked for, 118 to be had, since then each word is a token."""
+    return Tokenizer.train(captioned(4000, seed=0, size=8).text, 200)  # the texts do not depend on the size
+
+
+def build_clip(image: str = "resnet") -> CLIP:
+    """An untrained CLIP for pictures of 32 × 32: a "resnet" of 16 channels or a "vit"; two layers of text."""
+    words = tokenizer()
+    encoder: nn.Module
+    if image == "resnet":
+        encoder = ResNetEncoder(image=SIZE, width=16, blocks=(2, 2, 2), heads=4, out=DIM)
+    elif image == "vit":
+        encoder = ViTEncoder(image=SIZE, patch=4, width=64, heads=4, layers=4, hidden=128, out=DIM)
+    else:
+        raise ValueError(f"image encoder: got {image!r}, want 'resnet' or 'vit'")
+    text = TextEncoder(
+        vocabulary=words.vocabulary, length=LENGTH, end=words.end, width=64, heads=4, layers=2, out=DIM
+    )
+    return CLIP(encoder, text, words)
+
+
+def pairs(seed: int, *, batch: int = BATCH, shuffled: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pictures (B, 3, 32, 32) that never repeat and their captions' ids (B, N), N as the longest has.
+
+    `shuffled` gives each picture of a batch the caption of another one, drawn anew each time.
+    """
+    words, generator = tokenizer(), torch.Generator().manual_seed(seed)
+    for portion in itertools.count(1000 * seed):
+        some = captioned(PORTION // batch * batch, seed=portion)
+        for start in range(0, len(some), batch):
+            texts = some.text[start : start + batch]
+            ids = words.batch(texts, 2 + max(len(words.encode(text)) for text in texts))
+            if shuffled:
+                ids = ids[torch.randperm(batch, generator=generator)]
+            yield some.image[start : start + batch], ids
+
+
+def one_sided_loss(image: Tensor, text: Tensor, log_scale: Tensor) -> Tensor:
+    """`clip_loss` without its second half: pictures look for captions, captions for nothing."""
+    return nn.functional.cross_entropy(log_scale.exp() * image @ text.T, torch.arange(len(image)))
+
+
+def train_clip(
+    seed: int,
+    *,
+    steps: int,
+    batch: int = BATCH,
+    image: str = "resnet",
+    temperature: float | None = None,
+    loss: Loss = clip_loss,
+    one_sided: bool = False,
+    shuffled: bool = False,
+) -> CLIP:
+    """Train a CLIP from nothing, both encoders together, on fresh captioned pictures.
+
+    Parameters
+    ----------
+    seed : int
+        Of weights, pictures and captions.
+    steps, batch : int
+        The rate rises over a tenth of the steps and falls to nothing.
+    image : str
+        "resnet" or "vit".
+    temperature : float, optional
+        Held at this: similarities are divided by it. None: learned, from 0.07.
+    loss : callable
+        Of unit-length image and text embeddings and the log of the scale: a learner's own, for one.
+    one_sided, shuffled : bool
+        Break it: only pictures look for captions; each batch's captions in another order.
+
+    Returns
+    -------
+    CLIP
+        In evaluation mode.
+    """
+    return trained(
+        seed, steps=steps, batch=batch, image=image, temperature=temperature,
+        loss=one_sided_loss if one_sided else loss, shuffled=shuffled,
+    )[0]  # fmt: skip
+
+
+def trained(
+    seed: int, *, steps: int, batch: int, image: str, temperature: float | None, loss: Loss, shuffled: bool
+) -> tuple[CLIP, dict[str, float]]:
+    """`train_clip`, with what `one_cycle` tells of the training."""
+    torch.manual_seed(seed)
+    model = build_clip(image)
+    if temperature is not None:
+        model.log_scale.data.fill_(-math.log(temperature))
+        model.log_scale.requires_grad_(False)
+
+    def contrast(clip: CLIP, images: Tensor, ids: Tensor) -> Tensor:
+        return loss(clip.encode_image(images), clip.encode_text(ids), clip.log_scale)
+
+    _, info = one_cycle(
+        model, pairs(seed, batch=batch, shuffled=shuffled), loss=contrast,  # type: ignore[arg-type]
+        optimizer=decayed_adamw(model), steps=steps, warm_up=0.1, cycle_momentum=False, label="CLIP",
+        after_step=lambda step: model.clip_scale_() if temperature is None else None, clock=time.thread_time,
+    )  # fmt: skip
+    return model, info
+
+
+def decayed_adamw(model: nn.Module) -> torch.optim.AdamW:
+    """AdamW that lets matrices decay, and neither gains, biases nor the temperature (section 2.5)."""
+    moved = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in moved if p.ndim > 1], "weight_decay": DECAY},
+        {"params": [p for p in moved if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+
+
+def judge(clip: CLIP, split: str = "val", *, count: int = 2000, seed: int = 7) -> dict[str, float]:
+    """Zero-shot among 64 pairs of class and colour, class alone among 8, and retrieval among 500 captions.
+
+    `seen` are pictures of pairs that training shows, `held_out` of the 16 that it never does; the candidates
+    are all 64 in both.
+    """
+    return in_evaluation(clip, lambda model: _judged(clip, split, count, seed))
+
+
+def _judged(clip: CLIP, split: str, count: int, seed: int) -> dict[str, float]:
+    both, alone = (class_embeddings(clip, names, TEMPLATES) for names in (PAIRS, CLASSES))
+    figures: dict[str, float] = {}
+    for name, held_out in (("seen", False), ("held_out", True)):
+        some = captioned(count, seed=seed, split=split, held_out=held_out)
+        image = torch.cat([clip.encode_image(part) for part in some.image.split(250)])
+        guess = (image @ both.T).argmax(1)
+        right_class = guess // len(COLOURS) == some.class_id
+        right_colour = guess % len(COLOURS) == some.colour_id
+        figures |= {
+            f"{name}_pair": (right_class & right_colour).double().mean().item(),
+            f"{name}_class": right_class.double().mean().item(),
+            f"{name}_colour": right_colour.double().mean().item(),
+            f"{name}_class_alone": ((image @ alone.T).argmax(1) == some.class_id).double().mean().item(),
+        }
+        figures |= retrieved(clip, image[:500], some, name)
+    return figures
+
+
+def retrieved(clip: CLIP, image: Tensor, some: Captioned, name: str) -> dict[str, float]:
+    """Recall@1 and @5 of each picture's caption among all pictures', and the other way; equal texts count."""
+    texts = some.text[: len(image)]
+    equal = torch.tensor([[a == b for b in texts] for a in texts])
+    scores = image @ clip.texts(texts).T  # (images, texts)
+    return {
+        f"{name}_{way}_recall_{k}": recall_at(own, k, equal)
+        for way, own in (("text", scores), ("image", scores.T))
+        for k in (1, 5)
+    }

@@ -1,0 +1,29 @@
+"""Weights `shapes_clip`: a small CLIP of the captioned world, both encoders trained together from nothing.
+
+A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021: a
+ResNet with attention pooling for 32 × 32 pixels, a text transformer of two layers, batches of 128 fresh pairs
+where the paper has 32,768 of 400 million.
+"""
+
+from lecture_utils.multimodal.clip.clip import CLIP
+from lecture_utils.multimodal.clip.loss import clip_loss
+from lecture_utils.recipes._clip import BATCH, build_clip, judge, trained
+
+STEPS = 560
+
+
+def build() -> CLIP:
+    """The model, untrained: `encode_image` takes (B, 3, 32, 32), `texts` a list of str."""
+    return build_clip()
+
+
+def train(seed: int = 0, *, steps: int = STEPS) -> tuple[CLIP, dict[str, float]]:
+    """Train on fresh pairs; return the model and steps, seconds (processor time), last loss."""
+    return trained(
+        seed, steps=steps, batch=BATCH, image="resnet", temperature=None, loss=clip_loss, shuffled=False
+    )
+
+
+def evaluate(model: CLIP) -> dict[str, float]:
+    """`judge` on pictures of the test split."""
+    return judge(model, "test")
