@@ -49,7 +49,7 @@ def test_every_claim_has_sizes_for_every_budget(
 
     for name, module in list(sys.modules.items()):
         if name.startswith("lecture_utils.chapters."):
-            for door in ("fit", "encoder_seconds", "multiply_adds"):
+            for door in ("fit", "captioned", "encoder_seconds", "multiply_adds"):
                 if hasattr(module, door):
                     monkeypatch.setattr(module, door, work)
             if hasattr(module, "size"):

@@ -1,0 +1,1 @@
+"""Chapter 13: pictures, words and sounds in one space."""
