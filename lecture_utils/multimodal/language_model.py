@@ -21,6 +21,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
+from lecture_utils.multimodal.tokenizer import Tokenizer
 from lecture_utils.nn.transformer import MLP
 from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_tokens
 
@@ -117,6 +118,8 @@ class LanguageModel(nn.Module):
         D, attention heads, blocks.
     length : int
         The longest sequence, cache included: so many positions are learned.
+    tokenizer : Tokenizer, optional
+        What makes ids of texts. Its merges are stored with the weights.
 
     Raises
     ------
@@ -125,16 +128,29 @@ class LanguageModel(nn.Module):
         int64 (B, N) below V, or for more tokens than `length`.
     """
 
+    merges: Tensor
+
     def __init__(
-        self, vocabulary: int, *, dim: int = 64, heads: int = 4, layers: int = 3, length: int = 32
+        self,
+        vocabulary: int,
+        *,
+        dim: int = 64,
+        heads: int = 4,
+        layers: int = 3,
+        length: int = 32,
+        tokenizer: Tokenizer | None = None,  # not shown
     ) -> None:
         super().__init__()
         check_sizes("language model", vocabulary=vocabulary, dim=dim, layers=layers, length=length)
+        if tokenizer is not None and tokenizer.vocabulary != vocabulary:
+            raise ValueError(f"vocabulary: got {vocabulary}, want the tokenizer's {tokenizer.vocabulary}")
         self.vocabulary, self.dim, self.length = vocabulary, dim, length
         self.token = nn.Embedding(vocabulary, dim)
         self.position = nn.Embedding(length, dim)
         self.layers = nn.ModuleList(Block(dim, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
+        merges = torch.empty(0, 2, dtype=torch.long) if tokenizer is None else tokenizer.merges.clone()
+        self.register_buffer("merges", merges)
         self.init_()
 
     def forward(self, ids: Tensor, cache: KVCache | None = None) -> Tensor:
@@ -161,6 +177,11 @@ class LanguageModel(nn.Module):
         if cache.keys and (len(cache.keys) != len(self.layers) or len(cache.keys[0]) != batch):
             got = f"{len(cache.keys)} layers of {len(cache.keys[0])} sequences"
             raise ValueError(f"cache: got {got}, want {len(self.layers)} layers of {batch}")
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that the stored merges make."""
+        return Tokenizer(self.merges.cpu())
 
     @torch.no_grad()
     def init_(self) -> None:

@@ -1,4 +1,4 @@
-"""The captions' grammar as a distribution: sums to one, is what `sentences` draws, and has a known entropy."""
+"""The captions' grammar as a distribution: it is what `sentences` draws, and its entropy is known."""
 
 import math
 from collections import Counter
