@@ -1,4 +1,4 @@
-"""What a learner can set in a widget: choice, slider, matrix. Descriptions only; `live.py` shows them."""
+"""What a learner can set in a widget: choice, slider, matrix, words. Only descriptions: `live.py` shows them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Union
 
 import numpy as np
 
-Control = Union["Choice", "Slider", "Matrix"]
+Control = Union["Choice", "Slider", "Matrix", "Text"]
 
 
 @dataclass(frozen=True)
@@ -151,3 +151,41 @@ class Matrix:
         if self.switches:
             return [*self.presets.values()]
         return [*self.presets.values(), np.zeros_like(full), full, -full]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Words of the learner's own.
+
+    Parameters
+    ----------
+    value : str
+        What stands there first.
+    examples : sequence of str
+        Other texts, with which tests try it.
+    label : str, optional
+    most : int
+        Letters at most.
+    """
+
+    value: str
+    examples: Sequence[str] = ()
+    label: str = ""
+    most: int = 120
+
+    def __post_init__(self) -> None:
+        """Check the first text and the examples."""
+        for text in (self.value, *self.examples):
+            self.check(text)
+
+    def check(self, value: Any) -> str:
+        """Return the text without spaces at its ends, or raise ValueError where it is empty or too long."""
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"got {value!r}, want some words")
+        if len(value) > self.most:
+            raise ValueError(f"got {len(value)} letters, want {self.most} at most")
+        return value.strip()
+
+    def probes(self) -> list[str]:
+        """Give the first text, the examples, one letter, and a text that nobody expects."""
+        return list(dict.fromkeys([self.value, *self.examples, "x", "日本 🙂"]))

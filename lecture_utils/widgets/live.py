@@ -13,7 +13,7 @@ import numpy as np
 
 from lecture_utils.plotting.display import png_bytes
 
-from .controls import Choice, Control, Matrix
+from .controls import Choice, Control, Matrix, Text
 
 if TYPE_CHECKING:
     from .widget import Widget
@@ -137,6 +137,10 @@ def control_view(name: str, control: Control, value: Any = None) -> Any:
     if isinstance(control, Choice):
         return ipywidgets.Dropdown(
             options=control.pairs(), value=value, description=label, style=_STYLE, layout=wide
+        )
+    if isinstance(control, Text):  # drawn when the learner presses Enter or leaves the box
+        return ipywidgets.Text(
+            value=value, description=label, continuous_update=False, style=_STYLE, layout=wide
         )
     kind = ipywidgets.IntSlider if control.whole else ipywidgets.FloatSlider
     return kind(

@@ -17,9 +17,9 @@ from lecture_utils.plotting.display import checked_alt, pixels
 from lecture_utils.plotting.images import to_image
 from lecture_utils.plotting.style import styled
 
-from .controls import Choice, Control, Matrix, Slider
+from .controls import Choice, Control, Matrix, Slider, Text
 
-__all__ = ["Choice", "Control", "Matrix", "Slider", "Widget"]
+__all__ = ["Choice", "Control", "Matrix", "Slider", "Text", "Widget"]
 
 TOUR_FRAMES = (6, 10)
 
@@ -34,7 +34,7 @@ class Widget:
         Unique on its page: the widget's HTML id is made from it.
     compute : callable
         compute(**values) -> Figure, or picture as `plotting.to_image` takes it. Pure.
-    controls : dict of argument name to Choice, Slider or Matrix
+    controls : dict of argument name to Choice, Slider, Matrix or Text
     tour : sequence of (caption, values)
         6 to 10 frames; an argument that is not given keeps its control's first value.
         The first is the most telling one: a page without a kernel shows it, and the live widget starts there.

@@ -16,7 +16,7 @@ from lecture_utils.widgets.live import Live
 from lecture_utils.widgets.present import present
 from lecture_utils.widgets.static import BUNDLE_BYTES
 from lecture_utils.widgets.static import bundle as static_bundle
-from lecture_utils.widgets.widget import Choice, Matrix, Slider, Widget
+from lecture_utils.widgets.widget import Choice, Matrix, Slider, Text, Widget
 
 
 def draw(level=0, hue="red", weights=None, fails=False):
@@ -223,3 +223,25 @@ def test_switches_are_numbered_buttons():
     before = live.image.value
     cells[0, 1].value = True
     assert live.image.value != before and live.controls["weights"].preset.value == "all"
+
+
+def test_words_of_the_learner_are_drawn_when_entered_and_an_empty_box_is_said():
+    def letters(text):
+        return np.zeros((20, 10 + 5 * len(text), 3))
+
+    tour = [(f"Frame {k}.", {"text": "a" * (k + 1)}) for k in range(6)]
+    live = Live(make(compute=letters, controls={"text": Text(" red ", ("a star",), most=20)}, tour=tour))
+    view = live.controls["text"]
+    assert view.continuous_update is False  # a picture a word, not a picture a letter
+    assert live.widget.values()["text"] == "red"
+    before = live.image.value
+    view.value = "a longer text"
+    assert picture(live.image.value).shape[1] == 10 + 5 * 13 and live.image.value != before
+    view.value = "   "
+    assert "want some words" in live.message.value
+    view.value = "fine"
+    assert not live.message.value
+    assert "a star" in live.widget.controls["text"].probes()
+    for text, message in (("x" * 21, "21 letters, want 20"), (3, "want some words")):
+        with pytest.raises(ValueError, match=message):
+            live.widget.values(text=text)
