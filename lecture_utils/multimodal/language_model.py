@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.multimodal.tokenizer import Tokenizer
+from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.nn.transformer import MLP
 from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_tokens
 
