@@ -25,7 +25,7 @@ from lecture_utils.training.loop import in_evaluation
 from lecture_utils.training.one_cycle import one_cycle
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # image (B, D), text (B, D), log scale → scalar
-SIZE, LENGTH, DIM, BATCH, PEAK_RATE, DECAY = 32, 32, 64, 128, 3e-3, 0.05
+SIZE, LENGTH, DIM, BATCH, PEAK_RATE, DECAY = 32, 32, 64, 64, 3e-3, 0.05
 PORTION = 3200  # pictures rendered at a time
 PAIRS = tuple(f"{colour} {name}" for name in CLASSES for colour in COLOURS)  # 64 candidates, class by class
 

@@ -1,7 +1,7 @@
 """Weights `shapes_clip`: a small CLIP of the captioned world, both encoders trained together from nothing.
 
 A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021: a
-ResNet with attention pooling for 32 × 32 pixels, a text transformer of two layers, batches of 128 fresh pairs
+ResNet with attention pooling for 32 × 32 pixels, a text transformer of two layers, batches of 64 fresh pairs
 where the paper has 32,768 of 400 million.
 """
 
@@ -9,7 +9,7 @@ from lecture_utils.multimodal.clip.clip import CLIP
 from lecture_utils.multimodal.clip.loss import clip_loss
 from lecture_utils.recipes._clip import BATCH, build_clip, judge, trained
 
-STEPS = 560
+STEPS = 900
 
 
 def build() -> CLIP:
