@@ -8,6 +8,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,9 @@ from lecture_utils.multimodal.clip.loss import clip_loss
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
 from lecture_utils.multimodal.clip.zero_shot import TEMPLATES, class_embeddings
 from lecture_utils.multimodal.tokenizer import Tokenizer
+from lecture_utils.ops.checks import check_number
 from lecture_utils.training.loop import in_evaluation
+from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # image (B, D), text (B, D), log scale → scalar
@@ -73,7 +76,23 @@ def one_sided_loss(image: Tensor, text: Tensor, log_scale: Tensor) -> Tensor:
     return nn.functional.cross_entropy(log_scale.exp() * image @ text.T, torch.arange(len(image)))
 
 
-def train_clip(
+def train_clip(seed: int, *, steps: int, **choices: Any) -> CLIP:
+    """Train a CLIP from nothing, both encoders together, on fresh captioned pictures.
+
+    Parameters
+    ----------
+    seed, steps, choices
+        As for `trained`.
+
+    Returns
+    -------
+    CLIP
+        In evaluation mode.
+    """
+    return trained(seed, steps=steps, **choices)[0]
+
+
+def trained(
     seed: int,
     *,
     steps: int,
@@ -83,8 +102,9 @@ def train_clip(
     loss: Loss = clip_loss,
     one_sided: bool = False,
     shuffled: bool = False,
-) -> CLIP:
-    """Train a CLIP from nothing, both encoders together, on fresh captioned pictures.
+    clip: CLIP | None = None,
+) -> tuple[CLIP, dict[str, float]]:
+    """`train_clip`, with what `one_cycle` tells of the training.
 
     Parameters
     ----------
@@ -100,47 +120,26 @@ def train_clip(
         Of unit-length image and text embeddings and the log of the scale: a learner's own, for one.
     one_sided, shuffled : bool
         Break it: only pictures look for captions; each batch's captions in another order.
-
-    Returns
-    -------
-    CLIP
-        In evaluation mode.
+    clip : CLIP, optional
+        Trained in place, instead of a new one that `image` names.
     """
-    return trained(
-        seed, steps=steps, batch=batch, image=image, temperature=temperature,
-        loss=one_sided_loss if one_sided else loss, shuffled=shuffled,
-    )[0]  # fmt: skip
-
-
-def trained(
-    seed: int, *, steps: int, batch: int, image: str, temperature: float | None, loss: Loss, shuffled: bool
-) -> tuple[CLIP, dict[str, float]]:
-    """`train_clip`, with what `one_cycle` tells of the training."""
     torch.manual_seed(seed)
-    model = build_clip(image)
+    model = build_clip(image) if clip is None else clip
     if temperature is not None:
-        model.log_scale.data.fill_(-math.log(temperature))
+        model.log_scale.data.fill_(-math.log(check_number(temperature, "temperature", 0, above=True)))
         model.log_scale.requires_grad_(False)
+    chosen = one_sided_loss if one_sided else loss
 
-    def contrast(clip: CLIP, images: Tensor, ids: Tensor) -> Tensor:
-        return loss(clip.encode_image(images), clip.encode_text(ids), clip.log_scale)
+    def contrast(model: CLIP, images: Tensor, ids: Tensor) -> Tensor:
+        return chosen(model.encode_image(images), model.encode_text(ids), model.log_scale)
 
     _, info = one_cycle(
         model, pairs(seed, batch=batch, shuffled=shuffled), loss=contrast,  # type: ignore[arg-type]
-        optimizer=decayed_adamw(model), steps=steps, warm_up=0.1, cycle_momentum=False, label="CLIP",
-        after_step=lambda step: model.clip_scale_() if temperature is None else None, clock=time.thread_time,
+        optimizer=MuonAndAdamW(model, model, PEAK_RATE, decay=DECAY), steps=steps, warm_up=0.1,
+        cycle_momentum=False, after_step=lambda step: model.clip_scale_() if temperature is None else None,
+        label="CLIP", clock=time.thread_time,
     )  # fmt: skip
     return model, info
-
-
-def decayed_adamw(model: nn.Module) -> torch.optim.AdamW:
-    """AdamW that lets matrices decay, and neither gains, biases nor the temperature (section 2.5)."""
-    moved = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in moved if p.ndim > 1], "weight_decay": DECAY},
-        {"params": [p for p in moved if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
 
 
 def judge(clip: CLIP, split: str = "val", *, count: int = 2000, seed: int = 7) -> dict[str, float]:

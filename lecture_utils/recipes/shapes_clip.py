@@ -6,10 +6,9 @@ where the paper has 32,768 of 400 million.
 """
 
 from lecture_utils.multimodal.clip.clip import CLIP
-from lecture_utils.multimodal.clip.loss import clip_loss
-from lecture_utils.recipes._clip import BATCH, build_clip, judge, trained
+from lecture_utils.recipes._clip import build_clip, judge, trained
 
-STEPS = 900
+STEPS = 3600
 
 
 def build() -> CLIP:
@@ -19,9 +18,7 @@ def build() -> CLIP:
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[CLIP, dict[str, float]]:
     """Train on fresh pairs; return the model and steps, seconds (processor time), last loss."""
-    return trained(
-        seed, steps=steps, batch=BATCH, image="resnet", temperature=None, loss=clip_loss, shuffled=False
-    )
+    return trained(seed, steps=steps)
 
 
 def evaluate(model: CLIP) -> dict[str, float]:
