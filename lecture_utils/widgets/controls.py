@@ -1,4 +1,4 @@
-"""What a learner can set in a widget: choice, slider, matrix, words. Only descriptions: `live.py` shows them."""
+"""What a learner can set in a widget: choice, slider, matrix, words. Descriptions; `live.py` shows them."""
 
 import math
 from collections.abc import Mapping, Sequence
