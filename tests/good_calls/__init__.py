@@ -32,9 +32,11 @@ from tests.good_calls import (
     shapes_3d,
     smplify,
     solids,
+    speaking,
     spin,
     splats,
     styles,
+    toy_faces,
     two_stage,
     two_views,
     video,
@@ -57,6 +59,7 @@ PARTS = (
     concepts,
     styles,
     words,
+    toy_faces,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
