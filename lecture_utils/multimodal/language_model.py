@@ -23,7 +23,14 @@ from torch import Tensor, nn
 from lecture_utils.multimodal.tokenizer import Tokenizer
 from lecture_utils.nn.attention import MultiHeadAttention, causal_mask
 from lecture_utils.nn.transformer import MLP
-from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_tokens
+from lecture_utils.ops.checks import (
+    check_ids,
+    check_number,
+    check_sizes,
+    check_tensor,
+    check_tokens,
+    check_whole,
+)
 
 
 class KVCache:
@@ -238,7 +245,7 @@ def generate(
     if top_k is not None:
         check_sizes("generate", top_k=top_k)
     if end is not None:
-        check_ids(torch.as_tensor(end), lm.vocabulary, name="end")
+        check_ids(torch.tensor(check_whole(end, "end", 0)), lm.vocabulary, name="end")
     cache = KVCache()
     logits = lm(ids, cache)[:, -1]  # (B, V)
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)

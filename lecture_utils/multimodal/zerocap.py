@@ -152,6 +152,8 @@ def shift_cache(
     KVCache
         To be read once, with `last`.
     """
+    check_finite(plain, "plain")
+    check_finite(target, "target")
     if not past.keys or guidance.clip_weight == 0:
         return past.copy()
     shifts = [torch.zeros_like(tensor) for tensor in (*past.keys, *past.values)]  # each (B, heads, T, d)
