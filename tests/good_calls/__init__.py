@@ -60,6 +60,7 @@ PARTS = (
     styles,
     words,
     toy_faces,
+    speaking,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

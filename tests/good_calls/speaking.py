@@ -46,7 +46,8 @@ GOOD: dict[str, dict[str, Call]] = {
         "Block": {"dim": count(8), "heads": count(2)},
         "Block.forward": {"self": made(lambda: Block(8, 2)), "x": floats(2, 3, 8), "cache": made(KVCache)},
         "LanguageModel": {
-            "vocabulary": count(9), "dim": count(8), "heads": count(2), "layers": count(1), "length": count(5),
+            "vocabulary": count(9), "dim": count(8), "heads": count(2), "layers": count(1),
+            "length": count(5),
         },
         "LanguageModel.forward": {"self": LM, "ids": labels(V, 2, 4), "cache": CACHE},
         "LanguageModel.from_embeddings": {"self": LM, "x": floats(2, 4, 8), "cache": CACHE},
