@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
 from lecture_utils.multimodal.tokenizer import Tokenizer
-from lecture_utils.ops.checks import check_numbers
+from lecture_utils.ops.checks import check_images, check_numbers
 
 START_LOG_SCALE = math.log(1 / 0.07)  # section 2.5: the temperature starts at 0.07
 MOST_LOG_SCALE = math.log(100)  # … and logits are never scaled by more than 100
@@ -59,6 +59,8 @@ class CLIP(nn.Module):
         super().__init__()
         check_numbers(mean, "CLIP, mean", 3)
         check_numbers(std, "CLIP, std", 3)
+        if min(std) <= 0:
+            raise ValueError(f"CLIP, std: got {tuple(std)}, want numbers above 0")
         self.image_encoder, self.text_encoder = image_encoder, text_encoder
         self.log_scale = nn.Parameter(torch.tensor(START_LOG_SCALE))
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
@@ -73,6 +75,7 @@ class CLIP(nn.Module):
 
     def encode_image(self, images: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1] → (B, D) of unit length."""
+        check_images(images, 3, like=self.log_scale)
         return F.normalize(self.image_encoder((images - self.mean) / self.std), dim=1)
 
     def encode_text(self, ids: Tensor) -> Tensor:

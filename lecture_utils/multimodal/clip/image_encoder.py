@@ -58,16 +58,18 @@ class ViTEncoder(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        check_sizes("ViT encoder", image=image, patch=patch, width=width, heads=heads, layers=layers, out=out)
+        check_sizes("ViT encoder", image=image, patch=patch, width=width, heads=heads, layers=layers)
+        check_sizes("ViT encoder", out=out, in_channels=in_channels)
         if image % patch:
             raise ValueError(f"ViT encoder: got image side {image} and patch {patch}, want a multiple")
+        hidden = 4 * width if hidden is None else hidden
         self.image, self.in_channels = image, in_channels
         self.embed = nn.Conv2d(in_channels, width, patch, stride=patch, bias=False)
         self.class_token = nn.Parameter(torch.randn(width) * width**-0.5)
         self.position = nn.Parameter(torch.randn(1 + (image // patch) ** 2, width) * width**-0.5)
         self.norm_before = nn.LayerNorm(width)
         self.layers = nn.ModuleList(
-            EncoderLayer(width, heads, hidden or 4 * width, activation=activation) for _ in range(layers)
+            EncoderLayer(width, heads, hidden, activation=activation) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
         self.projection = nn.Linear(width, out, bias=False)
@@ -151,7 +153,9 @@ class ResNetEncoder(nn.Module):
         in_channels: int = 3,
     ) -> None:
         super().__init__()
-        check_sizes("ResNet encoder", image=image, width=width, stem_stride=stem_stride)
+        check_sizes(
+            "ResNet encoder", image=image, width=width, stem_stride=stem_stride, in_channels=in_channels
+        )
         check_wholes(blocks, "ResNet encoder, blocks")
         factor = stem_stride * 2 ** len(blocks)
         if image % factor or width % 2:

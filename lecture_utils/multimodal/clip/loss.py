@@ -34,9 +34,9 @@ def clip_loss(image: Tensor, text: Tensor, log_scale: Tensor | float) -> Tensor:
         If shapes differ, the embeddings are not of unit length, or t is not one finite number.
     """
     check_pairs(image, text)
-    scale = torch.as_tensor(log_scale, dtype=image.dtype, device=image.device)
-    check_number(scale.detach(), "log_scale")
-    logits = scale.exp() * image @ text.T  # (B, B): image × text
+    check_number(log_scale.detach() if isinstance(log_scale, Tensor) else log_scale, "log_scale")
+    scale = torch.as_tensor(log_scale, dtype=image.dtype, device=image.device).exp()
+    logits = scale * image @ text.T  # (B, B): image × text
     right = torch.arange(len(logits), device=logits.device)
     loss_image = F.cross_entropy(logits, right)  # each picture looks for its caption along its row
     loss_text = F.cross_entropy(logits.T, right)  # each caption for its picture down its column

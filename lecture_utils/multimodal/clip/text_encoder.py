@@ -53,12 +53,13 @@ class TextEncoder(nn.Module):
         super().__init__()
         check_sizes("text encoder", vocabulary=vocabulary, length=length, width=width, layers=layers, out=out)
         check_whole(end, "text encoder, end", 0)
+        hidden = 4 * width if hidden is None else hidden
         self.vocabulary, self.length, self.end = vocabulary, length, end
         self.embed = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embed.weight, std=0.02)
         self.position = nn.Parameter(torch.randn(length, width) * 0.01)
         self.layers = nn.ModuleList(
-            EncoderLayer(width, heads, hidden or 4 * width, activation=activation) for _ in range(layers)
+            EncoderLayer(width, heads, hidden, activation=activation) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
         self.projection = nn.Linear(width, out, bias=False)
