@@ -10,6 +10,7 @@ from tests.good_calls import (
     augmenting,
     body,
     concepts,
+    contrasting,
     detecting,
     explaining,
     figures,
@@ -61,6 +62,7 @@ PARTS = (
     words,
     toy_faces,
     speaking,
+    contrasting,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
