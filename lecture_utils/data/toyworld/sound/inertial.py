@@ -89,12 +89,13 @@ class HeadMotion:
 def head_motion(scenes: Scenes) -> HeadMotion:
     """Return how the head moves in each scene, by the ground near the camera and the scene's key."""
     key, n = keys(scenes), len(scenes)
-    kinds = [GAITS[STUFF[i]] for i in scenes.ground[:, 0].tolist()]
+    kinds = [GAITS[name] for name in STUFF[1:]]
+    ground = scenes.ground[:, 0].cpu() - 1  # (N,), into kinds
     share, vigour = (torch.from_numpy(uniform(key, f"gait {name}")) for name in ("cadence", "vigour"))
-    low, high = torch.tensor([kind.cadence_hz for kind in kinds], dtype=torch.float64).reshape(n, 2).mT
+    low, high = torch.tensor([kind.cadence_hz for kind in kinds], dtype=torch.float64)[ground].mT
     pace = 2 * math.pi * (low + share * (high - low))[:, None]  # (N, 1) radians a second
     blows, sway, nod = (
-        torch.tensor([getattr(kind, name) for kind in kinds], dtype=torch.float64).reshape(n, -1)
+        torch.tensor([getattr(kind, name) for kind in kinds], dtype=torch.float64)[ground]
         for name in ("blows", "sway", "nod")
     )
     rate = pace * torch.arange(1, SINES + 1)  # (N, H)
@@ -110,7 +111,7 @@ def head_motion(scenes: Scenes) -> HeadMotion:
     )  # where in the double step t = 0 is
     phase = rates / pace[..., None] * start[:, None, None] + math.pi / 2
     phase = phase + math.pi / 2 * torch.tensor([1.0, 0, 1, 1, 0, 1], dtype=torch.float64)[:, None]
-    speed = torch.tensor([kind.speed for kind in kinds], dtype=torch.float64)
+    speed = torch.tensor([kind.speed for kind in kinds], dtype=torch.float64)[ground]
     return HeadMotion(amplitude * (0.8 + 0.4 * vigour)[:, None, None], rates, phase, speed)
 
 

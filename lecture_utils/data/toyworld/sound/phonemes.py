@@ -1,8 +1,9 @@
 """The sounds of the toy words: how each word is spelt in sounds, and where each sound has its formants.
 
 Vowels: G. E. Peterson and H. L. Barney, "Control methods used in a study of the vowels", JASA 1952, table
-II, men. Consonants: D. H. Klatt, "Software for a cascade/parallel formant synthesizer", JASA 1980, tables
-II and III, formants alone; their levels and lengths are our own. Names of sounds are ARPAbet.
+II, men. Consonants: D. H. Klatt, "Software for a cascade/parallel formant synthesizer", JASA 1980, table
+III, formants alone; those of the nasals, and all levels and lengths, are our own. Names of sounds are
+ARPAbet.
 
 Legend: F1, F2, F3 in Hz, for a vocal tract of 17.5 cm (`Voice.tract` = 1).
 """

@@ -22,7 +22,7 @@ from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M
 SPEED = 343.0  # of sound in air at 20 °C, m/s
 T60 = (0.15, 0.45)  # seconds
 SIDE, ABOVE, BACK = (1.5, 3.5), (1.0, 2.0), (1.0, 2.5)  # metres beyond camera and object to each wall
-TAIL = 0.35  # energy of the late echo over that of the six first reflections
+TAIL = 0.35  # mean energy of the late echo over that of the six first reflections
 
 STRIDE = 1 << 16  # places in the table of noise at which an echo may begin
 
@@ -94,5 +94,5 @@ def tail(key: np.ndarray, room: Room, samples: int, rate: int) -> np.ndarray:
     fall = np.exp(-np.float32(np.log(1000)) / room.t60[:, None].astype(np.float32) * since)
     echo = np.where(since > 0, noise * fall, np.float32(0))
     early = ((room.gain / room.distance)[:, 1:] ** 2).sum(axis=1)
-    late = np.maximum((echo**2).sum(axis=1), 1e-12)
+    late = rate * room.t60 / (24 * np.log(1000))  # what Σ echo² comes to on average: noise² is 1/12
     return echo * np.sqrt(TAIL * early / late).astype(np.float32)[:, None]

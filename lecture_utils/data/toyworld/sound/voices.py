@@ -1,9 +1,9 @@
 """Voices: the four numbers by which one speaker of toy words differs from another.
 
-The length of the vocal tract scales all formants (G. Fant, Acoustic Theory of Speech Production, 1960: a
-tube of length L resonates at odd multiples of c / 4L), and goes with the pitch as it does among people:
-Peterson and Barney 1952 found mean f0 of 132, 223 and 264 Hz for men, women and children, and formants
-about 1 : 1.17 : 1.32.
+The length of the vocal tract scales all formants (G. Fant, Acoustic Theory of Speech Production, 1960: a tube
+of length L resonates at odd multiples of c / 4L), and goes with the pitch as it does among people: Peterson
+and Barney 1952 found a mean f0 of 132, 223 and 264 Hz for men, women and children, and formants about a sixth
+and a third above the men's.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lecture_utils.data.toyworld.names import SPLITS
 from lecture_utils.ops.checks import check_number
 
 TRACT, RATE, BREATH = (0.74, 1.06), (0.85, 1.2), (0.0, 0.25)
-F0_HZ, STEEPNESS, SPREAD = 125.0, 2.4, 0.15  # f0 = 125 Hz · tract^-2.4, give or take 15 %
+F0_HZ, STEEPNESS, SPREAD = 130.0, 2.7, 0.15  # f0 = 130 Hz · tract^-2.7, give or take 15 %
 STREAM = 1 << 20  # keeps voices' keys apart from scenes'
 
 
