@@ -111,6 +111,12 @@ WITHOUT: dict[str, str] = {
     "data.toyworld.sampling.placement.place": INSIDE,
     "data.toyworld.scene.*": MODULE,
     "data.toyworld.shapes.*": INSIDE,
+    "data.toyworld.sound.impact.[!i]*": INSIDE,
+    "data.toyworld.sound.inertial.[!fs]*": INSIDE,
+    "data.toyworld.sound.modes.*": INSIDE,
+    "data.toyworld.sound.room.*": INSIDE,
+    "data.toyworld.sound.speech.[opr]*": INSIDE,
+    "data.toyworld.sound.speech.s[mp]*": INSIDE,
     "data.toyworld.surfaces.*": INSIDE,
 }
 
@@ -130,6 +136,8 @@ RIGHT: dict[str, str] = {
             for name, argument in (
                 ("nn.attention.attention", "*"),
                 ("nn.transformer.MLP.forward", "x"),
+                ("ops.stft.*", "*"),
+                ("ops.mel.*", "*"),
                 ("imaging.colour.*", "image"),
                 ("imaging.formation.project_pinhole", "points"),
                 ("imaging.formation.gaussian_blur", "image"),
@@ -152,6 +160,7 @@ RIGHT: dict[str, str] = {
     "ops.boxes.* | * | empty": NONE,
     "ops.convolution.conv_output_shape | * | nan": SHAPE,
     "ops.upsampling.conv_transpose_shape | * | nan": SHAPE,
+    "ops.mel.*_to_* | * | empty": "any shape, as documented",
     "segmentation.unet.centre_crop | x | nan": "it is cut off",
     "ops.convolution.im2col | x | channels last": "maps of any number of channels will do",
     "ops.convolution.col2im | columns | nan": "it lies in the padding, which is cut off",

@@ -169,6 +169,7 @@ def griffin_lim(
     check_whole(rounds, "rounds", 0)
     if bool((magnitude < 0).any()):
         raise ValueError(f"magnitude: got {magnitude.min().item():.4g}, want 0 or more")
+    check_whole(hop, "hop")
     count, odd = magnitude.shape[-1], len(window) % 2
     if length is not None and not (count - 1) * hop + odd <= check_whole(length, "length"):
         raise ValueError(f"length: got {length}, want {(count - 1) * hop + odd} or more for {count} frames")
