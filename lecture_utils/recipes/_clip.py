@@ -40,15 +40,17 @@ def tokenizer() -> Tokenizer:
 
 
 def build_clip(image: str = "resnet") -> CLIP:
-    """An untrained CLIP for pictures of 32 × 32: a "resnet" of 16 channels or a "vit"; two layers of text."""
+    """An untrained CLIP for pictures of 32 × 32: a "resnet", a "small" one or a "vit"; two layers of text."""
     words = tokenizer()
     encoder: nn.Module
     if image == "resnet":
         encoder = ResNetEncoder(image=SIZE, width=16, blocks=(2, 2, 2), heads=4, out=DIM)
+    elif image == "small":
+        encoder = ResNetEncoder(image=SIZE, width=8, blocks=(1, 1, 1), heads=4, out=DIM)
     elif image == "vit":
         encoder = ViTEncoder(image=SIZE, patch=4, width=64, heads=4, layers=4, hidden=128, out=DIM)
     else:
-        raise ValueError(f"image encoder: got {image!r}, want 'resnet' or 'vit'")
+        raise ValueError(f"image encoder: got {image!r}, want 'resnet', 'small' or 'vit'")
     text = TextEncoder(
         vocabulary=words.vocabulary, length=LENGTH, end=words.end, width=64, heads=4, layers=2, out=DIM
     )
@@ -113,7 +115,7 @@ def trained(
     steps, batch : int
         The rate rises over a tenth of the steps and falls to nothing.
     image : str
-        "resnet" or "vit".
+        As for `build_clip`.
     temperature : float, optional
         Held at this: similarities are divided by it. None: learned, from 0.07.
     loss : callable

@@ -79,6 +79,8 @@ GOOD: dict[str, dict[str, Call]] = {
         "AntialiasedBottleneck.forward": {
             "self": made(lambda: AntialiasedBottleneck(3, 2, shrink=2)), "x": images(2, 3, 8, 8),
         },
+        "convolved": {"in_channels": count(3), "channels": count(2), "stride": count(2)},
+        "shrunk": {"x": floats(2, 3, 4, 6), "side": count(2)},
         "ResNetEncoder": {
             "image": count(8), "width": count(4), "blocks": STAGES, "heads": count(2), "out": count(4),
             "stem_stride": count(1), "in_channels": count(3),

@@ -190,12 +190,15 @@ class ResNetEncoder(nn.Module):
 
 def convolved(in_channels: int, channels: int, *, stride: int = 1) -> tuple[nn.Module, ...]:
     """A 3×3 convolution, batch norm and ReLU."""
+    check_sizes("convolution", in_channels=in_channels, channels=channels, stride=stride)
     conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=False)
     return conv, FusedBatchNorm2d(channels), nn.ReLU()
 
 
 def shrunk(x: Tensor, side: int) -> Tensor:
     """Average each side × side block of a map (B, C, H, W)."""
+    check_images(x, maps=True)
+    check_sizes("blocks", side=side)
     return x if side == 1 else F.avg_pool2d(x, side)
 
 
