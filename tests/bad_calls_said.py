@@ -98,6 +98,7 @@ WITHOUT: dict[str, str] = {
     "training.muon.MuonAndAdamW.step": "as torch has it",
     "data.external.load": "reads files that do not come along; tests/data/test_external.py has them",
     "data.toyworld.annotate.*": INSIDE,
+    "data.toyworld.captions.*": INSIDE,
     "data.toyworld.checks.*": INSIDE,
     "data.toyworld.faces.[abcdf]*": INSIDE,
     "data.toyworld.faces.hair.*": INSIDE,

@@ -20,7 +20,7 @@ from lecture_utils.data.toyworld import (
     render,
     sample_scenes,
 )
-from lecture_utils.data.toyworld.language.captions import SEEN
+from lecture_utils.data.toyworld.captions import SEEN
 
 pytestmark = pytest.mark.system("S00.3")
 

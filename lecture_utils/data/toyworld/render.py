@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from lecture_utils.data.toyworld import annotate
+from lecture_utils.data.toyworld.captions import captions
 from lecture_utils.data.toyworld.checks import check_integer
-from lecture_utils.data.toyworld.language.captions import captions
 from lecture_utils.data.toyworld.scene import Scenes
 from lecture_utils.data.toyworld.surfaces import background
 from lecture_utils.data.toyworld.surfaces.layers import Layers, list_layers

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lecture_utils.data.toyworld.language.captions import SEEN
+from lecture_utils.data.toyworld.captions import SEEN
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, MATERIALS, STUFF
 from lecture_utils.data.toyworld.scene import Scenes
 from lecture_utils.ops.checks import check_tensor
