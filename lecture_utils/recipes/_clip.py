@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.data.toyworld.language.captioned import Captioned, captioned
-from lecture_utils.data.toyworld.names import CLASSES, COLOURS
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS, STUFF
 from lecture_utils.metrics.retrieval import recall_at
 from lecture_utils.multimodal.clip.clip import CLIP
 from lecture_utils.multimodal.clip.image_encoder import ResNetEncoder, ViTEncoder
@@ -182,3 +182,29 @@ def retrieved(clip: CLIP, image: Tensor, some: Captioned, name: str) -> dict[str
         for way, own in (("text", scores), ("image", scores.T))
         for k in (1, 5)
     }
+
+
+def told(text: str) -> tuple[int | None, int | None, int | None, bool | None]:
+    """What a caption says of class, colour, ground and cloud; None where it says nothing."""
+    words = text.split()
+    name, colour = (
+        next((known.index(word) for word in words if word in known), None) for known in (CLASSES, COLOURS)
+    )
+    ground = STUFF.index(words[words.index("on") + 1]) if "on" in words else None
+    return name, colour, ground, "cloudy" in words if "sky" in words else None
+
+
+def knowing(some: Captioned, seed: int = 0) -> Tensor:
+    """Scores (N images, N texts) of one who knows all: what recall@k could be at most with these captions.
+
+    A caption that is false of a picture has none. Of those that are true, the one that fewer pictures of
+    `some` share comes first, which is the best guess; equals are drawn in an order that the seed sets.
+    """
+    facts = some.class_id, some.colour_id, some.ground_id, some.cloudy
+    truth = zip(*(fact.tolist() for fact in facts), strict=True)
+    said = [told(text) for text in some.text]
+    true = torch.tensor(
+        [[all(b in (None, a) for a, b in zip(own, says, strict=True)) for says in said] for own in truth]
+    )
+    order = torch.rand(true.shape, generator=torch.Generator().manual_seed(seed))
+    return (-true.double().mean(0).log() + 1e-6 * order).masked_fill(~true, -1e3)

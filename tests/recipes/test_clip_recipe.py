@@ -1,4 +1,4 @@
-"""The recipe of CLIP: whose caption is whose, what the switches change, a judge that can tell right and wrong."""
+"""The recipe of CLIP: whose caption is whose, what the switches change, and whether the judge can judge."""
 
 import itertools
 
@@ -113,6 +113,23 @@ def test_the_judge_knows_right_from_wrong() -> None:
         assert all(wrong[f"{name}_{what}"] == 0 for what in ("pair", "class", "class_alone"))
         assert wrong[f"{name}_colour"] == 1
     assert wrong["seen_text_recall_5"] < right["seen_text_recall_5"]
+
+
+def test_one_who_knows_all_calls_each_caption_true_and_the_rarest_first() -> None:
+    some = captioned(60, seed=11, size=8)
+    scores = _clip.knowing(some)
+    true = scores > -1
+    assert bool(true.diagonal().all())
+    for i, j in itertools.product(range(60), range(60)):
+        name, colour, *_ = _clip.told(some.text[j])
+        if name not in (None, int(some.class_id[i])) or colour not in (None, int(some.colour_id[i])):
+            assert not true[i, j]
+    assert _clip.told("a photo of an orange ring on sand under a clear sky") == (
+        CLASSES.index("ring"), COLOURS.index("orange"), 3, False,
+    )  # fmt: skip
+    assert _clip.told("i see something red") == (None, COLOURS.index("red"), None, None)
+    shared, first = true.sum(0), scores.argmax(1)
+    assert bool((shared[first] <= shared).all()) and bool((shared[first] < shared).any())
 
 
 def test_an_encoder_of_another_name_is_refused() -> None:
