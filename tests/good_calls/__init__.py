@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.good_calls import (
     augmenting,
+    binding,
     body,
     concepts,
     contrasting,
@@ -18,6 +19,7 @@ from tests.good_calls import (
     key_points,
     layers,
     measuring,
+    motion,
     multiply,
     networks,
     one_stage,
@@ -33,6 +35,7 @@ from tests.good_calls import (
     shapes_3d,
     smplify,
     solids,
+    sound,
     speaking,
     spin,
     splats,
@@ -60,9 +63,12 @@ PARTS = (
     concepts,
     styles,
     words,
+    binding,
     toy_faces,
     speaking,
     contrasting,
+    sound,
+    motion,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
