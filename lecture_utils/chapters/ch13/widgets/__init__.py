@@ -1,0 +1,1 @@
+"""Chapter 13: one widget a file."""
