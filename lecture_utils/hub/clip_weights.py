@@ -1,18 +1,25 @@
 """Real weights for our CLIP: those of transformers' `CLIPModel`, tensor by tensor.
 
-Nothing is computed anew. The library's tokenizer stays with it: give our model the ids that it makes.
+Nothing is computed anew. The tokenizer is the library's: our model gets the ids that it makes.
 
-Shapes: B batch, N tokens.
+Shapes: B batch, N tokens, D width of the joint space.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from lecture_utils.multimodal.clip.clip import CLIP
+from lecture_utils.hub import cache
+from lecture_utils.hub import transformers as hub
+from lecture_utils.multimodal.clip.clip import CLIP, check_texts
 from lecture_utils.multimodal.clip.image_encoder import ViTEncoder
 from lecture_utils.multimodal.clip.quick_gelu import QuickGELU
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
+from lecture_utils.ops.checks import check_images
 
 # The mean and spread of the paper's pictures, as its code and the library's processor have them.
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -38,6 +45,65 @@ NORMS = {
     "vision_model.post_layernorm": "image_encoder.norm",
     "text_model.final_layer_norm": "text_encoder.norm",
 }
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A trained CLIP in our code, with its library's tokenizer."""
+
+    clip: CLIP
+    tokenizer: Any
+
+    def images(self, images: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1], resized to the model's size → (B, D) of unit length."""
+        side = int(self.clip.image_encoder.image)  # type: ignore[arg-type]
+        check_images(images, 3, unit_range=True)
+        if images.shape[-2:] != (side, side):
+            images = F.interpolate(
+                images, (side, side), mode="bicubic", antialias=True, align_corners=False
+            ).clamp(0, 1)
+        return self.clip.encode_image(images)
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts → (B, D) of unit length; the end of one that is too long is cut off."""
+        check_texts(texts)
+        made = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.clip.length, return_tensors="pt"
+        )
+        return self.clip.encode_text(made["input_ids"])
+
+
+def pretrained(name: str = "openai/clip-vit-base-patch32") -> Pretrained | None:
+    """Load a CLIP that others trained on photographs, and run it in our code.
+
+    Parameters
+    ----------
+    name : str
+        On the hub, or a folder that `save_pretrained` wrote, with its tokenizer.
+
+    Returns
+    -------
+    Pretrained or None
+        None when it is not to be had; one printed line says why and what to do.
+    """
+    theirs = hub._load(name, "CLIPModel")
+    if theirs is None:
+        return None
+    import transformers
+
+    folder = name if Path(name).is_dir() else hub._cached(name)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder or name, local_files_only=folder is not None
+        )
+    except Exception as error:  # a file that is missing, damaged, or of another library's version
+        cache.tell(f"The tokenizer of {name} could not be loaded ({type(error).__name__}).")
+        return None
+    ours = from_transformers(theirs)
+    if tokenizer.eos_token_id != ours.text_encoder.end:  # without its files the library makes an empty one
+        cache.tell(f"The tokenizer of {name} is missing, or of another model.")
+        return None
+    return Pretrained(ours, tokenizer)
 
 
 def from_transformers(theirs: Any) -> CLIP:

@@ -41,6 +41,43 @@ def test_a_saved_checkpoint_answers_as_in_its_library(tmp_path: Path, end: int) 
         torch.testing.assert_close(ours(images, ids), out.logits_per_image, atol=1e-4, rtol=1e-4)
 
 
+def words() -> object:
+    vocabulary = {"<|startoftext|>": 57, "a</w>": 2, "r": 3, "e": 4, "d</w>": 5, "re": 6, "red</w>": 7}
+    return transformers.CLIPTokenizer(
+        vocab=vocabulary | {"<|endoftext|>": 59}, merges=[("r", "e"), ("re", "d</w>")]
+    )
+
+
+def test_a_folder_with_its_tokenizer_is_all_that_is_needed(tmp_path: Path) -> None:
+    theirs, tokenizer = tiny(), words()
+    theirs.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)  # type: ignore[attr-defined]
+    found = clip_weights.pretrained(str(tmp_path))
+    assert found is not None
+    ids = torch.tensor([[57, 2, 7, 59], [57, 7, 59, 59]])
+    with torch.inference_mode():
+        want = theirs(pixel_values=torch.zeros(1, 3, 32, 32), input_ids=ids).text_embeds
+        torch.testing.assert_close(found.texts(["a red", "red"]), want, atol=1e-5, rtol=1e-4)
+        assert found.texts(["red " * 30]).shape == (1, 12)
+        images = torch.rand(2, 3, 32, 32)
+        torch.testing.assert_close(found.images(images), found.clip.encode_image(images))
+        assert found.images(torch.rand(1, 3, 40, 50)).shape == (1, 12)
+    with pytest.raises(ValueError, match="channels come first"):
+        found.images(images.permute(0, 2, 3, 1))
+
+
+def test_without_its_files_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("COURSE_DOWNLOAD", raising=False)
+    assert clip_weights.pretrained() is None
+    assert "openai/clip-vit-base-patch32" in capsys.readouterr().out
+    tiny().save_pretrained(tmp_path / "bare")
+    assert clip_weights.pretrained(str(tmp_path / "bare")) is None
+    assert "tokenizer" in capsys.readouterr().out
+
+
 def test_the_papers_model_has_all_its_tensors() -> None:
     """ViT-B/32 with its text transformer: 151,277,313 parameters, as the paper's code counts."""
     with torch.device("meta"):
