@@ -150,6 +150,21 @@ def test_each_image_is_as_far_as_the_shortest_way_by_its_wall(scenes):
             assert optimize.minimize(way, np.zeros(2)).fun == pytest.approx(made.distance[i, path], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("2 * low[:, axis] - source", "low[:, axis] - source"),
+        ("[(1, 2), (4, 3), (5, 6)]", "[(2, 1), (4, 3), (5, 6)]"),
+        ("2 * high[:, axis] - source[:, axis]", "2 * high[:, axis]"),
+    ],
+)
+def test_a_fault_in_the_room_is_seen(scenes, fault):
+    place = source(scenes)
+    made = room.draw_room(keys(scenes), place)
+    bad = planted("lecture_utils.data.toyworld.sound.room", fault).mirror(place, made.low, made.high)
+    assert np.abs(np.linalg.norm(bad, axis=2) - made.distance).max() > 0.1
+
+
 def test_camera_and_object_are_inside_and_the_floor_is_the_pictures(scenes):
     place = source(scenes)
     made = room.draw_room(keys(scenes), place)
@@ -209,5 +224,7 @@ def test_a_scene_without_an_object_is_refused(scenes):
     empty = scenes.replace(present=torch.zeros_like(scenes.present))
     with pytest.raises(ValueError, match="without an object"):
         impact(empty)
+    with pytest.raises(ValueError, match="a mode below 7200 Hz"):
+        impact(scenes.moved(radius=scenes.radius / 100))
     with pytest.raises(ValueError, match="want Scenes"):
         impact(torch.zeros(3))

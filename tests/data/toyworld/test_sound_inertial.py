@@ -66,9 +66,9 @@ def test_a_planted_fault_is_seen(scenes, fault):
 
 
 def test_the_readings_lead_back_to_the_path(scenes):
-    """Dead reckoning over two seconds, from the first place, velocity and orientation, in steps of 0.5 ms."""
-    motion, step = inertial.head_motion(scenes[:6]), 5e-4
-    time = (torch.arange(4000, dtype=torch.float64) + 0.5) * step  # in the middle of each step
+    """Dead reckoning over two seconds, from the first place, velocity and orientation, in steps of 2 ms."""
+    motion, step = inertial.head_motion(scenes[:6]), 2e-3
+    time = (torch.arange(1000, dtype=torch.float64) + 0.5) * step  # in the middle of each step
     read = inertial.felt(motion, time).permute(2, 0, 1)  # (T, N, 6)
     start = torch.zeros(1, dtype=torch.float64)
     place, speed = motion.at(start)[:, :3, 0], motion.at(start, 1)[:, :3, 0]
@@ -82,9 +82,9 @@ def test_the_readings_lead_back_to_the_path(scenes):
         pull = (half @ now[:, :3, None])[..., 0] + gravity
         place, speed = place + speed * step + 0.5 * pull * step**2, speed + pull * step
         turned = turned @ torch.linalg.matrix_exp(skew)
-    end = motion.at(torch.tensor([4000 * step], dtype=torch.float64))
-    torch.testing.assert_close(place, end[:, :3, 0], rtol=0, atol=1e-4)
-    torch.testing.assert_close(turned, inertial.orientation(end[:, 3:, 0]), rtol=0, atol=1e-6)
+    end = motion.at(torch.tensor([1000 * step], dtype=torch.float64))
+    torch.testing.assert_close(place, end[:, :3, 0], rtol=0, atol=1e-3)
+    torch.testing.assert_close(turned, inertial.orientation(end[:, 3:, 0]), rtol=0, atol=1e-5)
 
 
 def test_at_rest_it_feels_what_holds_it_up():

@@ -43,13 +43,17 @@ def struck(scenes: Scenes) -> Modes:
     Raises
     ------
     ValueError
-        If a scene has no first object.
+        If a scene has no first object, or one so small that all its modes are too high.
     """
     check_struck(scenes)
     class_id, material_id = (x[:, 0].cpu().numpy() for x in (scenes.class_id, scenes.material_id))
     frequency = modes.frequencies(class_id, material_id, size_m(scenes))
     strength = between(keys(scenes), "strike", (0.35, 1.0), modes.MODES)
     strength = strength / np.sqrt(modes.RATIOS[class_id]) * (frequency < MOST)
+    if not strength.any(axis=1).all():
+        raise ValueError(
+            f"size: got {size_m(scenes).min():.2g} m, want an object with a mode below {MOST:g} Hz"
+        )
     amplitude = LOUD * strength / strength.sum(axis=1, keepdims=True)
     return Modes(frequency, modes.decays(frequency, material_id), amplitude)
 
@@ -69,7 +73,8 @@ def impact(scenes: Scenes, seconds: float = 0.5, *, reverberant: bool = True) ->
     Returns
     -------
     Tensor
-        (N, T) float32, T = seconds × 16,000, within [-1, 1]; nothing before the sound arrives (r / 343 s).
+        (N, T) float32, T = seconds × 16,000, cut off at -1 and 1 as a microphone does;
+        nothing before the sound arrives (r / 343 s).
 
     Raises
     ------
