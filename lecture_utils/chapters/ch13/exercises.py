@@ -1,7 +1,8 @@
 """Chapter 13: the exercises of part a (one space) and part b (crossing senses), and the lab."""
 
-from lecture_utils.exercises.exercise import Exercise
+from lecture_utils.chapters.ch13.tasks import contrast, merging, negative_sampling, spectrum, zero_shot
 
 __all__ = ["EXERCISES"]
 
-EXERCISES: list[Exercise] = []
+SPACE = (merging, negative_sampling, spectrum, contrast, zero_shot)
+EXERCISES = [task.EXERCISE for task in (*SPACE,)]
