@@ -96,8 +96,11 @@ class Beams:
         """Whether all have."""
         return bool(self.ended.all())
 
-    def best(self) -> Tensor:
-        """Return each search's best sentence, (N, T), by its mean log-probability a token."""
-        mean = (self.total / self.count.clamp(min=1)).view(self.searches, self.beams)
-        chosen = mean.argmax(dim=1) + self.beams * torch.arange(self.searches)
-        return self.ids[chosen]
+    def best(self, score: Tensor | None = None) -> Tensor:
+        """Return each search's best sentence, (N, T): by mean log-probability a token, or by a score (B,)."""
+        if score is None:
+            score = self.total / self.count.clamp(min=1)
+        check_tensor(score, "score", len(self.ids))
+        score = score.masked_fill(self.total == -math.inf, -math.inf)  # a place that was never taken
+        chosen = score.view(self.searches, self.beams).argmax(dim=1)  # (N,)
+        return self.ids[chosen + self.beams * torch.arange(self.searches)]

@@ -219,7 +219,8 @@ def zerocap(
     most : int
         Tokens to add, at most.
     beams : int
-        W sentences are kept at a time; 1 takes the likeliest token each time. The paper has 5.
+        W sentences are kept at a time, and CLIP has the last word on which of them is the caption; 1 takes
+        the likeliest token each time. The paper has 5.
     guidance : Guidance
 
     Returns
@@ -253,7 +254,10 @@ def zerocap(
         cache = cache.rows(rows)
         if search.done:
             break
-    return [tokenizer.decode(ids) for ids in search.best()]
+    if beams == 1:
+        return [tokenizer.decode(ids) for ids in search.ids]
+    finished = clip.texts([tokenizer.decode(ids) for ids in search.ids])  # (B, D)
+    return [tokenizer.decode(ids) for ids in search.best((finished * each).sum(dim=1))]
 
 
 def combine(embeddings: Tensor, weights: Sequence[float]) -> Tensor:

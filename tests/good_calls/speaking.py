@@ -65,6 +65,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "Beams.extend": {
             "self": made(lambda: Beams(torch.tensor([1, 2]), 1, 2, end=3)), "log_p": floats(2, 6),
         },
+        "Beams.best": {"self": made(lambda: Beams(torch.tensor([1, 2]), 1, 2, end=3)), "score": floats(2)},
     },
     "multimodal.zerocap": {
         "Guidance": {

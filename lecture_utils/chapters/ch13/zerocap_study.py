@@ -1,0 +1,169 @@
+"""What ZeroCap says of test pictures, beside a language model alone and beside CLIP choosing among samples.
+
+Every way writes one caption a picture, each begins with "a photo of", and all have the same language model
+and the same CLIP. Judged are the words: a caption names the right colour, a wrong one, or none; so with the
+class. The settings of ZeroCap were chosen on validation pictures (`SETTINGS`), the figures are of the test
+split.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lecture_utils.data.toyworld.language.captioned import Captioned, captioned
+from lecture_utils.data.toyworld.language.grammar import caption_probabilities
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS
+from lecture_utils.metrics.perplexity import sequence_nats
+from lecture_utils.multimodal.clip.clip import CLIP
+from lecture_utils.multimodal.language_model import LanguageModel, generate
+from lecture_utils.multimodal.zerocap import Guidance, combine, zerocap
+
+PROMPT, MOST = "a photo of", 10
+SETTINGS = Guidance(fluency=0.5, steps=20, step_size=1.0, candidates=8)
+BEAMS = 1
+FEW, MANY = 64, 512  # samples among which CLIP chooses: as many texts as ZeroCap asks of (8 a token), and more
+    64,
+    400,
+)  # samples among which CLIP chooses: the usual number, and as many texts as ZeroCap asks of
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one way of captioning said of N pictures, and how it was judged; shares are in [0, 1].
+
+    Attributes
+    ----------
+    captions : list of N str
+    colour, class_name, both : float
+        Shares that name the right one, or both.
+    wrong : float
+        Share that names a wrong colour or a wrong class.
+    grammatical : float
+        Share that the grammar of captions could have made.
+    perplexity : float
+        Of the captions under the language model, a token.
+    seconds : float
+        Processor time a caption.
+    """
+
+    captions: list[str]
+    colour: float
+    class_name: float
+    both: float
+    wrong: float
+    grammatical: float
+    perplexity: float
+    seconds: float
+
+
+def judged(captions: Sequence[str], pictures: Captioned, lm: LanguageModel, seconds: float = 0.0) -> Said:
+    """Judge captions of pictures by their words, and by how the language model likes them."""
+    colour, class_name, wrong = [], [], []
+    for text, c, k in zip(captions, pictures.colour_id.tolist(), pictures.class_id.tolist(), strict=True):
+        words = set(text.split())
+        colour.append(COLOURS[c] in words)
+        class_name.append(CLASSES[k] in words)
+        wrong.append(bool(words & {*COLOURS, *CLASSES} - {COLOURS[c], CLASSES[k]}))
+    grammar = {*caption_probabilities(), *caption_probabilities(held_out=True)}
+    count = len(captions)
+    return Said(
+        captions=list(captions),
+        colour=sum(colour) / count,
+        class_name=sum(class_name) / count,
+        both=sum(a and b for a, b in zip(colour, class_name, strict=True)) / count,
+        wrong=sum(wrong) / count,
+        grammatical=sum(text in grammar for text in captions) / count,
+        perplexity=caption_perplexity(lm, captions),
+        seconds=seconds / count,
+    )
+
+
+@torch.no_grad()
+def caption_perplexity(lm: LanguageModel, captions: Sequence[str]) -> float:
+    """The model's perplexity on captions that begin with the prompt, a token behind it; the end counts."""
+    tokenizer = lm.tokenizer
+    skip = len(tokenizer.encode(PROMPT))
+    ids = [[tokenizer.start, *tokenizer.encode(text), tokenizer.end][: lm.length] for text in captions]
+    longest = max(map(len, ids))
+    padded = torch.tensor([row + [tokenizer.pad] * (longest - len(row)) for row in ids])
+    logits = lm(padded[:, :-1])[:, skip:]
+    nats, tokens = sequence_nats(logits, padded[:, 1 + skip :], tokenizer.pad)
+    return math.exp(float(nats.sum()) / int(tokens.sum()))
+
+
+def alone(lm: LanguageModel, count: int, seed: int = 0) -> list[str]:
+    """Captions that the language model draws by itself: it has no picture."""
+    tokenizer = lm.tokenizer
+    start = torch.tensor([[tokenizer.start, *tokenizer.encode(PROMPT)]]).repeat(count, 1)
+    chance = torch.Generator().manual_seed(seed)
+    ids = generate(lm, start, MOST, end=tokenizer.end, generator=chance)
+    return [tokenizer.decode(row) for row in ids]
+
+
+@torch.no_grad()
+def chosen(lm: LanguageModel, clip: CLIP, pictures: Tensor, samples: int, seed: int = 0) -> list[str]:
+    """Of so many samples of the language model, each picture's own, the one that CLIP finds nearest to it."""
+    out = []
+    for number, picture in enumerate(pictures):
+        texts = sorted(set(alone(lm, samples, seed=1000 * seed + number)))
+        out.append(texts[int((clip.texts(texts) @ picture).argmax())])
+    return out
+
+
+def study(
+    lm: LanguageModel, clip: CLIP, *, count: int = 64, split: str = "test", seed: int = 0
+) -> dict[str, dict[str, Said]]:
+    """Let all ways caption pictures of seen pairs, and of pairs held out.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+        `shapes_lm`.
+    clip : CLIP
+        `shapes_clip`, of the same tokenizer.
+    count : int
+        Pictures of either kind.
+    split, seed : str, int
+        Of the pictures.
+
+    Returns
+    -------
+    dict
+        "seen" and "held out" → way → `Said`.
+    """
+    out: dict[str, dict[str, Said]] = {}
+    for name, held_out in (("seen", False), ("held out", True)):
+        pictures = captioned(count, seed=seed, split=split, held_out=held_out)
+        with torch.no_grad():
+            embedded = clip.encode_image(pictures.image)
+        ways = _ways(lm, clip, embedded, seed)
+        out[name] = {way: _timed(caption, pictures, lm) for way, caption in ways.items()}
+    return out
+
+
+def _ways(lm: LanguageModel, clip: CLIP, embedded: Tensor, seed: int) -> dict[str, Callable[[], list[str]]]:
+    return {
+        "language model alone": lambda: alone(lm, len(embedded), seed),
+        f"CLIP chooses of {FEW}": lambda: chosen(lm, clip, embedded, FEW, seed),
+        f"CLIP chooses of {MANY}": lambda: chosen(lm, clip, embedded, MANY, seed),
+        "ZeroCap": lambda: zerocap(
+            lm, clip, embedded, PROMPT, most=MOST, beams=BEAMS, guidance=SETTINGS
+        ),
+    }  # fmt: skip
+
+
+def _timed(caption: Callable[[], list[str]], pictures: Captioned, lm: LanguageModel) -> Said:
+    start = time.thread_time()
+    captions = caption()
+    return judged(captions, pictures, lm, time.thread_time() - start)
+
+
+@torch.no_grad()
+def arithmetic(lm: LanguageModel, clip: CLIP, images: Tensor, weights: Sequence[float] = (1, -1, 1)) -> str:
+    """Caption a sum of pictures (M, 3, H, W): a red star less a red ball and a blue ball, for example."""
+    point = combine(clip.encode_image(images), weights)
+    return zerocap(lm, clip, point[None], PROMPT, most=MOST, beams=BEAMS, guidance=SETTINGS)[0]
