@@ -81,6 +81,9 @@ def one_sided_loss(image: Tensor, text: Tensor, log_scale: Tensor) -> Tensor:
 def train_clip(seed: int, *, steps: int, **choices: Any) -> CLIP:
     """Train a CLIP from nothing, both encoders together, on fresh captioned pictures.
 
+    A step of 64 pairs takes about 0.19 s of one core with "resnet" (300, 600, 1,200 steps: 1, 2, 4 minutes)
+    and 0.09 s with "small" (½, 1, 2 minutes), rendering included.
+
     Parameters
     ----------
     seed, steps, choices
@@ -194,15 +197,16 @@ def told(text: str) -> tuple[int | None, int | None, int | None, bool | None]:
     return name, colour, ground, "cloudy" in words if "sky" in words else None
 
 
-def knowing(some: Captioned, seed: int = 0) -> Tensor:
+def knowing(some: Captioned, seed: int = 0, *, clouds: bool = True) -> Tensor:
     """Scores (N images, N texts) of one who knows all: what recall@k could be at most with these captions.
 
     A caption that is false of a picture has none. Of those that are true, the one that fewer pictures of
     `some` share comes first, which is the best guess; equals are drawn in an order that the seed sets.
+    Without `clouds` it knows all but whether the sky is cloudy, which 32 pixels hardly show.
     """
     facts = some.class_id, some.colour_id, some.ground_id, some.cloudy
     truth = zip(*(fact.tolist() for fact in facts), strict=True)
-    said = [told(text) for text in some.text]
+    said = [told(text) if clouds else (*told(text)[:3], None) for text in some.text]
     true = torch.tensor(
         [[all(b in (None, a) for a, b in zip(own, says, strict=True)) for says in said] for own in truth]
     )

@@ -128,6 +128,8 @@ def test_one_who_knows_all_calls_each_caption_true_and_the_rarest_first() -> Non
         CLASSES.index("ring"), COLOURS.index("orange"), 3, False,
     )  # fmt: skip
     assert _clip.told("i see something red") == (None, COLOURS.index("red"), None, None)
+    blind = _clip.knowing(some, clouds=False) > -1
+    assert bool((blind >= true).all()) and bool((blind > true).any())
     shared, first = true.sum(0), scores.argmax(1)
     assert bool((shared[first] <= shared).all()) and bool((shared[first] < shared).any())
 
