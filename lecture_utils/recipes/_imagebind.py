@@ -26,7 +26,7 @@ from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
 BATCH, PEAK_RATE = 128, 5e-3
-STEPS = {"audio": 200, "depth": 600, "imu": 200}
+STEPS = {"audio": 300, "depth": 800, "imu": 300}
 GROUNDS = STUFF[1:]
 PLACED = tuple(f"a photo of {thing(name, colour)} on {{}}" for name in CLASSES for colour in COLOURS)
 

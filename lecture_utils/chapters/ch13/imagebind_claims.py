@@ -86,7 +86,7 @@ def fewer_pairs(seed: int, budget: str, point: float) -> Figures:
     ),
     seeds=3,
     note="One shipped CLIP for all seeds, frozen: the spread is that of encoders, pairs and test scenes. Per "
-    "seed 4,000 scenes (class-colour pairs that CLIP was trained on), and 1,000 of the test split. Two arms "
+    "seed 3,000 scenes (class-colour pairs that CLIP was trained on), and 600 of the test split. Two arms "
     "a sense, with the same encoder, temperature and steps (sound 100, depth 200, motion 100): emergent, on "
     "pairs with pictures' embeddings; direct, on pairs with captions' embeddings. The measure is recall@1 "
     "from text: the nearest scene has the class that the caption names (of motion: the ground); scenes with "
@@ -101,11 +101,11 @@ def fewer_pairs(seed: int, budget: str, point: float) -> Figures:
         "imu_share": "from text to motion: share of the way from chance to direct training",
         "sound_finds_depth": "recall@1 from sound to depth, never paired, above chance",
     },
-    boundary=Boundary("pairs of sound and picture", (16, 64, 256, 1024), fewer_pairs),
+    boundary=Boundary("pairs of sound and picture", (16, 128, 1024), fewer_pairs),
 )
 def c13_5_emergent(seed: int, budget: str) -> Figures:
     """Recall from text of what was bound by pictures and of what was trained on text, for three senses."""
-    count, tests, few = size(budget, quick=(128, 64, 2), full=(4000, 1000, 0))
+    count, tests, few = size(budget, quick=(128, 64, 2), full=(3000, 600, 0))
     scenes, test = perceived(clip(), count, seed), perceived(clip(), tests, seed, "test")
     figures: Figures = {"arms": {}}
     encoders: dict[str, nn.Module] = {}

@@ -70,7 +70,7 @@ class DepthEncoder(nn.Module):
         size: int,
         joint: int,
         *,
-        patch: int = 4,
+        patch: int = 8,
         dim: int = 64,
         heads: int = 4,
         hidden: int = 128,
