@@ -21,7 +21,7 @@ from lecture_utils.multimodal.clip.clip import CLIP
 from lecture_utils.multimodal.imagebind.audio_encoder import AudioEncoder
 from lecture_utils.multimodal.imagebind.depth_encoder import DepthEncoder
 from lecture_utils.multimodal.imagebind.imu_encoder import IMUEncoder
-from lecture_utils.ops.checks import check_choice, check_number, check_tensor
+from lecture_utils.ops.checks import check_choice, check_images, check_number, check_tensor
 
 MODALITIES = ("image", "text", "audio", "depth", "imu")
 TEMPERATURE = {"audio": 0.05, "depth": 0.2, "imu": 0.2}
@@ -112,6 +112,7 @@ class ImageBind(nn.Module):
         if not isinstance(x, Tensor):
             raise ValueError(f"{modality}: got {type(x).__name__}, want a torch.Tensor")
         if modality == "image":
+            check_images(x, 3, unit_range=True)
             return self.clip.encode_image(x)
         return self.get_submodule(modality)(x)
 
