@@ -3,6 +3,7 @@
 Shapes: N scenes, K classes or objects, D the joint space.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,18 +29,18 @@ AXES = ((BLUE, "x"), (VERMILION, "y"), (GREEN, "z"), (SKY, "about x"), (ORANGE, 
 
 def sense_rows(senses: Sensed, texts: Sequence[str], rows: Sequence[int] = (0, 1, 2)) -> Figure:
     """Draw some scenes as they are seen, heard, measured and felt: one row each."""
-    fig = Figure(figsize=(8.0, 1.85 * len(rows) + 0.3), layout="constrained")
+    fig = Figure(figsize=(8.0, 2.1 * len(rows) + 0.3), layout="constrained")
     grid = fig.subplots(len(rows), 4, squeeze=False, width_ratios=(1, 1.25, 1, 1.6))
     for line, i in zip(grid, rows, strict=True):
         picture, sound, depth, motion = line
-        bare(picture, texts[i]).imshow(few(senses.image[i]))
+        bare(picture, textwrap.fill(texts[i], 24)).imshow(few(senses.image[i]))
         spectrum = senses.audio[i, 0].numpy()
         sound.imshow(spectrum, origin="lower", aspect="auto", cmap="magma", extent=(0, SECONDS, 0, 64))
         bare(depth).imshow(senses.depth[i, 0].numpy(), cmap="cividis")
         time = torch.linspace(0, WALK, senses.imu.shape[2])
         for trace, (colour, name) in zip(senses.imu[i], AXES, strict=True):
             motion.plot(time, trace, color=colour, linewidth=0.9, label=name)
-        motion.set_ylim(-4.5, 4.5)
+        motion.set_ylim(-5.2, 5.2)
         for ax in (sound, motion):
             ax.tick_params(labelsize=7)
             ax.grid(False)
@@ -48,6 +49,8 @@ def sense_rows(senses: Sensed, texts: Sequence[str], rows: Sequence[int] = (0, 1
             ax.set_title(name, fontsize=9, fontweight="normal", loc="center", pad=4, color=INK)
     for ax in (grid[-1][1], grid[-1][3]):
         ax.set_xlabel("seconds", fontsize=8)
+    lines, names = grid[0][3].get_legend_handles_labels()
+    fig.legend(lines, names, loc="outside lower right", ncols=6, fontsize=7.5, frameon=False)
     return fig
 
 
@@ -122,7 +125,7 @@ def emergent_figure(record: Any) -> Figure:
 def sums_figure(its: Sums, rows: Sequence[int] = (0, 1, 2)) -> Figure:
     """Draw a picture, the sound that is added, and what is found by their sum and by the swap."""
     fig = Figure(figsize=(8.0, 1.75 * len(rows) + 0.2), layout="constrained")
-    grid = fig.subplots(len(rows), 4, squeeze=False)
+    grid = fig.subplots(len(rows), 4, squeeze=False, width_ratios=(1, 0.6, 1, 1))
     for line, i in zip(grid, rows, strict=True):
         heard = CLASSES[int(its.heard.class_id[i, 0])]
         bare(line[0], thing(its.some, i)).imshow(few(its.some.image[i]))
@@ -144,15 +147,17 @@ def said(ax: Axes, text: str) -> None:
     bare(ax).text(0.5, 0.5, text, ha="center", va="center", fontsize=10, color=INK, transform=ax.transAxes)
 
 
-def struck_figure(its: Struck, rows: Sequence[int] = (0, 1, 2, 3)) -> Figure:
-    """Draw scenes with each object's box: thick is the one that fits the sound best."""
+def struck_figure(
+    its: Struck, rows: Sequence[int] = (0, 1, 2, 3), query: str = "sound of its kind"
+) -> Figure:
+    """Draw scenes with each object's box: thick is the one that fits the query best."""
     fig = Figure(figsize=(8.0, 2.3), layout="constrained")
     for ax, i in zip(fig.subplots(1, len(rows)), rows, strict=True):
-        best = int(its.scores["sound"][i].argmax())
-        bare(ax, f"struck: {CLASSES[int(its.class_id[i, 0])]}").imshow(few(its.image[i]))
+        best = int(its.scores[query][i].argmax())
+        bare(ax, f"asked for: {CLASSES[int(its.class_id[i, 0])]}").imshow(few(its.image[i]))
         for k, (x1, y1, x2, y2) in enumerate(its.boxes[i].tolist()):
             right = GREEN if best == 0 else VERMILION
             colour, width = (right, 3.0) if k == best else ("white", 1.0)
             ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=width))
-            ax.text(x1, y1 - 2, f"{float(its.scores['sound'][i, k]):.2f}", color="white", fontsize=8)
+            ax.text(x1, y1 - 2, f"{float(its.scores[query][i, k]):.2f}", color="white", fontsize=8)
     return fig

@@ -6,20 +6,22 @@ words is asked with sounds).
 Shapes: N queries, M pictures, K objects, D the joint space.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lecture_utils.data.toyworld import CLASSES, Objects, Scenes, render, sample_scenes
 from lecture_utils.data.toyworld.language.captioned import LIGHT, SIZE, Captioned, captioned
 from lecture_utils.data.toyworld.senses import listened
 from lecture_utils.data.toyworld.sound import impact
 from lecture_utils.multimodal.clip.zero_shot import TEMPLATES, class_embeddings
-from lecture_utils.multimodal.imagebind.imagebind import ImageBind
+from lecture_utils.multimodal.imagebind.imagebind import TEMPERATURE, ImageBind, binding_loss
 from lecture_utils.ops.roi import roi_align
-from lecture_utils.training.loop import predictions
+from lecture_utils.recipes._imagebind import Perceived, classifier, clip, encoder_of, found
+from lecture_utils.training.loop import minibatches, predictions
 
 
 # --- arithmetic --------------------------------------------------------------------------------------------
@@ -94,7 +96,7 @@ class Struck:
     class_id : Tensor
         (N, K).
     scores : dict
-        By "sound" and by "text" (the class's name): (N, K) similarity of each box with the query.
+        By "name" (of the class), "sound of its kind" and "its own sound": (N, K) similarities of the boxes.
     """
 
     image: Tensor
@@ -119,10 +121,12 @@ def several(count: int, *, objects: int = 3, seed: int = 0) -> Scenes:
 
 @torch.no_grad()
 def struck(model: ImageBind, count: int = 200, *, objects: int = 3, size: int = 96, seed: int = 0) -> Struck:
-    """Let CLIP look into the boxes of each scene, and ask for the struck object by its sound and by its name.
+    """Let CLIP look into the boxes of each scene, and ask for the struck object by name and by sound.
 
     The boxes are the true ones, without classes: a detector's proposals at their best. CLIP sees the square
-    around each, twice as wide as the box, as in the pictures that it was trained on.
+    around each, twice as wide as the box, as in the pictures that it was trained on. "Sound of its kind" is
+    another thing's of the same class, struck as near as in training; the object's own comes from farther
+    away and, since it is smaller, has a higher pitch than any in training.
     """
     scenes = several(count, objects=objects, seed=seed)
     sample = render(scenes, size, only=("image", "boxes"))
@@ -132,9 +136,13 @@ def struck(model: ImageBind, count: int = 200, *, objects: int = 3, size: int = 
     of = torch.arange(len(scenes)).repeat_interleave(objects)
     crops = roi_align(wide, looked.flatten(0, 1), of, (SIZE, SIZE), 1.0)
     seen = embedded(model, crops.clamp(0, 1)).unflatten(0, (len(scenes), objects))  # (N, K, D)
+    asked = scenes.class_id[:, 0]
+    near = captioned(400, seed=seed, split="test", size=8).scenes
+    kind = near[(near.class_id[:, 0] == asked[:, None]).int().argmax(1)]
     queries = {
-        "sound": predictions(model.audio, listened(impact(scenes))),
-        "text": class_embeddings(model.clip, CLASSES, TEMPLATES)[scenes.class_id[:, 0]],
+        "name": class_embeddings(model.clip, CLASSES, TEMPLATES)[asked],
+        "sound of its kind": predictions(model.audio, listened(impact(kind))),
+        "its own sound": predictions(model.audio, listened(impact(scenes))),
     }
     scores = {name: (seen @ query[..., None])[..., 0] for name, query in queries.items()}
     return Struck(sample.image, sample.boxes, scenes.class_id, scores)
@@ -143,3 +151,43 @@ def struck(model: ImageBind, count: int = 200, *, objects: int = 3, size: int = 
 def box_middles(boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the middles (…, 2) of boxes (…, 4), and their longer sides (…, 1)."""
     return (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]).amax(-1, keepdim=True)
+
+
+# --- break it: CLIP is not frozen --------------------------------------------------------------------------
+def thawed(
+    scenes: Perceived, test: Perceived, *, frozen: bool, steps: int = 100, seed: int = 0
+) -> dict[str, float]:
+    """Bind sound to pictures, with CLIP's image encoder frozen or trained along; tell who still finds whom.
+
+    Parameters
+    ----------
+    scenes, test : Perceived
+        For training, and for the figures.
+    frozen : bool
+    steps, seed : int
+
+    Returns
+    -------
+    dict
+        Recall@1 of the class "picture to sound" and "word to sound", and the accuracy of CLIP's own
+        zero-shot classes, "word to picture".
+    """
+    torch.manual_seed(seed)
+    own, encoder = copy.deepcopy(clip()), encoder_of("audio", clip().dim)
+    own.image_encoder.requires_grad_(not frozen)
+    pair = nn.ModuleDict({"image": own.image_encoder, "audio": encoder})
+    optimizer = torch.optim.AdamW([p for p in pair.parameters() if p.requires_grad], 2e-3)
+    batches = minibatches(scenes.some.image, scenes.senses.audio, batch_size=64, seed=seed)
+    for _, (images, sounds) in zip(range(steps), batches, strict=False):
+        optimizer.zero_grad()
+        binding_loss(own.encode_image(images), encoder(sounds), TEMPERATURE["audio"]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        labels, words = test.some.class_id, classifier(own, "audio")
+        heard = predictions(encoder, test.senses.audio)
+        seen = torch.cat([own.encode_image(part) for part in test.some.image.split(250)])
+    return {
+        "picture to sound": found(seen, labels, heard, labels)["recall_1"],
+        "word to sound": ((heard @ words.T).argmax(1) == labels).double().mean().item(),
+        "word to picture": ((seen @ words.T).argmax(1) == labels).double().mean().item(),
+    }

@@ -104,7 +104,7 @@ def test_the_struck_object_is_one_of_several_kinds_in_sight(model: Any) -> None:
     its = study.struck(model, 6)
     assert its.image.shape == (6, 3, 96, 96) and its.boxes.shape == (6, 3, 4)
     assert all(len(set(row)) == 3 for row in its.class_id.tolist())
-    assert set(its.accuracy()) == {"sound", "text"}
+    assert set(its.accuracy()) == {"name", "sound of its kind", "its own sound"}
     assert isinstance(figures.struck_figure(its, (0, 1)), Figure)
 
 
