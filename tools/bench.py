@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bench_body
 import bench_detection
+import bench_multimodal
 import bench_rendering
 import bench_segmentation
 import numpy as np
@@ -294,6 +295,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     **bench_segmentation.SECTIONS,
     **bench_rendering.SECTIONS,
     **bench_body.SECTIONS,
+    **bench_multimodal.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,
