@@ -386,7 +386,7 @@ def test_bad_input_is_told() -> None:
         info_nce(unit(3, 4), unit(3, 4), 0)
     with pytest.raises(ValueError, match="patches of 9 in a spectrogram of 20 × 8"):
         AudioEncoder(20, 8, 6, patch=9)
-    with pytest.raises(ValueError, match="side 30 and patch 4"):
+    with pytest.raises(ValueError, match="side 30 and patch 8"):
         DepthEncoder(30, 6)
     with pytest.raises(ValueError, match="100 readings and kernel 8"):
         IMUEncoder(100, 6)
