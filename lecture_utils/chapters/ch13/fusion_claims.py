@@ -20,7 +20,7 @@ from lecture_utils.chapters.ch13.fusion import (
 )
 from lecture_utils.data.toyworld.language.captioned import Captioned, captioned
 from lecture_utils.data.toyworld.names import CLASSES, MATERIALS
-from lecture_utils.experiments.rules import Rule, claim
+from lecture_utils.experiments.rules import Boundary, Rule, claim
 from lecture_utils.metrics.probes import linear_probe
 from lecture_utils.training.kit import Figures, mirrored, size, train_cycle
 
@@ -154,7 +154,8 @@ def after_steps(seed: int, budget: str, steps: float = STEPS) -> Figures:
     "the same first weights, batches and steps; the further losses have weight 1 each, untuned. A sense is "
     "withheld by the mean of its training features. What is lost is the accuracy of a net of pictures alone "
     "minus that of the fused net without its caption; what a linear classifier on the frozen picture "
-    "encoder finds is in the record and not ruled on.",
+    "encoder finds is in the record and not ruled on. Along the boundary all arms have other numbers "
+    "of steps.",
     names={
         "lost": "accuracy of a net of pictures alone minus the fused net's without the caption",
         "leans": "fused net: accuracy without the picture minus accuracy without the caption",
@@ -165,6 +166,7 @@ def after_steps(seed: int, budget: str, steps: float = STEPS) -> Figures:
         "that with the fused net's",
         "encoder_lost_balanced": "the same with a loss for each sense",
     },
+    boundary=Boundary("steps of training", (150, 2400), after_steps),
 )
 def c13_4_neglect(seed: int, budget: str) -> Figures:
     """Accuracies with and without each sense, under one loss and under a loss for each sense."""
