@@ -79,7 +79,7 @@ plotting.show(figure, "Four pictures, and under each how well four sentences fit
 # %%
 scene = captioned(1, seed=8)
 figure = figures.senses_figure(scene, "One scene, five kinds of numbers")
-plotting.show(figure, "A caption, a picture, the sound of striking the object, a depth map, and a walker's shake.")
+plotting.show(figure, "A caption, a picture, the sound of the struck object, depth, and a walker's shake.")
 
 # %% [markdown]
 # **How to read it.** The sound is that of the object when it is struck. The last panel is what an accelerometer on the head of the person with the camera feels: on sand the steps are soft, on grass hard, and on water a boat rolls.
@@ -241,7 +241,7 @@ adam = torch.optim.Adam(skip_gram.parameters(), lr=0.02)
 _, told = one_cycle(skip_gram, skip_gram_batches(ids, counts), loss=loss, optimizer=adam, steps=450,
                     warm_up=0.1, label="skip-gram")
 vectors = skip_gram.centre.detach()  # (V, 32)
-print(f"loss at the end: {told['loss']:.2f}; one that knows nothing has {6 * torch.log(torch.tensor(2.0)):.2f}")
+print(f"loss at the end: {told['loss']:.2f}; without any knowledge {6 * torch.log(torch.tensor(2.0)):.2f}")
 
 # %% [markdown]
 # What does it know? Words that keep the same company should lie near each other.
@@ -380,7 +380,7 @@ from lecture_utils.chapters.ch13.widgets import similarity_matrix as moments
 watched = moments.watched()  # twelve pairs of the validation split
 before = moments.snapshot(zoo.load("shapes_clip"), watched, 0).cosine
 figure = moments.matrix(0, pairs=watched, snapshots=[moments.Snapshot(3600, before)])
-plotting.show(figure, "Twelve pictures by twelve captions: a red diagonal, and weaker reds where colours agree.")
+plotting.show(figure, "Twelve pictures by twelve captions: a red diagonal, weaker reds where colours agree.")
 
 # %%
 predict("13.5")
@@ -621,17 +621,18 @@ choose, judge = (unit_study.answers(clip, 800, split=split) for split in ("val",
 unit, score = unit_study.chosen_and_scored(choose, judge)
 by_chance = unit_study.by_chance(choose, judge, turns=10)
 figure = figures.units_figure(unit, score, by_chance, "No better than arbitrary directions")
-plotting.show(figure, "For 19 concepts the best unit's selectivity, beside the range of arbitrary directions.")
+plotting.show(figure, "For 19 concepts the best unit's selectivity, and the range of arbitrary directions.")
 print(f"mean: units {score.mean():.2f}, arbitrary directions {by_chance.mean():.2f}")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 star = CONCEPTS.index("star")
 answers = {}
-for name, values, has in (("pictures", judge.images, judge.image_has), ("sentences", judge.texts, judge.text_has)):
+senses = {"pictures": (judge.images, judge.image_has), "sentences": (judge.texts, judge.text_has)}
+for name, (values, has) in senses.items():
     one = values[:, unit[star]]
     answers[name] = one[has[:, star]], one[~has[:, star]]
 figure = figures.firing_figure(answers, f"Unit {int(unit[star])} and the star, seen and read")
-plotting.show(figure, "Histograms of one unit's answers to pictures and to sentences, with and without a star.")
+plotting.show(figure, "Histograms of one unit's answers to pictures and sentences, with and without a star.")
 
 # %% [markdown]
 # **How to read it.** There are units that tell a star from no star in both senses, as Goh et al. (2021) found in CLIP. But as many arbitrary directions hold one that does it as well. The loss sees only cosines, and cosines do not change when the whole space is turned, so no axis is special. A unit that answers to a concept shows that the *space* knows the concept. It does not show that the unit is where it is kept. Think of that when you read about cells.
@@ -657,7 +658,7 @@ show_table(rows, ["units silenced", "stars found", "other shapes found"])
 from lecture_utils.plotting.diagram import architecture
 
 images, ids = next(pairs(7))
-figure = architecture(clip.image_encoder, (images - clip.mean) / clip.std, depth=1, title="Picture → 64 numbers")
+figure = architecture(clip.image_encoder, (images - clip.mean) / clip.std, title="Picture → 64 numbers")
 plotting.show(figure, "The image encoder: a stem of convolutions, bottlenecks, attention pooling.")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
@@ -666,7 +667,8 @@ with torch.no_grad():
 parts = {"image encoder": clip.image_encoder, "text encoder": clip.text_encoder}
 rows = [(name, f"{sum(p.numel() for p in part.parameters()):,}") for name, part in parts.items()]
 show_table(rows, ["part", "parameters"])
-print(f"pictures {tuple(images.shape)} → {tuple(image.shape)}; texts {tuple(ids.shape)} → {tuple(text.shape)}")
+print(f"pictures {tuple(images.shape)} → {tuple(image.shape)}")
+print(f"texts {tuple(ids.shape)} → {tuple(text.shape)}")
 print(f"logits {tuple((image @ text.T).shape)}, scale {clip.log_scale.exp():.0f}; "
       f"loss {clip_loss(image, text, clip.log_scale):.2f}, by yours")
 
@@ -691,22 +693,24 @@ kept_rows = (differ & (sample.visibility.amin(1) > 0.7)).nonzero()[:300, 0]
 def pair_text(scene: int, colours: tuple[int, int]) -> str:
     """Say both things of a scene, with its colours in one order or the other."""
     shapes = [CLASSES[k] for k in two.class_id[scene].tolist()]
-    said = [f"{COLOURS[int(two.colour_id[scene, c])]} {shape}" for c, shape in zip(colours, shapes, strict=True)]
-    return f"{fill('there is a {}', said[0])} and {fill('a {}', said[1])}"
+    hues = [COLOURS[int(two.colour_id[scene, place])] for place in colours]
+    first = fill("there is a {}", f"{hues[0]} {shapes[0]}")
+    return f"{first} and {fill('a {}', f'{hues[1]} {shapes[1]}')}"
 
 
 right, swapped = ([pair_text(i, order) for i in kept_rows.tolist()] for order in ((0, 1), (1, 0)))
 with torch.no_grad():
     image = clip.encode_image(sample.image[kept_rows])
     fits = torch.stack([(image * clip.texts(texts)).sum(1) for texts in (right, swapped)])
-print(f"{len(kept_rows)} pictures: {(fits[0] > fits[1]).double().mean():.0%} prefer the right sentence (chance 50 %)")
+prefer = (fits[0] > fits[1]).double().mean()
+print(f"{len(kept_rows)} pictures: {prefer:.0%} prefer the right sentence (chance 50 %)")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 wrong = (fits[0] < fits[1]).nonzero()[:4, 0]
 titles = [swapped[i].removeprefix("there is ").replace(" and ", "\nand ") + "?" for i in wrong]
 figure = plotting.image_grid(sample.image[kept_rows][wrong], titles, columns=4, size=2.0,
                              suptitle="Which colour belongs to which shape?")
-plotting.show(figure, "Four pictures of two objects, for which CLIP preferred the sentence with colours swapped.")
+plotting.show(figure, "Four pictures of two objects for which CLIP preferred the sentence with colours swapped.")
 
 # %% [markdown]
 # **How to read it.** The words are right, what belongs to what is not. To have one vector per picture with both colours and both shapes in it is not to know which goes with which. (Lewis et al. 2022 find the same of the large CLIPs.)
@@ -811,7 +815,119 @@ show_table(rows, ["one line changed", "colour right (chance 12 %)", "spread of c
 # %% [markdown] tags=["slide"]
 # ## 11 · Lab: a CLIP of your own, and why it fails
 #
-# LAB INTRO
+# ### Step 1: assemble
+# Two encoders that know nothing of each other are given, and two projections. Make a CLIP of them: unit lengths, a learned scale, one optimiser for all, one step. Your `clip_loss` and your `zero_shot_probabilities` do the rest.
+
+# %% tags=["exercise:13.L1"]
+class TwoTowers:
+    """A CLIP of two encoders and two projections that are given, trained by Adam with a rate of 0.003.
+
+    `image_encoder(images)` gives features (B, F), `text_encoder(ids)` gives (B, G), and the projections bring
+    both to D numbers. `log_scale` is learned too: the scale begins at 1 / 0.07, and is never above 100 after
+    a step.
+    """
+
+    def __init__(self, image_encoder, text_encoder, image_projection, text_projection) -> None: ...
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """Pictures -> (B, D), of unit length."""
+
+    def embed_texts(self, ids: Tensor) -> Tensor:
+        """Token ids (B, L) -> (B, D), of unit length."""
+
+    def step(self, images: Tensor, ids: Tensor) -> float:
+        """Make one step on B pairs; return the loss before it."""
+
+    def classify(self, images: Tensor, sentences: Tensor) -> Tensor:
+        """The number of each picture's class, (B,), of K that are told by T sentences each, (K, T, L)."""
+
+
+TwoTowers = check("13.L1", TwoTowers)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch13.lab_towers.TwoTowers
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.chapters.ch13 import lab_debug, lab_interpret, lab_towers
+
+towers = TwoTowers(*lab_towers.encoders(0))  # yours
+losses = [towers.step(*batch) for batch in lab_towers.batches(0, 150)]
+told = lab_towers.sentences()  # six for each colour: "a photo of something red", …
+with torch.no_grad():
+    guess = towers.classify(gallery.image, told)
+print(f"loss {losses[0]:.2f} → {sum(losses[-10:]) / 10:.2f}; "
+      f"colours named: {(guess == gallery.colour_id).double().mean():.0%} (chance 12 %)")
+
+# %% [markdown]
+# ### Step 2: debug
+# A colleague's zero-shot classifier takes embeddings of any length. Asked about pictures of all kinds it does well. Asked about one folder of pictures at a time, each of one class, its accuracy is that of chance.
+
+# %% tags=["show"]
+# show: lecture_utils.chapters.ch13.lab_debug.class_scores_faulty
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+def told_by(scores) -> None:
+    """What a classifier's answers look like."""
+    s = lab_debug.symptoms(scores)
+    print(f"right: folder by folder {s.by_folder:.0%}, all mixed {s.shuffled:.0%}")
+    print(f"largest score: {s.largest:.2f}")
+
+
+told_by(class_scores_faulty)
+
+# %% [markdown]
+# A cosine is at most 1. Which line makes a picture's embedding depend on its neighbours? There is a second fault, which the first one hides: think of the length of a mean of vectors that point different ways.
+
+# %% tags=["exercise:13.L2"]
+def class_scores(images: Tensor, texts: Tensor) -> Tensor:
+    """Cosines of pictures and classes, (B, K), from embeddings of any length: (B, D) and (K, T, D).
+
+    Each sentence counts alike, and the mean of a class's sentences stands for the class.
+    """
+    ...
+
+
+class_scores = check("13.L2", class_scores)
+
+# %% [markdown]
+# # solution: lecture_utils.chapters.ch13.lab_debug.class_scores
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+told_by(class_scores)
+
+# %% [markdown]
+# ### Step 3: interpret
+# 64 test pictures against their 64 captions, by the shipped CLIP, sorted by class. Of how many pictures is the nearest caption another text than its own? Look at the matrix, and at each miss.
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+table = lab_interpret.matrix()
+title = f"{len(table.missed)} of 64 pictures find another caption than their own"
+figure = figures.matrix_figure(table.cosine, title)
+plotting.show(figure, "Cosines of 64 pictures and captions, sorted by class: blocks along the diagonal.")
+texts = [table.its.text[i] for i in table.order.tolist()]
+rows = [(texts[row], texts[column], ", ".join(false) or "nothing")
+        for (row, column), false in zip(table.missed[:10], table.false[:10], strict=True)]
+show_table(rows, ["the picture's own caption", "the caption found", "false in it"], caption="Ten misses")
+
+# %% [markdown]
+# Which reading is right, and which of the reasons carries it? Each reason is true; one of them alone would be false if another reading were right.
+#
+# **A** It mixes up what it sees. **B** What it finds is true as well: captions leave things out. **C** The same caption stands there twice. **D** The temperature is too high to tell captions apart.
+#
+# **1** No word of the captions found is false of the pictures, or hardly one. **2** The red blocks are pictures and captions of one class. **3** Among the five nearest captions its own is found far more often. **4** The temperature changes no order within a row.
+
+# %% tags=["exercise:13.L3"]
+# A letter and a number, such as ("A", "2")
+reading = None
+
+reading = check("13.L3", reading)
+
+# %% [markdown]
+# <details><summary><b>Solution</b></summary>
+#
+# `("B", "1")`. "A star on sand" is true of many pictures. Recall@1 counts such a find as a miss, so a recall of 25 % can be as good as it gets: compare the last column of section 5's table. Before you mend a model, find out what somebody who knows everything would score.
+#
+# </details>
 
 # %% [markdown] tags=["slide"]
 # ## 12 · With real weights
@@ -838,7 +954,8 @@ from lecture_utils.hub.clip_weights import pretrained
 
 real = pretrained("openai/clip-vit-base-patch32")
 if real is not None:
-    photos = torch.stack([photographs.load(name, size=224) for name in ("astronaut", "cat", "coffee", "rocket")])
+    names = ("astronaut", "cat", "coffee", "rocket")
+    photos = torch.stack([photographs.load(name, size=224) for name in names])
     asked = ["a photo of an astronaut", "a photo of a cat", "a cup of coffee", "a rocket before its launch"]
     with torch.no_grad():
         scores = real.clip.log_scale.exp() * real.images(photos) @ real.texts(asked).T

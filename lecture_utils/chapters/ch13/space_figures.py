@@ -120,6 +120,18 @@ def ranked_figure(images: Tensor, queries: Sequence[str], order: Tensor, right: 
     return fig
 
 
+def matrix_figure(cosine: Tensor, title: str) -> Figure:
+    """Draw cosines of pictures, down, with captions, across (N, N)."""
+    fig = Figure(figsize=(4.6, 4.0), layout="constrained")
+    ax = fig.subplots()
+    drawn = ax.imshow(cosine.numpy(), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    ax.set(xlabel="captions", ylabel="pictures", xticks=[], yticks=[])
+    ax.grid(visible=False)
+    fig.colorbar(drawn, ax=ax, shrink=0.8, label="cosine")
+    fig.suptitle(title)
+    return fig
+
+
 def units_figure(units: Tensor, scores: Tensor, chance: Tensor, title: str) -> Figure:
     """Draw each concept's best unit (K,) by its selectivity (K,) beside that of turned axes (turns, K)."""
     order = scores.argsort(descending=True)
@@ -133,7 +145,7 @@ def units_figure(units: Tensor, scores: Tensor, chance: Tensor, title: str) -> F
     for place, i in enumerate(order.tolist()):
         ax.text(place, 0.02, str(int(units[i])), ha="center", fontsize=8, color="white")
     ax.set(ylim=(0, 1), ylabel="selectivity in both senses")
-    ax.legend(loc="upper right", ncols=2, frameon=False, fontsize=9)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=9)
     ax.set_title(title)
     return fig
 
