@@ -238,10 +238,32 @@ def test_texts_that_cannot_be_read_are_refused() -> None:
         clip.encode_text(torch.tensor([[1, 2, 3]]))
     with pytest.raises(ValueError, match="want 12 or fewer"):
         clip.texts(["a red ball and a blue star in the dark"])
+    end = clip.tokenizer.end
+    for wrong in (torch.full((1, 13), end), torch.full((3,), end), torch.full((1, 1, 3), end)):
+        with pytest.raises(ValueError, match=r"want \(B, 12 or fewer\)"):
+            clip.encode_text(wrong)
+    assert clip.encode_text(torch.full((1, 12), end)).shape == (1, 8)
     with pytest.raises(ValueError, match="want a list"):
         clip.texts("a red ball")
     with pytest.raises(ValueError, match="want 0 to"):
         clip.encode_text(torch.tensor([[1, 10_000, clip.tokenizer.end]]))
+
+
+def test_without_its_tokenizer_a_model_reads_ids_and_refuses_texts() -> None:
+    clip = small()
+    without = CLIP(clip.image_encoder, clip.text_encoder)
+    ids = clip.ids(["a star"])
+    torch.testing.assert_close(without.encode_text(ids), clip.encode_text(ids))
+    with pytest.raises(ValueError, match="without the end token"):
+        without.texts(["a star"])
+
+
+def test_projections_start_with_a_spread_of_one_over_the_root_of_the_width() -> None:
+    torch.manual_seed(0)
+    image = ViTEncoder(image=8, patch=4, width=100, heads=2, layers=1, out=50)
+    text = TextEncoder(vocabulary=20, length=5, end=3, width=100, heads=2, layers=1, out=50)
+    for encoder in (image, text):
+        assert abs(encoder.projection.weight.std().item() - 0.1) < 0.01
 
 
 def test_embeddings_that_were_not_normalised_are_refused() -> None:
