@@ -136,12 +136,13 @@ def istft(
     """
     check_spectrum(spectrum, window)
     check_whole(hop, "hop")
+    check_whole(1 if length is None else length, "length")
     size, count = len(window), spectrum.shape[-1]
     turned = torch.fft.irfft(spectrum.mT, size) * window  # (…, T, N)
     total = overlap_add(turned, hop)  # (…, covered)
     weight = overlap_add(window.square().expand(count, size), hop)  # (covered,)
     first = size // 2 if centre else 0
-    most = len(weight) - 2 * first if length is None else check_whole(length, "length")
+    most = len(weight) - 2 * first if length is None else length
     if first + most > len(weight) or most < 1:
         raise ValueError(f"length: got {most}, want 1 to {len(weight) - first}, which {count} frames cover")
     total, weight = total[..., first : first + most], weight[first : first + most]
