@@ -158,8 +158,9 @@ def istft(
 def overlap_add(cut: Tensor, hop: int) -> Tensor:
     """Add frames (…, T, N) that begin `hop` samples after one another, (…, (T - 1) · hop + N)."""
     check_tensor(cut, "frames", "…", "T", "N", some=True)
+    check_whole(hop, "hop")
     count, size = cut.shape[-2:]
-    covered = (count - 1) * check_whole(hop, "hop") + size
+    covered = (count - 1) * hop + size
     rows = cut.reshape(-1, count, size).mT  # (B, N, T)
     out = torch.nn.functional.fold(rows, (1, covered), (1, size), stride=(1, hop))  # (B, 1, 1, covered)
     return out.reshape(*cut.shape[:-2], covered)
