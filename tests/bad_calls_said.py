@@ -63,6 +63,7 @@ WITHOUT: dict[str, str] = {
     "segmentation.*.*Branch": MODULE,
     "multimodal.language_model.KVCache.append": INSIDE,
     "multimodal.language_model.Block.attend": INSIDE,
+    "multimodal.language_model.TanhGELU": "takes nothing",
     "multimodal.zerocap.TextScorer*": "says what a CLIP must be able to do",
     "multimodal.zerocap.[mu]*": INSIDE,
     "multimodal.zerocap.clip_says": INSIDE,
@@ -100,6 +101,12 @@ WITHOUT: dict[str, str] = {
     "data.toyworld.annotate.*": INSIDE,
     "data.toyworld.captions.*": INSIDE,
     "data.toyworld.checks.*": INSIDE,
+    "multimodal.image_to_speech.ImageToUnits.[ps]*": INSIDE,
+    "multimodal.speech_units.Units.[bl]*": "takes a list; `encode` and `decode` are called here",
+    "multimodal.image_to_speech.WordRecogniser.forward": "as the sound encoder's, which is called here",
+    "multimodal.sound_to_image.SoundToImage": MODULE,
+    "multimodal.speech_to_face.SpeechToFace": MODULE,
+    "multimodal.speech_to_face.SpeechToFace.loss": OTHER_DOOR,
     "data.toyworld.faces.[abcdf]*": INSIDE,
     "data.toyworld.faces.hair.*": INSIDE,
     "data.toyworld.faces.persons.*": INSIDE,
@@ -131,6 +138,12 @@ AS_IS = "samples and targets of any kind are handed on as they are"
 
 RIGHT: dict[str, str] = {
     **RIGHT_3D,
+    "multimodal.speech_units.Units.decode | units | another batch": ALONE,
+    "multimodal.speech_units.runs | ids | another batch": ALONE,
+    "multimodal.speech_units.runs | ids | label K": "there is no largest number of a unit here",
+    "multimodal.speech_units.unit_error | * | another batch": "two sequences of any lengths",
+    "multimodal.speech_units.unit_error | * | label K": "there is no largest number of a unit here",
+    "multimodal.speech_units.unit_error | said | empty": "who says nothing has left all out",
     **dict.fromkeys(
         [
             f"{name} | {argument} | axis {change}"

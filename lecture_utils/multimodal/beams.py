@@ -101,6 +101,8 @@ class Beams:
         if score is None:
             score = self.total / self.count.clamp(min=1)
         check_tensor(score, "score", len(self.ids))
+        if bool(score.isnan().any()):
+            raise ValueError("score: got NaN, want numbers")
         score = score.masked_fill(self.total == -math.inf, -math.inf)  # a place that was never taken
         chosen = score.view(self.searches, self.beams).argmax(dim=1)  # (N,)
         return self.ids[chosen + self.beams * torch.arange(self.searches)]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.multimodal.beams import Beams
@@ -212,7 +211,8 @@ def zerocap(
     clip : TextScorer
         Such as a `CLIP`.
     pictures : Tensor
-        (N, D) of unit length: `clip.encode_image(images)`, or what `combine` makes of several.
+        (N, D) of unit length: `clip.encode_image(images)`, or what
+        `embedding_arithmetic.combine` makes of several.
     prompt : str
         How each sentence begins. Without one, the first token is chosen with an empty cache, so by the
         language model alone.
@@ -258,39 +258,6 @@ def zerocap(
         return [tokenizer.decode(ids) for ids in search.ids]
     finished = clip.texts([tokenizer.decode(ids) for ids in search.ids])  # (B, D)
     return [tokenizer.decode(ids) for ids in search.best((finished * each).sum(dim=1))]
-
-
-def combine(embeddings: Tensor, weights: Sequence[float]) -> Tensor:
-    """Add and subtract embeddings of pictures and texts: Σ weight · embedding, again of unit length.
-
-    Parameters
-    ----------
-    embeddings : Tensor
-        (M, …, D): M terms, such as pictures (N, D) each.
-    weights : sequence of M float
-        1 for what is added, -1 for what is taken away.
-
-    Returns
-    -------
-    Tensor
-        (…, D), of unit length.
-
-    Raises
-    ------
-    ValueError
-        For another number of weights, or where what is left is nothing.
-    """
-    check_finite(embeddings, "embeddings")
-    if embeddings.ndim < 2 or embeddings.numel() == 0:
-        raise ValueError(f"embeddings: got shape {tuple(embeddings.shape)}, want (M, …, D)")
-    if len(weights) != len(embeddings):
-        raise ValueError(f"weights: got {len(weights)}, want {len(embeddings)}, one an embedding")
-    for weight in weights:
-        check_number(weight, "weights")
-    total = torch.einsum("m,m...d->...d", embeddings.new_tensor(weights), embeddings)
-    if bool((total.norm(dim=-1) < 1e-6).any()):
-        raise ValueError("embeddings: got a sum of length 0, want one that points somewhere")
-    return F.normalize(total, dim=-1)
 
 
 def check_pictures(pictures: Tensor) -> None:

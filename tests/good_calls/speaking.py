@@ -51,6 +51,8 @@ GOOD: dict[str, dict[str, Call]] = {
         },
         "LanguageModel.forward": {"self": LM, "ids": labels(V, 2, 4), "cache": CACHE},
         "LanguageModel.from_embeddings": {"self": LM, "x": floats(2, 4, 8), "cache": CACHE},
+    },
+    "multimodal.decoding": {
         "generate": {
             "lm": LM, "ids": labels(V, 2, 3), "steps": count(2), "temperature": number(0.5),
             "top_k": count(4), "end": index(V - 2, V),
@@ -87,6 +89,8 @@ GOOD: dict[str, dict[str, Call]] = {
             "lm": LM, "clip": SCORER, "pictures": floats(2, 3, of=lambda x: unit(x + 0.1)),
             "most": count(1), "beams": count(1), "guidance": GUIDE,
         },
+    },
+    "multimodal.embedding_arithmetic": {
         "combine": {"embeddings": floats(2, 3, 4), "weights": made(lambda: (1, -1))},
     },
     "metrics.perplexity": {

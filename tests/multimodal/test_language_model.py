@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.metrics.perplexity import perplexity, sequence_nats
-from lecture_utils.multimodal.language_model import KVCache, LanguageModel, draw, generate
+from lecture_utils.multimodal.decoding import draw, generate
+from lecture_utils.multimodal.language_model import KVCache, LanguageModel
 from tests.multimodal_twins import gpt2_twin
 from tests.mutants import planted
 from tests.parity import assert_parity, liven

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from lecture_utils.multimodal import zerocap as z
 from lecture_utils.multimodal.beams import Beams
-from lecture_utils.multimodal.language_model import KVCache, LanguageModel, generate
+from lecture_utils.multimodal.decoding import generate
+from lecture_utils.multimodal.embedding_arithmetic import combine
+from lecture_utils.multimodal.language_model import KVCache, LanguageModel
 from lecture_utils.multimodal.tokenizer import Tokenizer
 from tests.mutants import planted
 from tests.parity import liven
@@ -230,7 +232,7 @@ def test_it_names_what_clip_likes(speaker, beams):
 def test_a_word_of_the_prompt_is_followed_and_arithmetic_changes_one_word(speaker):
     taste = KnownTaste()
     picture = taste.texts(["red star", "blue", "red"])
-    moved = z.combine(picture, (1, 1, -1))
+    moved = combine(picture, (1, 1, -1))
     settings = {"guidance": z.Guidance(candidates=4), "most": 6}
     assert z.zerocap(speaker, taste, moved[None], **settings) == ["a photo of a blue star"]
     assert z.zerocap(speaker, taste, picture[:1], "a photo of a blue", **settings) == [
@@ -247,7 +249,7 @@ def test_combining_is_a_weighted_sum_of_unit_length():
     terms = torch.randn(3, 4, 5)
     want = 2 * terms[0] - terms[1] + 0.5 * terms[2]
     want = want / want.norm(dim=1, keepdim=True)
-    torch.testing.assert_close(z.combine(terms, (2, -1, 0.5)), want)
+    torch.testing.assert_close(combine(terms, (2, -1, 0.5)), want)
 
 
 def markov(seed: int, vocabulary: int = 4) -> Tensor:
@@ -297,8 +299,8 @@ def test_one_beam_takes_the_likeliest_each_time_and_searches_are_apart():
         (lambda: z.Guidance(steps=0), "steps"),
         (lambda: z.Guidance(fluency=-1), "fluency: got -1"),
         (lambda: z.Guidance(temperature=0), "temperature: got 0"),
-        (lambda: z.combine(torch.ones(2, 3), (1,)), "weights: got 1"),
-        (lambda: z.combine(torch.ones(2, 3), (1, -1)), "length 0"),
+        (lambda: combine(torch.ones(2, 3), (1,)), "weights: got 1"),
+        (lambda: combine(torch.ones(2, 3), (1, -1)), "length 0"),
         (lambda: z.candidate_target(torch.zeros(1, 2), torch.tensor([[0, 6]]), 6), "want tokens from 0 to 5"),
         (lambda: z.zerocap(lively(), KnownTaste(), torch.ones(1, 8)), "embeddings of length 1"),
         (lambda: Beams(torch.tensor([1]), 1, 1, end=0).extend(torch.full((1, 3), math.nan)), "NaN"),

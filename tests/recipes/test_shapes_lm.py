@@ -10,7 +10,7 @@ from lecture_utils import zoo
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.language.grammar import caption_entropy, caption_probabilities
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, HELD_OUT
-from lecture_utils.multimodal.language_model import generate
+from lecture_utils.multimodal.decoding import generate
 from lecture_utils.multimodal.tokenizer import Tokenizer
 from lecture_utils.recipes import shapes_lm
 

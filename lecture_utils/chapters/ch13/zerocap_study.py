@@ -9,7 +9,8 @@ split.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,16 +20,16 @@ from lecture_utils.data.toyworld.language.grammar import caption_probabilities
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.metrics.perplexity import sequence_nats
 from lecture_utils.multimodal.clip.clip import CLIP
-from lecture_utils.multimodal.language_model import LanguageModel, generate
-from lecture_utils.multimodal.zerocap import Guidance, combine, zerocap
+from lecture_utils.multimodal.decoding import generate
+from lecture_utils.multimodal.embedding_arithmetic import combine
+from lecture_utils.multimodal.language_model import LanguageModel
+from lecture_utils.multimodal.zerocap import Guidance, zerocap
 
 PROMPT, MOST = "a photo of", 10
-SETTINGS = Guidance(fluency=0.5, steps=20, step_size=1.0, candidates=8)
+SETTINGS = Guidance(fluency=0.4, steps=20, step_size=1.0, candidates=8)
 BEAMS = 1
-FEW, MANY = 64, 512  # samples among which CLIP chooses: as many texts as ZeroCap asks of (8 a token), and more
-    64,
-    400,
-)  # samples among which CLIP chooses: the usual number, and as many texts as ZeroCap asks of
+FEW, MANY = 64, 512  # samples that CLIP may choose among: as many texts as ZeroCap asks of, and eight times
+LAMBDAS = (0.0, 0.1, 0.2, 0.35, 0.5, 1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,87 @@ def _timed(caption: Callable[[], list[str]], pictures: Captioned, lm: LanguageMo
     return judged(captions, pictures, lm, time.thread_time() - start)
 
 
+def fluency_curve(
+    lm: LanguageModel,
+    clip: CLIP,
+    *,
+    lambdas: Sequence[float] = LAMBDAS,
+    count: int = 32,
+    split: str = "test",
+    seed: int = 0,
+) -> dict[str, list[Said]]:
+    """Caption the same pictures with different λ: how much of its own opinion the language model may keep.
+
+    Returns
+    -------
+    dict
+        "seen" and "held out" → `Said` of each λ.
+    """
+    out: dict[str, list[Said]] = {}
+    for name, held_out in (("seen", False), ("held out", True)):
+        pictures = captioned(count, seed=seed, split=split, held_out=held_out)
+        with torch.no_grad():
+            embedded = clip.encode_image(pictures.image)
+        guides = [replace(SETTINGS, fluency=value) for value in lambdas]
+        out[name] = [
+            _timed(partial(zerocap, lm, clip, embedded, PROMPT, most=MOST, guidance=g), pictures, lm)
+            for g in guides
+        ]
+    return out
+
+
 @torch.no_grad()
 def arithmetic(lm: LanguageModel, clip: CLIP, images: Tensor, weights: Sequence[float] = (1, -1, 1)) -> str:
     """Caption a sum of pictures (M, 3, H, W): a red star less a red ball and a blue ball, for example."""
     point = combine(clip.encode_image(images), weights)
     return zerocap(lm, clip, point[None], PROMPT, most=MOST, beams=BEAMS, guidance=SETTINGS)[0]
+
+
+def analogies(count: int, *, pool: int = 600, seed: int = 0, split: str = "test") -> tuple[Captioned, Tensor]:
+    """Find triples of pictures whose sum shows a fourth thing: (c, k) - (c, m) + (d, m) is (d, k).
+
+    Returns
+    -------
+    pictures : Captioned
+        From which the triples are.
+    triples : Tensor
+        (T, 4) int64, T at most `count`: the rows of the three, and of one that shows the answer.
+    """
+    pictures = captioned(pool, seed=seed, split=split)
+    by_pair: dict[tuple[int, int], int] = {}
+    for row, pair in enumerate(zip(pictures.colour_id.tolist(), pictures.class_id.tolist(), strict=True)):
+        by_pair.setdefault(pair, row)
+    found = [
+        (row, by_pair[c, m], by_pair[d, m], by_pair[d, k])
+        for (c, k), row in by_pair.items()
+        for d, m in by_pair
+        if c != d and k != m and (c, m) in by_pair and (d, k) in by_pair
+    ]
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:count]
+    return pictures, torch.tensor(found)[order]
+
+
+@torch.no_grad()
+def arithmetic_study(lm: LanguageModel, clip: CLIP, *, count: int = 64, seed: int = 0) -> dict[str, float]:
+    """Caption triples of pictures; return the shares that name the answer, and the first picture instead."""
+    pictures, triples = analogies(count, seed=seed)
+    three = clip.encode_image(pictures.image)[triples[:, :3]]  # (T, 3, D)
+    points = combine(three.transpose(0, 1), (1, -1, 1))  # (T, D)
+    captions = zerocap(lm, clip, points, PROMPT, most=MOST, beams=BEAMS, guidance=SETTINGS)
+
+    def named(column: int) -> list[tuple[bool, bool]]:
+        rows = triples[:, column]
+        truth = zip(pictures.colour_id[rows].tolist(), pictures.class_id[rows].tolist(), strict=True)
+        return [
+            (COLOURS[c] in text.split(), CLASSES[k] in text.split())
+            for text, (c, k) in zip(captions, truth, strict=True)
+        ]
+
+    answer, first = named(3), named(0)
+    share = {
+        "colour": [c for c, _ in answer],
+        "class": [k for _, k in answer],
+        "both": [c and k for c, k in answer],
+        "still the first": [c and k for c, k in first],
+    }
+    return {what: sum(hits) / len(hits) for what, hits in share.items()}

@@ -65,3 +65,12 @@ def test_zerocap_follows_a_clip_and_the_model_alone_does_not(lm):
     guided = zerocap(lm, LikesBalls(), picture, study.PROMPT, most=study.MOST, guidance=study.SETTINGS)
     assert "ball" in guided[0].split()
     assert sum("ball" in text.split() for text in study.alone(lm, 50)) < 25
+
+
+def test_analogies_cross_colours_and_classes():
+    pictures, triples = study.analogies(20, pool=150)
+    colour, class_id = pictures.colour_id[triples], pictures.class_id[triples]  # (T, 4)
+    assert triples.shape == (20, 4)
+    assert bool(((colour[:, 0] == colour[:, 1]) & (colour[:, 2] == colour[:, 3])).all())
+    assert bool(((class_id[:, 0] == class_id[:, 3]) & (class_id[:, 1] == class_id[:, 2])).all())
+    assert bool(((colour[:, 0] != colour[:, 2]) & (class_id[:, 0] != class_id[:, 1])).all())
