@@ -89,7 +89,7 @@ def use_towers(
 ) -> Any:
     """What two towers say before their steps and after each; `scale` is put in place of the first one."""
     made = towers(image_encoder, text_encoder, image_projection, text_projection)
-    told: dict[str, Any] = {"scale at the start": float(made.log_scale.exp())}
+    told: dict[str, Any] = {"scale at the start": float(made.log_scale.detach().exp())}
     if scale is not None:
         made.log_scale.data.fill_(math.log(scale))
     batches = list(batches)

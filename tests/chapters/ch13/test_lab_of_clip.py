@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lecture_utils.chapters.ch13 import lab_debug, lab_interpret, lab_towers
 from lecture_utils.chapters.ch13.lab import LAB
 from lecture_utils.data.toyworld.language.captioned import captioned
+from lecture_utils.data.toyworld.names import CLASSES
 from lecture_utils.exercises.checker import labs
 from lecture_utils.exercises.examine import examine
 from lecture_utils.exercises.hints import known_mistake
@@ -54,7 +55,8 @@ def test_towers_written_in_another_way_are_accepted() -> None:
             self.see, self.read, self.left, self.right = see, read, left, right
             self.log_scale = torch.tensor(1 / 0.07).log().requires_grad_()
             everything = itertools.chain(*(part.parameters() for part in (see, read, left, right)))
-            self.adam = torch.optim.Adam([{"params": [self.log_scale]}, {"params": everything}], lr=3e-3)
+            groups: Any = [{"params": [self.log_scale]}, {"params": everything}]
+            self.adam = torch.optim.Adam(groups, lr=3e-3)
 
         def embed_images(self, images: Tensor) -> Tensor:
             made = self.left(self.see(images))
@@ -96,11 +98,9 @@ def test_each_fault_has_the_symptom_that_the_hints_speak_of() -> None:
 
 
 def test_the_colleagues_sentences_name_their_class_and_no_other() -> None:
-    for k, name in enumerate(lab_debug.CLASSES):
+    for k, name in enumerate(CLASSES):
         assert len(lab_debug.told(k)) == 6
-        assert all(
-            [word for word in s.split() if word in lab_debug.CLASSES] == [name] for s in lab_debug.told(k)
-        )
+        assert all([word for word in s.split() if word in CLASSES] == [name] for s in lab_debug.told(k))
 
 
 # --- step 3 ----------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_each_reason_is_true() -> None:
 def test_a_caption_is_false_where_it_says_what_is_not_there() -> None:
     its = captioned(40, seed=2)
     assert all(lab_interpret.false_words(text, its, i) == [] for i, text in enumerate(its.text))
-    other = lab_interpret.CLASSES[(int(its.class_id[0]) + 1) % 8]
+    other = CLASSES[(int(its.class_id[0]) + 1) % 8]
     assert lab_interpret.false_words(f"this is a {other}", its, 0) == ["class"]
 
 

@@ -45,7 +45,7 @@ def only_together(model: Any, senses: Any, label: Tensor) -> Tensor:
 def a_third_each(model: Any, senses: Any, label: Tensor) -> Tensor:
     a, b = model.features(senses)
     three = [model.fused(a, b), model.heads[0](a), model.heads[1](b)]
-    return sum(F.cross_entropy(x, label) for x in three) / 3
+    return torch.stack([F.cross_entropy(x, label) for x in three]).mean()
 
 
 def probes(model: Any, senses: Any, label: Tensor) -> Tensor:
