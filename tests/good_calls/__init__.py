@@ -32,6 +32,7 @@ from tests.good_calls import (
     retrieving,
     rotations,
     segmenting,
+    senses,
     shapes_3d,
     smplify,
     solids,
@@ -69,6 +70,7 @@ PARTS = (
     contrasting,
     sound,
     motion,
+    senses,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

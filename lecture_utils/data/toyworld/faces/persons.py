@@ -1,8 +1,8 @@
 """Persons: what of a face does not change from picture to picture, drawn from age, sex and body size.
 
 Anatomy goes with age, sex and body size by rounded figures (means and spreads as surveys of adults' heads
-give them; children's growth interpolated). Skin, hair, eyes, glasses and clothes hang on none of these: hair is as
-often grey at ten as at seventy, so that what a voice can tell (`speakers`) has a clean control.
+give them; children's growth interpolated). Skin, hair, eyes, glasses and clothes hang on none of these: hair
+is as often grey at ten as at seventy, so that what a voice can tell (`speakers`) has a clean control.
 """
 
 import math
