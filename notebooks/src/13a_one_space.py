@@ -764,7 +764,9 @@ plotting.show(figure, "Accuracy of four wordings for classes, on seen and on uns
 # %% [markdown]
 # **How to read it.** *C13.1 is not reproduced as it was stated.* Which of eight classes? On pairs that training shows, "a photo of a star" is ahead of "star" by 2 to 3 points on each seed; on unseen pairs it is behind on two seeds of three. Over both, the gain is 0.6 points (interval -3.4 to 4.5), and six templates do no better than one.
 #
-# Two things in the record say why the paper saw more. First, what the rule did not ask: for *pairs*, such as "green triangle" among 64 names, a sentence names 78, 70 and 62 % of the unseen ones, the bare words 38, 45 and 48 %. Where words have to be combined, the sentence helps, on each seed. Second, the grey row: without the space that it has inside a sentence, the bare word is cut into other tokens, and accuracy falls to 6 to 21 %. Much of what is called prompt engineering is to say things as the training said them. In the paper a bare word can also mean two things (*crane*); ours cannot.
+# Two things in the record say why the paper saw more. First, what the rule did not ask: for *pairs*, such as "green triangle" among 64 names, a sentence names 78, 70 and 62 % of the unseen ones, the bare words 38, 45 and 48 %. Where words have to be combined, the sentence helps, on each seed.
+#
+# Second, the grey row: without the space that it has inside a sentence, the bare word is cut into other tokens, and accuracy falls to 6 to 21 %. Much of what is called prompt engineering is to say things as the training said them. In the paper a bare word can also mean two things (*crane*); ours cannot.
 
 # %% [markdown]
 # ### C13.2 · Pairs never seen are named far above chance
