@@ -154,9 +154,17 @@ def test_the_imus_windows_are_those_of_the_authors_code() -> None:
 
 def test_the_papers_sizes() -> None:
     """AST and the authors' code: 128 × 204 at 16 and 10 gives 12 × 19 patches; 2,000 readings give 250."""
-    assert AudioEncoder(128, 204, 6, patch=16, stride=10, **SMALL).trunk.position.shape[1] == 1 + 12 * 19
+    assert AudioEncoder(128, 204, 6, **SMALL).trunk.position.shape[1] == 1 + 12 * 19
+    assert AudioEncoder(128, 204, 6, **SMALL).patches.kernel_size == (16, 16)
+    assert AudioEncoder(16, 30, 6, **SMALL).trunk.position.shape[1] == 1 + 2, "a patch as high as all bands"
     assert IMUEncoder(2000, 6, **SMALL).trunk.position.shape[1] == 1 + 250
     assert DepthEncoder(224, 6, patch=16, **SMALL).trunk.position.shape[1] == 1 + 14 * 14
+
+
+def test_positions_start_small() -> None:
+    """A spread of 0.02, as vision transformers start."""
+    torch.manual_seed(0)
+    assert float(Trunk(400, 6, **SMALL).position.std()) == pytest.approx(0.02, rel=0.1)
 
 
 # --- the loss ----------------------------------------------------------------------------------------------
