@@ -5,8 +5,7 @@ directional loss of R. Gal et al. ("StyleGAN-NADA", 2022), the same over random 
 are there already left out, a content loss and total variation. O. Patashnik et al., "StyleCLIP", ICCV 2021,
 section 4 has the global loss, which is kept here to see what it does.
 
-What is optimised is a `style`: any module that maps a picture to a picture. `Pixels` may change each pixel;
-`ColourMap` must treat equal colours alike, wherever they are, so it cannot draw.
+What is optimised is a `style`: any module that maps a picture to a picture, such as those of `styles`.
 
 Simplified: content is compared by SSIM, where the paper compares VGG's features; patches are only cropped and
 enlarged, not warped by a random perspective; the style is a small map, where the paper trains a U-Net.
@@ -25,57 +24,6 @@ from lecture_utils.ops.checks import check_finite, check_number, check_rgb, chec
 from lecture_utils.ops.ssim import ssim
 
 Encoder = Callable[[Tensor], Tensor]  # pictures (B, 3, S, S) → embeddings (B, D) of length 1
-
-
-class Pixels(nn.Module):
-    """A style that may change every pixel as it likes: one number each for red, green and blue.
-
-    Parameters
-    ----------
-    pictures, size : int
-        B and S.
-    """
-
-    def __init__(self, pictures: int, size: int) -> None:
-        super().__init__()
-        check_sizes("pixels", pictures=pictures, size=size)
-        self.change = nn.Parameter(torch.zeros(pictures, 3, size, size))
-
-    def forward(self, images: Tensor) -> Tensor:  # (B, 3, S, S)
-        check_tensor(images, "images", *self.change.shape)
-        return (images + self.change).clamp(0, 1)
-
-
-class ColourMap(nn.Module):
-    """A style that recolours: a small net from a pixel's colour to its new colour, the same at every place.
-
-    It begins as the identity: the last layer is zero.
-
-    Parameters
-    ----------
-    pictures : int
-        B: each picture has a net of its own.
-    hidden : int
-        Width of the one layer between.
-    seed : int
-        Of the first weights.
-    """
-
-    def __init__(self, pictures: int, *, hidden: int = 32, seed: int = 0) -> None:
-        super().__init__()
-        check_sizes("colour map", pictures=pictures, hidden=hidden)
-        random = torch.Generator().manual_seed(seed)
-        self.enter = nn.Parameter(3.0 * torch.randn(pictures, hidden, 3, generator=random))
-        self.threshold = nn.Parameter(torch.randn(pictures, hidden, 1, generator=random))
-        self.leave = nn.Parameter(torch.zeros(pictures, 3, hidden))
-        self.offset = nn.Parameter(torch.zeros(pictures, 3, 1))
-
-    def forward(self, images: Tensor) -> Tensor:  # (B, 3, S, S)
-        check_rgb(images)
-        colours = images.flatten(2)  # (B, 3, S·S)
-        check_tensor(colours, "images", len(self.enter), 3, "S·S")
-        between = torch.tanh(self.enter @ (colours - 0.5) + self.threshold)  # (B, hidden, S·S)
-        return (colours + self.leave @ between + self.offset).clamp(0, 1).reshape(images.shape)
 
 
 def global_loss(images: Tensor, text: Tensor) -> Tensor:

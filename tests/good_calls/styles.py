@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.multimodal.stylisation import ColourMap, Pixels
+from lecture_utils.multimodal.styles import ColourMap, Pixels
 from tests.bad_calls import Value, count, floats, images, made, number, pixels
 
 
@@ -22,11 +22,13 @@ FOUR = {"styled": unit(2, 0), "source": unit(2, 1), "target_text": unit(2, 2), "
 PICTURES = pixels(2, 3, 12, 12)
 
 GOOD = {
-    "multimodal.stylisation": {
+    "multimodal.styles": {
         "Pixels": {"pictures": count(2), "size": count(12)},
         "Pixels.forward": {"self": made(lambda: Pixels(2, 12)), "images": images(2, 3, 12, 12)},
         "ColourMap": {"pictures": count(2), "hidden": count(4), "seed": 0},
         "ColourMap.forward": {"self": made(lambda: ColourMap(2)), "images": PICTURES},
+    },
+    "multimodal.stylisation": {
         "global_loss": {"images": unit(2, 0), "text": unit(2, 1)},
         "directional_loss": FOUR,
         "patches": {

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lecture_utils.multimodal import stylisation
+from lecture_utils.multimodal.styles import ColourMap, Pixels
 from lecture_utils.multimodal.stylisation import (
-    ColourMap,
-    Pixels,
     StyleWeights,
     directional_loss,
     global_loss,

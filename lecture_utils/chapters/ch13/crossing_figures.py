@@ -122,18 +122,6 @@ def looking_figure(image: Tensor, attention: Tensor, places: Sequence[float], ti
     return fig
 
 
-def spectra_row(levels: Mapping[str, Tensor], title: str) -> Figure:
-    """Draw spectrograms (F, T) side by side, all on one scale."""
-    low, high = (
-        float(edge(torch.stack([edge(x) for x in levels.values()]))) for edge in (torch.min, torch.max)
-    )
-    fig = Figure(figsize=(8.0, 2.2), layout="constrained")
-    for ax, (name, level) in zip(fig.subplots(1, len(levels)), levels.items(), strict=True):
-        bare(ax, name).imshow(level.numpy(), origin="lower", aspect="auto", cmap="magma", vmin=low, vmax=high)
-    fig.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return fig
-
-
 def told_figure(known: Mapping[str, Mapping[str, float]], answers: Mapping[str, int], title: str) -> Figure:
     """Draw for each question how far from chance (0) to perfect (1) a voice gets, and a face.
 

@@ -13,7 +13,8 @@ from lecture_utils.data import toyworld
 from lecture_utils.data.toyworld.language.captioned import Captioned, captioned, thing
 from lecture_utils.data.toyworld.names import CLASSES, COLOUR_RGB, COLOURS
 from lecture_utils.multimodal.clip.clip import CLIP
-from lecture_utils.multimodal.stylisation import ColourMap, Pixels, Styled, StyleWeights, stylise
+from lecture_utils.multimodal.styles import ColourMap, Pixels
+from lecture_utils.multimodal.stylisation import Styled, StyleWeights, stylise
 from lecture_utils.ops.ssim import ssim
 
 
