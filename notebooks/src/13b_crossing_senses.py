@@ -391,7 +391,7 @@ figure = figures.pulled_figure(seen.image[1], lm.tokenizer.decode(ids[0]),
 plotting.show(figure, "A picture, and the probabilities of the next word: alone, as CLIP would, and shifted.")
 
 # %% [markdown]
-# **How to read it.** By itself the model holds all colours for about equally likely. CLIP has a clear opinion. After the shift the model shares it. The words that cannot stand here are still unlikely.
+# **How to read it.** By itself the model holds all colours for about equally likely, 0.11 each. CLIP has a clear opinion. After the shift *blue* has 0.14, and *yellow* hardly less: the whole context was moved, and what moved is small. It is enough, since the likeliest word is taken. But it is not much of a lead, and that will show.
 #
 # Six pictures, three ways. *CLIP chooses* draws 64 captions from the language model and takes the one that CLIP likes best. That too needs no training, and is what ZeroCap has to beat.
 

@@ -78,7 +78,7 @@ def pulled_figure(image: Tensor, so_far: str, words: Sequence[str], shares: Mapp
         ax.set(ylim=(len(words) - 0.5, -0.5), xlim=(0, 1))
         ax.set_title(name, fontsize=10)
         ax.grid(axis="y", visible=False)
-    fig.suptitle("CLIP moves the context, and the next word follows", x=0.01, ha="left", fontsize=11)
+    fig.suptitle("CLIP moves the context a little, and the next word follows", x=0.01, ha="left", fontsize=11)
     return fig
 
 
@@ -139,6 +139,6 @@ def told_figure(known: Mapping[str, Mapping[str, float]], answers: Mapping[str, 
     ax.invert_yaxis()
     ax.set(xlim=(-0.1, 1.05), xlabel="0 is chance, 1 is always right")
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right", frameon=False, fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
     ax.set_title(title)
     return fig
