@@ -673,7 +673,7 @@ columns = ["", "CLIP's cosine", "object has the colour", "structure kept (SSIM)"
 show_table(scores, columns, caption="16 test pictures")
 
 # %% [markdown]
-# **How to read it.** CLIP is pleased most by free pixels: its cosine doubles, from 0.38 to 0.75. But look at them: the orange ring is orange, and the rest is speckled. By its own pixels, about one object in five has the colour asked for.
+# **How to read it.** CLIP is pleased most by free pixels: its cosine doubles, from 0.38 to 0.75. But look at them: they are the old pictures, speckled. By its own pixels, about one object in five has the colour asked for.
 #
 # These are **adversarial** pictures: they fool one network, and nobody else. The colour map pleases CLIP less (0.61), and gives twice as many objects their colour. It is no good either: it recolours sky and ground as well, and with them all else that had that colour.
 #
