@@ -1,1 +1,1 @@
-"""Several senses at once: words, sounds and pictures as data, and models that bring them together (13, 14)."""
+"""Several senses at once: words, sounds and pictures as data, and models that join them (chapters 13, 14)."""

@@ -15,12 +15,12 @@ Figures = Sequence[Mapping[str, Any]]  # a record's figures, one mapping a seed
 
 def dot_rows(ax: Axes, rows: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> None:
     """Draw a row of dots for each name, the first on top, and the mean as a line across."""
-    for place, (name, values) in enumerate(reversed(rows.items())):
+    for place, (name, values) in enumerate(list(rows.items())[::-1]):
         hue = colours.get(name, BLUE)
         mean = sum(values) / len(values)
         ax.plot([mean, mean], [place - 0.28, place + 0.28], color=hue, linewidth=3, alpha=0.5)
         ax.plot(values, [place] * len(values), "o", color=hue, markeredgecolor="white", alpha=0.9)
-    ax.set(yticks=range(len(rows)), yticklabels=list(reversed(rows)), ylim=(-0.6, len(rows) - 0.4))
+    ax.set(yticks=range(len(rows)), yticklabels=list(rows)[::-1], ylim=(-0.6, len(rows) - 0.4))
 
 
 def _panel(title: str, height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
