@@ -42,7 +42,7 @@ def uses(shown: str, name: str) -> bool:
         module, _, item = path.rpartition(".")
         file = Path(__file__).parents[2] / (module.replace(".", "/") + ".py")
         text = file.read_text(encoding="utf-8") if file.exists() else ""
-        body = re.search(rf"^(class|def) {item}\b.*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+        body = re.search(rf"^(class|def) {item}\b.*?(?=^[^\s)]|\Z)", text, re.MULTILINE | re.DOTALL)
         if body and re.search(rf"\b{name}\(", body[0]):
             return True
     return False

@@ -12,7 +12,8 @@ from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.sound import impact
 from lecture_utils.exercises.questions import questions
 from lecture_utils.multimodal.clip.clip import CLIP
-from lecture_utils.multimodal.stylisation import ColourMap, Pixels, StyleWeights, stylise
+from lecture_utils.multimodal.styles import ColourMap, Pixels
+from lecture_utils.multimodal.stylisation import StyleWeights, stylise
 from lecture_utils.recipes._clip import tokenizer
 
 
