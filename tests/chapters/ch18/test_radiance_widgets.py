@@ -35,8 +35,9 @@ def test_denser_fog_hides_the_wall_and_no_fog_is_white():
 
 def test_the_kernel_is_that_of_wide_networks():
     """The tangent kernel of one hidden layer, against the gradients of a wide network with random weights."""
-    x = torch.cat([positional_encoding(torch.rand(6, 2).double(), 2), torch.ones(6, 1).double()], dim=1)
     generator = torch.Generator().manual_seed(0)
+    places = torch.rand(6, 2, generator=generator).double()
+    x = torch.cat([positional_encoding(places, 2), torch.ones(6, 1).double()], dim=1)
     first = torch.randn(200_000, x.shape[1], generator=generator).double()
     second = torch.randn(200_000, generator=generator).double()
     hidden = x @ first.T  # (6, W)
@@ -50,7 +51,7 @@ def test_the_kernel_is_that_of_wide_networks():
         got = frequencies.kernel(x, x)
     finally:
         frequencies.HIDDEN = kept
-    assert torch.allclose(got, want, rtol=0.03)
+    assert torch.allclose(got, want, rtol=0.03, atol=0.1)  # of 10 on the diagonal; 200,000 draws err by 0.03
 
 
 def test_more_waves_fit_what_is_trained_and_too_many_lose_what_lies_between():
