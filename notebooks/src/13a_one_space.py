@@ -953,7 +953,7 @@ told_by(class_scores)
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 table = lab_interpret.matrix()
-title = f"{len(table.missed)} of 64 pictures find another caption than their own"
+title = f"{len(table.missed)} of 64 find another caption"
 figure = figures.matrix_figure(table.cosine, title)
 plotting.show(figure, "Cosines of 64 pictures and captions, sorted by class: blocks along the diagonal.")
 texts = [table.its.text[i] for i in table.order.tolist()]

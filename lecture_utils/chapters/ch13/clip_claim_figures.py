@@ -106,5 +106,5 @@ def shifts_figure(figures: Figures, title: str) -> Figure:
     ax.plot([], [], "o", color=ORANGE, label="supervised, equal without shift")
     ax.axvline(0, color=QUIET, linewidth=1)
     ax.set(yticks=range(len(names)), yticklabels=list(reversed(names)), xlabel="share of accuracy lost, %")
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower left")
     return fig
