@@ -6,7 +6,6 @@ from the front; and the voice encoder, with both fixed, to give the embedding of
 """
 
 import time
-from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,7 @@ from lecture_utils.multimodal.speech_to_face import (
     speech_to_face_loss,
 )
 from lecture_utils.recipes import _speakers as people
-from lecture_utils.training.one_cycle import one_cycle
+from lecture_utils.recipes._parts import rows, taught
 
 DIM, BATCH, PERSONS, VOICES = 64, 32, 4000, 1600
 STEPS = {"face": 900, "decoder": 900, "voice": 700}
@@ -37,15 +36,6 @@ def build() -> SpeechToFace:
         FaceEncoder(people.QUESTIONS, dim=DIM, size=people.SIZE),
         FaceDecoder(dim=DIM, size=people.SIZE, widths=(64, 48, 32, 24)),
     )
-
-
-def rows(*columns: Tensor, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Shuffled batches of the same rows of several tensors, for ever; bytes become floats in [0, 1]."""
-    made = torch.Generator().manual_seed(seed)
-    while True:
-        for index in torch.randperm(len(columns[0]), generator=made).split(BATCH):
-            if len(index) == BATCH:
-                yield tuple(c[index] / 255 if c.dtype == torch.uint8 else c[index] for c in columns)
 
 
 def ask(encoder: nn.Module, images: Tensor, wanted: Tensor) -> Tensor:
@@ -70,16 +60,16 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[SpeechToFace, dic
     persons = sample_faces(PERSONS if steps is None else 4 * BATCH, seed)
     wild, frontal = people.portraits(persons), people.portraits(persons, frontal=True)
     wanted = torch.stack(list(people.answers(persons).values()), dim=1)  # (N, questions)
-    faces = rows(torch.cat([wild, frontal]), wanted.repeat(2, 1), seed=seed)
-    _taught(model.face_encoder, faces, ask, "face", counts)
+    faces = rows(torch.cat([wild, frontal]), wanted.repeat(2, 1), batch=BATCH, seed=seed)
+    taught(model.face_encoder, faces, ask, rate=RATES["face"], steps=counts["face"], label="face")
     model.face_encoder.eval().requires_grad_(False)
     embedded = embeddings(model.face_encoder, wild)
 
     def draw(decoder: nn.Module, embedding: Tensor, image: Tensor) -> Tensor:
         return F.l1_loss(decoder(embedding), image)
 
-    pairs = rows(embedded, frontal, seed=seed)
-    _taught(model.face_decoder, pairs, draw, "decoder", counts)
+    pairs = rows(embedded, frontal, batch=BATCH, seed=seed)
+    taught(model.face_decoder, pairs, draw, rate=RATES["decoder"], steps=counts["decoder"], label="decoder")
     model.face_decoder.eval().requires_grad_(False)
     speakers = sample_speakers(VOICES if steps is None else 2 * BATCH, seed)  # the first of the same persons
     mel = people.heard(speakers)
@@ -87,21 +77,12 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[SpeechToFace, dic
     def follow(encoder: nn.Module, heard: Tensor, face: Tensor) -> Tensor:
         return speech_to_face_loss(encoder(heard), face, model.face_decoder, model.face_encoder, WEIGHTS)
 
-    pairs = ((shifted(m), e) for m, e in rows(mel, embedded[: len(mel)], seed=seed))
-    info = _taught(model.voice_encoder, pairs, follow, "voice", counts)
+    pairs = ((shifted(m), e) for m, e in rows(mel, embedded[: len(mel)], batch=BATCH, seed=seed))
+    info = taught(
+        model.voice_encoder, pairs, follow, rate=RATES["voice"], steps=counts["voice"], label="voice"
+    )
     model.requires_grad_(True)
     return model.eval(), info | {"steps": sum(counts.values()), "seconds": time.thread_time() - begun}
-
-
-def _taught(
-    part: nn.Module, batches: Iterator, loss: Callable[..., Tensor], name: str, counts: dict[str, int]
-) -> dict[str, float]:
-    """One cycle of AdamW over one part."""
-    optimizer = torch.optim.AdamW(part.parameters(), RATES[name], weight_decay=0.02)
-    _, info = one_cycle(
-        part, batches, loss=loss, optimizer=optimizer, steps=counts[name], warm_up=0.15, label=name
-    )
-    return info
 
 
 def embeddings(encoder: FaceEncoder, images: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ of a sound lies. CLIP (`shapes_clip`) is fixed throughout: when it is trained an
 """
 
 import time
-from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +14,8 @@ from torch import Tensor, nn
 from lecture_utils import zoo
 from lecture_utils.multimodal.sound_encoder import UnitSoundEncoder
 from lecture_utils.multimodal.sound_to_image import ImageDecoder, SoundToImage, alignment_loss
+from lecture_utils.recipes._parts import rows, taught
 from lecture_utils.recipes._struck import Struck, classes_of, colours_of, places, struck
-from lecture_utils.training.one_cycle import one_cycle
 
 DIM, SCENES, BATCH = 64, 6000, 32
 STEPS = {"decoder": 1000, "sound": 400}
@@ -26,15 +25,6 @@ RATES = {"decoder": 4e-3, "sound": 3e-3}
 def build() -> SoundToImage:
     """The model, untrained: log-mel (B, 64, 32) and layout (B, 5) → pictures (B, 3, 32, 32)."""
     return SoundToImage(UnitSoundEncoder(64, DIM, mean=-6.4, spread=3.0), ImageDecoder(dim=DIM))
-
-
-def rows(*columns: Tensor, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Shuffled batches of the same rows of several tensors, for ever."""
-    made = torch.Generator().manual_seed(seed)
-    while True:
-        for index in torch.randperm(len(columns[0]), generator=made).split(BATCH):
-            if len(index) == BATCH:
-                yield tuple(column[index] for column in columns)
 
 
 def train(seed: int = 0, *, steps: int | None = None) -> tuple[SoundToImage, dict[str, float]]:
@@ -60,21 +50,17 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[SoundToImage, dic
     def listen(encoder: nn.Module, mel: Tensor, wanted: Tensor) -> Tensor:
         return alignment_loss(encoder(mel), wanted)
 
-    told = (((e, o), i) for e, o, i in rows(place, scenes.layout, scenes.seen.image, seed=seed))
-    _taught(model.decoder, told, draw, "decoder", counts)
-    info = _taught(model.sound_encoder, rows(scenes.mel, place, seed=seed), listen, "sound", counts)
-    return model.eval(), info | {"steps": sum(counts.values()), "seconds": time.thread_time() - begun}
-
-
-def _taught(
-    part: nn.Module, batches: Iterator, loss: Callable[..., Tensor], name: str, counts: dict[str, int]
-) -> dict[str, float]:
-    """One cycle of AdamW over one part."""
-    optimizer = torch.optim.AdamW(part.parameters(), RATES[name], weight_decay=0.02)
-    _, info = one_cycle(
-        part, batches, loss=loss, optimizer=optimizer, steps=counts[name], warm_up=0.15, label=name
+    told = (((e, o), i) for e, o, i in rows(place, scenes.layout, scenes.seen.image, batch=BATCH, seed=seed))
+    taught(model.decoder, told, draw, rate=RATES["decoder"], steps=counts["decoder"], label="decoder")
+    info = taught(
+        model.sound_encoder,
+        rows(scenes.mel, place, batch=BATCH, seed=seed),
+        listen,
+        rate=RATES["sound"],
+        steps=counts["sound"],
+        label="sound",
     )
-    return info
+    return model.eval(), info | {"steps": sum(counts.values()), "seconds": time.thread_time() - begun}
 
 
 def evaluate(model: SoundToImage) -> dict[str, float]:

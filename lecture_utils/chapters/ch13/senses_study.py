@@ -17,15 +17,14 @@ from lecture_utils import zoo
 from lecture_utils.data.toyworld.faces import Speakers, sample_speakers
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.names import CLASSES
-from lecture_utils.data.toyworld.sound import speak
 from lecture_utils.multimodal.clip.clip import CLIP
 from lecture_utils.multimodal.clip.zero_shot import TEMPLATES, class_embeddings
-from lecture_utils.multimodal.image_to_speech import ImageToUnits
 from lecture_utils.multimodal.sound_encoder import SoundEncoder
 from lecture_utils.multimodal.sound_to_image import alignment_loss
 from lecture_utils.multimodal.speech_to_face import SpeechToFace
 from lecture_utils.recipes import _speakers as people
 from lecture_utils.recipes import _struck, _told, shapes_sound_image
+from lecture_utils.recipes._parts import rows
 from lecture_utils.recipes.faces_from_voices import embeddings
 from lecture_utils.training.one_cycle import one_cycle
 
@@ -69,18 +68,6 @@ def what_voices_tell(model: SpeechToFace, speakers: Speakers, *, draws: int = 50
         figure = people.balanced_accuracy(heard[name], right[name])
         rows.append(Told(name, name in people.HEARD, 1 / count, figure, low, high, seen[name]))
     return rows
-
-
-def faces_of(model: SpeechToFace, speakers: Speakers) -> dict[str, Tensor]:
-    """Pictures (N, 3, 64, 64) to lay side by side: wild, frontal, drawn from the face, and from the voice."""
-    wild, frontal = (people.portraits(speakers.faces, frontal=f) / 255 for f in (False, True))
-    with torch.inference_mode():
-        return {
-            "a picture": wild,
-            "from the front": frontal,
-            "drawn from the picture": model.face_decoder(model.face_encoder(wild)),
-            "drawn from the voice": model(people.heard(speakers)),
-        }
 
 
 def unmet_speakers(count: int = 1000, seed: int = 1) -> Speakers:
@@ -145,7 +132,8 @@ def sound_encoder(steps: int = 300, *, pull: float = 20.0, scenes: int = 3000, s
     encoder = shapes_sound_image.build().sound_encoder
     clip: CLIP = zoo.load("shapes_clip")  # type: ignore[assignment]
     known = _struck.struck(scenes, seed)
-    batches = shapes_sound_image.rows(known.mel, _struck.places(clip, known.seen.image), seed=seed)
+    places = _struck.places(clip, known.seen.image)
+    batches = rows(known.mel, places, batch=shapes_sound_image.BATCH, seed=seed)
     one_cycle(
         encoder, batches,  # type: ignore[arg-type]
         loss=lambda net, mel, place: alignment_loss(net(mel), place, pull=pull),
@@ -165,43 +153,6 @@ def colour_chance(class_id: Tensor, colour_id: Tensor) -> float:
     total = counts.sum(1)  # of each class
     same = (counts * (counts - 1)).sum(1) / (total - 1).clamp_min(1)  # of its pictures, how many are right
     return float(same.sum() / total.sum())
-
-
-@dataclass(frozen=True)
-class Said:
-    """Shares of N pictures of which the right colour and class were heard."""
-
-    source: str
-    colour: float
-    kind: float
-
-
-def told_aloud(model: ImageToUnits, count: int = 300, seed: int = 1) -> list[Said]:
-    """What `spoken_words` hears: of speech itself, of speech through units and back, and of told pictures.
-
-    The first two say what is lost on the way from units to sound; `held_out` pictures show pairs of class and
-    colour of which nobody ever spoke in training.
-    """
-    judge, resnet, rows = zoo.load("spoken_words"), zoo.load("shapes_resnet"), []
-    for name, held_out in (("pairs that were taught", False), ("held-out pairs", True)):
-        seen = captioned(count, seed=seed, split="test", held_out=held_out)
-        pairs = list(zip(seen.class_id.tolist(), seen.colour_id.tolist(), strict=True))
-        speech = {p: _told.listened(speak(_told.said(*p), _told.SPEAKER)[0]) for p in sorted(set(pairs))}
-        back = {
-            p: _told.listened(_told.sounded(model.units.decode(model.units.encode(m))))
-            for p, m in speech.items()
-        }
-        units, _ = model.tell(_told.features_of(resnet, seen.image))
-        told = {tuple(u.tolist()): u for u in units}  # the same units are the same sound
-        sound = {key: _told.listened(_told.sounded(model.units.decode(u))) for key, u in told.items()}
-        for source, mels in (
-            ("speech", [speech[p] for p in pairs]),
-            ("speech through units", [back[p] for p in pairs]),
-            ("told", [sound[tuple(u.tolist())] for u in units]),
-        ):
-            colour, kind = _told.recognised(judge, mels)
-            rows.append(Said(f"{source}, {name}", share(colour, seen.colour_id), share(kind, seen.class_id)))
-    return rows
 
 
 def share(guess: Tensor, right: Tensor) -> float:
