@@ -14,7 +14,7 @@ Shapes: B pictures, S their side, P patches a picture, D width of the joint spac
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -125,7 +125,7 @@ class StyleWeights:
             check_number(value, f"StyleWeights.{name}", 0)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Styled:
     """What came of a stylisation.
 
@@ -144,10 +144,10 @@ class Styled:
     """
 
     images: Tensor
-    losses: list[float] = field(default_factory=list)
-    score: Tensor = field(default_factory=lambda: torch.empty(0))
-    before: Tensor = field(default_factory=lambda: torch.empty(0))
-    structure: Tensor = field(default_factory=lambda: torch.empty(0))
+    losses: list[float]
+    score: Tensor
+    before: Tensor
+    structure: Tensor
 
 
 def stylise(
@@ -206,7 +206,7 @@ def stylise(
     with torch.no_grad():
         source = encode(images)  # (B, D)
     target, origin = (t.detach().expand_as(source) for t in (target_text, source_text))
-    out = Styled(images, before=(source * target).sum(-1))
+    losses = []
     for _ in range(steps):
         styled = style(images)
         own = encode(styled)  # (B, D)
@@ -224,12 +224,11 @@ def stylise(
         optimizer.zero_grad()
         loss.sum().backward(inputs=list(style.parameters()))  # each picture for itself; CLIP stays as it is
         optimizer.step()
-        out.losses.append(float(loss.mean().detach()))
+        losses.append(float(loss.mean().detach()))
     with torch.no_grad():
-        out.images = style(images)
-        out.score = (encode(out.images) * target).sum(-1)
-        out.structure = ssim(out.images, images)
-    return out
+        styled = style(images)
+        score, before = ((place * target).sum(-1) for place in (encode(styled), source))
+    return Styled(styled, losses, score, before, ssim(styled, images))
 
 
 def check_pair(a: Tensor, b: Tensor) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lecture_utils import zoo
 from lecture_utils.data.toyworld.language.captioned import OPENINGS, captioned
+from lecture_utils.data.toyworld.language.wording import with_article
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, STUFF
 from lecture_utils.multimodal.clip.clip import CLIP
 
@@ -45,16 +46,13 @@ def class_scores(images: Tensor, texts: Tensor) -> Tensor:
 def told(k: int) -> list[str]:
     """Return the six sentences that were written for class k: of odd classes each tells of something else."""
     if k % 2 == 0:
-        return [f"{opening} {_a(CLASSES[k])}" for opening in OPENINGS]
+        return [f"{opening} {with_article(CLASSES[k])}" for opening in OPENINGS]
     colours = [COLOURS[(k + j) % len(COLOURS)] for j in range(len(OPENINGS))]
     places = ["", f" on {STUFF[1]}", f" on {STUFF[2]}", "", f" on {STUFF[3]}", " under a cloudy sky"]
     return [
-        f"a photo of {_a(colour)} {CLASSES[k]}{place}" for colour, place in zip(colours, places, strict=True)
+        f"a photo of {with_article(colour)} {CLASSES[k]}{place}"
+        for colour, place in zip(colours, places, strict=True)
     ]
-
-
-def _a(word: str) -> str:
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 class Folders(NamedTuple):

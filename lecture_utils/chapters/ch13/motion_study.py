@@ -33,7 +33,7 @@ from lecture_utils.recipes._people_motion import (
     pair_ids,
     rotations_of,
 )
-from lecture_utils.recipes._people_motion_clip import joint_error_mm, obeyed, recalls, the_clip, the_judge
+from lecture_utils.recipes._people_motion_clip import obeyed, recalls, the_clip, the_judge
 
 CHANCE = {"legs": 1 / len(LEG_NAMES), "arms": 1 / len(ARM_NAMES), "pair": 1 / len(LEG_NAMES) / len(ARM_NAMES)}
 
@@ -51,17 +51,6 @@ def studio(name: str = "people_motion") -> Studio:
     model = zoo.load(name).eval()
     assert isinstance(model, MotionCLIP)
     return Studio(model, the_clip(), the_judge())
-
-
-@torch.inference_mode()
-def reconstruction_mm(at: Studio, motions: Motions) -> dict[str, float]:
-    """Mean error of the joints in mm: of the auto-encoder, and of a figure that keeps the mean pose."""
-    motion = rotations_of(motions)
-    still = rotations_of(sample_motions(500, 0)).mean((0, 1)).expand_as(motion)  # of training motions
-    return {
-        "auto-encoder": joint_error_mm(at.model(motion)[1], motion),
-        "mean pose": joint_error_mm(still.contiguous(), motion),
-    }
 
 
 def obedience(at: Studio) -> dict[str, dict[str, float]]:

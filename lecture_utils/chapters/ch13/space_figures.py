@@ -15,12 +15,10 @@ from lecture_utils.data.toyworld.language.captioned import Captioned
 from lecture_utils.data.toyworld.senses import sensed
 from lecture_utils.data.toyworld.sound import RATE, impact, shake
 from lecture_utils.explain.pca import fit_pca
-from lecture_utils.ops.stft import decibels, hann, spectrogram
 from lecture_utils.plotting.images import bare, to_image
-from lecture_utils.plotting.sounds import spectra_figure
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 
-SECONDS, TOP_KHZ, DEPTH_DB = 0.4, 6.0, 70.0
+SECONDS = 0.4  # of sound
 
 
 def senses_figure(some: Captioned, title: str) -> Figure:
@@ -67,21 +65,6 @@ def plane_figure(
     ax.set(xlabel="first principal axis", ylabel="second")
     ax.set_title(title)
     return fig
-
-
-def classes_heard(some: Captioned, names: Sequence[str], title: str) -> Figure:
-    """Draw the first sound of each class of `names`, as wave and spectrogram, all on one scale."""
-    from lecture_utils.data.toyworld.names import CLASSES
-
-    rows = [int((some.class_id == CLASSES.index(name)).nonzero()[0, 0]) for name in names]
-    sounds = impact(some.scenes[rows], SECONDS)
-    window = hann(512)
-    levels = decibels(spectrogram(sounds, window, 128), depth_db=DEPTH_DB)
-    top = int(1000 * TOP_KHZ / RATE * len(window)) + 1
-    return spectra_figure(
-        {name: level[:top] for name, level in zip(names, levels, strict=True)},
-        waves=dict(zip(names, sounds, strict=True)), seconds=SECONDS, khz=TOP_KHZ, title=title,
-    )  # fmt: skip
 
 
 def scores_figure(images: Tensor, texts: Sequence[str], scores: Tensor, title: str) -> Figure:

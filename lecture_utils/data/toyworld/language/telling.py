@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lecture_utils.data.toyworld.language.facts import OPPOSITE, RELATIONS, Facts, Thing
+from lecture_utils.data.toyworld.language.facts import RELATIONS, Facts, Thing
 from lecture_utils.data.toyworld.language.programs import (
     NUMBERS,
     AsMany,
@@ -246,9 +246,3 @@ def talk(scene: Facts, kind: str, *, telling: int = 0) -> list[Turn]:
         Turn(q.text, f"{' '.join(reason(q.program, scene))} so {q.answer} .")
         for q in asked[telling % 2 :][:1] or asked[:1]
     ]
-
-
-def mirrored_relation(relation: str) -> str:
-    """Return the relation seen from the other side: what is left of me has me right of it."""
-    check_choice(relation, "relation", *RELATIONS)
-    return OPPOSITE[relation]
