@@ -12,11 +12,12 @@ statement = "there is" ("a" | "an" | "no") noun | "there is 1" noun | "there are
 All words are lower case, and a statement ends in " .".
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lecture_utils.data.toyworld.language.facts import RELATIONS, Facts, Thing
+from lecture_utils.data.toyworld.language.facts import KINDS, RELATIONS, Facts, Thing
 from lecture_utils.data.toyworld.language.programs import (
     NUMBERS,
     AsMany,
@@ -39,7 +40,7 @@ from lecture_utils.data.toyworld.language.programs import (
     run,
     the,
 )
-from lecture_utils.data.toyworld.language.questions import Question, questions
+from lecture_utils.data.toyworld.language.questions import Question, check_about, questions
 from lecture_utils.data.toyworld.language.wording import KIND_OF, Words, noun, with_article
 from lecture_utils.data.toyworld.names import CLASSES, STUFF
 from lecture_utils.ops.checks import check_choice
@@ -136,27 +137,31 @@ class Turn:
     told: str
 
 
-def describe(thing: Thing) -> Set:
-    """Name a thing by all its words."""
-    named = Having(Things(), "shape", thing.shape)
-    return Having(Having(named, "colour", thing.colour), "pattern", thing.pattern)
+def describe(thing: Thing, about: Sequence[str] = tuple(KINDS)) -> Set:
+    """Name a thing by all its words: its shape, colour and pattern, or some of these."""
+    named: Set = Things()
+    for kind in ("shape", "colour", "pattern"):
+        if kind in about:
+            named = Having(named, kind, getattr(thing, kind))
+    return named
 
 
-def detail(scene: Facts) -> list[str]:
+def detail(scene: Facts, about: Sequence[str] = tuple(KINDS)) -> list[str]:
     """Tell all that is plain about a scene: every thing, how neighbours stand, the ground and the sky."""
+    about = check_about(about)
     out = [] if scene.things else [tell(Count(Things()), "0")]
     for thing in scene.things:
-        count = len(found(describe(thing), scene))
-        sentence = (
-            tell(Count(describe(thing)), str(count)) if count > 1 else tell(Exists(describe(thing)), "yes")
-        )
+        named = describe(thing, about)
+        count = len(found(named, scene))
+        sentence = tell(Count(named), str(count)) if count > 1 else tell(Exists(named), "yes")
         if sentence not in out:
             out.append(sentence)
     for one, other in zip(scene.things, scene.things[1:], strict=False):
-        alone = all(len(found(describe(t), scene)) == 1 for t in (one, other))
+        first, second = describe(one, about), describe(other, about)
+        alone = all(len(found(named, scene)) == 1 for named in (first, second))
         for relation in RELATIONS:
             if alone and one.stands(relation, other):
-                placed = _placed(describe(one), relation, describe(other))
+                placed = _placed(first, relation, second)
                 if len(_found_plainly(placed, scene)) == 1:
                     out.append(tell(Exists(placed), "yes"))
                     break
@@ -213,7 +218,7 @@ def _said(what: Set) -> set[str]:
     return words
 
 
-def talk(scene: Facts, kind: str, *, telling: int = 0) -> list[Turn]:
+def talk(scene: Facts, kind: str, *, about: Sequence[str] = tuple(KINDS), telling: int = 0) -> list[Turn]:
     """Make one piece of instruction data about a scene.
 
     Parameters
@@ -223,6 +228,8 @@ def talk(scene: Facts, kind: str, *, telling: int = 0) -> list[Turn]:
         "conversation": three questions, answered by sentences; "detail": one request, answered by all that
         is plain; "reasoning": a question of two steps or a comparison, answered by the steps, "so", and the
         answer.
+    about : sequence of str
+        What is said of things: some of "colour", "shape", "pattern".
     telling : int
         Another number, another choice.
 
@@ -235,12 +242,15 @@ def talk(scene: Facts, kind: str, *, telling: int = 0) -> list[Turn]:
     if kind == "detail":
         requests = ("describe the picture .", "what is in the picture ?", "tell me what you see .")
         which = int(np.random.default_rng([scene.key % 2**63, telling]).integers(len(requests)))
-        return [Turn(requests[which], " ".join(detail(scene)))]
+        return [Turn(requests[which], " ".join(detail(scene, about)))]
     if kind == "conversation":
-        return [Turn(q.text, tell(q.program, q.answer)) for q in questions([scene], 3, telling=telling)]
+        return [
+            Turn(q.text, tell(q.program, q.answer))
+            for q in questions([scene], 3, about=about, telling=telling)
+        ]
     asked: list[Question] = [
-        *questions([scene], 1, asked=("what", "is", "count"), hops=(1, 2), telling=telling),
-        *questions([scene], 1, asked=("compare",), telling=telling),
+        *questions([scene], 1, asked=("what", "is", "count"), hops=(1, 2), about=about, telling=telling),
+        *questions([scene], 1, asked=("compare",), about=about, telling=telling),
     ]
     return [
         Turn(q.text, f"{' '.join(reason(q.program, scene))} so {q.answer} .")
