@@ -1,4 +1,4 @@
-"""Asked pictures: what is asked is answered by the facts, splits share nothing, held-out pairs stay held out."""
+"""Asked pictures: answers follow from the facts, splits share nothing, held-out pairs stay held out."""
 
 import pytest
 import torch

@@ -1,0 +1,1 @@
+"""Chapter 14: models that see and speak."""
