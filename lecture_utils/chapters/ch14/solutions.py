@@ -85,16 +85,16 @@ def gated_cross_attention(
     latents: Tensor,
     attend: Callable[[Tensor, Tensor], Tensor],
     mlp: Callable[[Tensor], Tensor],
-    gates: Tensor,
+    alpha: Tensor,
 ) -> Tensor:
     """Flamingo's layer between two layers of a frozen language model, (B, N, D).
 
     To `text` (B, N, D) it adds what its tokens find in the picture, `attend(text, latents)`, and to the sum
     what `mlp` makes of it. `latents` are (B, R, D). Each of the two comes through a gate of its own, the tanh
-    of one of the two numbers in `gates`: at 0 the text leaves as it came.
+    of one of the two numbers in `alpha`: at 0 the text leaves as it came.
     """
-    text = text + gates[0].tanh() * attend(text, latents)
-    return text + gates[1].tanh() * mlp(text)
+    text = text + alpha[0].tanh() * attend(text, latents)
+    return text + alpha[1].tanh() * mlp(text)
 
 
 def llava_inputs(

@@ -1,0 +1,18 @@
+"""Chapter 14: the exercises of part a (given eyes) and part b (asked and sent), and the lab."""
+
+from lecture_utils.chapters.ch14.tasks import (
+    best_query,
+    causal,
+    cell,
+    gate,
+    inputs,
+    looking,
+    masks,
+    writing,
+)
+
+__all__ = ["EXERCISES"]
+
+EYES = (cell, looking, causal, writing, gate, inputs)
+ASKED = (masks, best_query)
+EXERCISES = [task.EXERCISE for task in (*EYES, *ASKED)]
