@@ -64,6 +64,10 @@ WITHOUT: dict[str, str] = {
     "multimodal.language_model.KVCache.append": INSIDE,
     "multimodal.language_model.Block.attend": INSIDE,
     "multimodal.language_model.TanhGELU": "takes nothing",
+    "multimodal.flamingo.*.attend": INSIDE,
+    "multimodal.flamingo.*.looked_at": INSIDE,
+    "multimodal.flamingo.*.start": INSIDE,
+    "multimodal.flamingo.*.think": INSIDE,
     "multimodal.zerocap.TextScorer*": "says what a CLIP must be able to do",
     "multimodal.zerocap.[mu]*": INSIDE,
     "multimodal.zerocap.clip_says": INSIDE,
@@ -131,6 +135,7 @@ WITHOUT: dict[str, str] = {
 LEADING = "“…” is documented: any number of axes in front"
 SHAPE = "only the shape counts"
 ALONE = "there is nothing else that it should be as long as"
+ONE_FRAME = "a picture is a clip of one frame"
 MOVES = "values of any type are moved, none is computed"
 NUMBER = "a number, one for each picture, or whole numbers will do"
 NONE = "an empty list of objects or pictures has an empty answer"
@@ -138,6 +143,9 @@ AS_IS = "samples and targets of any kind are handed on as they are"
 
 RIGHT: dict[str, str] = {
     **RIGHT_3D,
+    "multimodal.flamingo.flamingo.Flamingo.look | media | axis added": ONE_FRAME,
+    "multimodal.flamingo.*.last_picture_mask | which | another batch": ALONE,
+    "multimodal.flamingo.*.PerceiverResampler.* | features | axis dropped": ONE_FRAME,
     "multimodal.speech_units.Units.decode | units | another batch": ALONE,
     "multimodal.speech_units.runs | ids | another batch": ALONE,
     "multimodal.speech_units.runs | ids | label K": "there is no largest number of a unit here",

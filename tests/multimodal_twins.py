@@ -35,3 +35,31 @@ def gpt2_twin(ours: LanguageModel) -> nn.Module:
             other.ln_1.load_state_dict(mine.norm1.state_dict())
             other.ln_2.load_state_dict(mine.norm2.state_dict())
     return theirs
+
+
+@torch.no_grad()
+def perceiver_twin(ours: nn.Module) -> nn.Module:
+    """Transformers' resampler (that of IDEFICS, an open Flamingo) with our weights; it has a ReLU."""
+    pytest.importorskip("transformers")
+    from transformers.models.idefics.configuration_idefics import IdeficsConfig
+    from transformers.models.idefics.perceiver import IdeficsPerceiverResampler
+
+    config = IdeficsConfig(
+        vision_config={"embed_dim": ours.dim}, perceiver_config={"qk_layer_norms_perceiver": False}
+    )
+    heads = ours.layers[0].attention.heads
+    shape = (ours.dim, len(ours.layers), heads, ours.dim // heads, len(ours.latents))
+    theirs = IdeficsPerceiverResampler(config, *shape).eval()
+    theirs.latents.copy_(ours.latents)
+    theirs.layer_norm.load_state_dict(ours.norm.state_dict())
+    for mine, (attention, mlp) in zip(ours.layers, theirs.blocks, strict=True):
+        attention.context_layer_norm.load_state_dict(mine.norm_x.state_dict())
+        attention.latents_layer_norm.load_state_dict(mine.norm_latents.state_dict())
+        attention.q_proj.weight.copy_(mine.attention.to_query.weight)
+        attention.k_proj.weight.copy_(mine.attention.to_key.weight)
+        attention.v_proj.weight.copy_(mine.attention.to_value.weight)
+        attention.output_proj.weight.copy_(mine.attention.to_output.weight)
+        mlp.ln.load_state_dict(mine.norm_mlp.state_dict())
+        mlp.fc.weight.copy_(mine.mlp.fc1.weight)
+        mlp.c_proj.weight.copy_(mine.mlp.fc2.weight)
+    return theirs
