@@ -50,8 +50,8 @@ class SceneEye(nn.Module):
         self.blocks = nn.Sequential(
             BasicBlock(dim // 8, dim // 4, stride=2),
             BasicBlock(dim // 4, dim // 2, stride=2),
+            BasicBlock(dim // 2, dim // 2),  # objects are two to five values wide here
             BasicBlock(dim // 2, dim, stride=2),
-            BasicBlock(dim, dim),
         )
         self.norm = nn.LayerNorm(dim)
         self.kind = nn.Linear(dim, kinds)

@@ -24,7 +24,7 @@ from lecture_utils.recipes._parts import rows
 from lecture_utils.training.loop import predictions
 from lecture_utils.training.one_cycle import one_cycle
 
-SCENES, BATCH, STEPS, PEAK_RATE, DECAY = 16_000, 64, 400, 4e-3, 0.02
+SCENES, BATCH, STEPS, PEAK_RATE, DECAY = 16_000, 64, 1200, 4e-3, 0.02
 PORTION = 2000  # scenes drawn at a time
 COVERED = STRIDE * STRIDE // 8  # pixels of an object that make a cell the object's
 NONE = -1  # in place of a colour, where a cell shows no object
@@ -86,11 +86,12 @@ def lessons(seed: int, count: int = SCENES) -> Iterator[tuple[Tensor, tuple[Tens
 
 
 def eye_loss(eye: Any, image: Tensor, told: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """Cross entropy of kinds and of colours, and the distances to centres and in depth (Huber's loss)."""
+    """Cross entropy of kinds (of all cells, and again of objects') and colours; Huber's loss of where."""
     kind, colour, where = eye.read(eye(image))
     shown = told[1] != NONE  # (B, P)
     return (
         F.cross_entropy(kind.flatten(0, 1), told[0].flatten())
+        + F.cross_entropy(kind[shown], told[0][shown])
         + F.cross_entropy(colour[shown], told[1][shown])
         + F.smooth_l1_loss(where[shown], told[2][shown], beta=0.1)
     )
