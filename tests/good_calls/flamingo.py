@@ -32,7 +32,7 @@ GOOD: dict[str, dict[str, Call]] = {
         },
         "PerceiverResampler": {
             "features": count(6), "dim": count(8), "latents": count(2), "layers": count(1), "heads": count(2),
-            "frames": count(1),
+            "frames": count(1), "places": count(3, zero=True),
         },
         "PerceiverResampler.forward": {"self": RESAMPLER, "features": floats(1, 2, 3, 6)},
         "PerceiverResampler.moments": {"self": RESAMPLER, "frames": count(3)},

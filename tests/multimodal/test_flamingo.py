@@ -329,6 +329,9 @@ def test_the_order_of_tokens_does_not_count_but_that_of_frames_does():
     x = floats(0, 2, 4, 9, C).double()
     torch.testing.assert_close(ours(x), ours(x[:, :, torch.randperm(9)]))
     assert parity_gap(ours(x), ours(x.flip(1))) > 100 * TOLERANCE
+    ours = PerceiverResampler(C, D, latents=R, layers=2, heads=3, places=9).double()
+    nn.init.normal_(ours.place)
+    assert parity_gap(ours(x[:, 0]), ours(x[:, 0].flip(1))) > 100 * TOLERANCE
 
 
 def test_a_longer_clip_gets_times_between_those_learned():
@@ -402,6 +405,7 @@ def test_sequences_of_a_batch_do_not_meet(batch):
         (lambda: Flamingo(language_model(), PerceiverResampler(C, 12)), "got latents of width 12, want 24"),
         (lambda: model_of(0), "every 0"),
         (lambda: PerceiverResampler(C, D, latents=0), "latents 0"),
+        (lambda: PerceiverResampler(C, D, places=4)(floats(0, 2, 9, C)), "got 9 places, want 4"),
         (lambda: PerceiverResampler(C, D, heads=5), "want a multiple"),
         (lambda: PerceiverResampler(C, D)(floats(0, 2, 9, C + 1)), "features: got"),
         (lambda: PerceiverResampler(C, D)(floats(0, 2, 9, C).double()), "want torch.float32"),

@@ -6,7 +6,9 @@ tokens and the latents themselves. Its idea: A. Jaegle et al., "Perceiver: Gener
 Attention", ICML 2021.
 
 Simplified: the features are brought to the language model's width at the entrance, so that all that follows
-has one width D. The listing leaves the layer norms out; they stand here where the usual pre-norm has them.
+has one width D. The listing leaves the layer norms out; they stand here where the usual pre-norm has them. The
+paper writes no place into the features, since each cell of its eye knows where it lies; ours does not, so that
+an embedding of each place can be learned.
 
 Shapes: B pictures or clips, T frames, P tokens a frame, C the features' width, R latents, D model width.
 """
@@ -72,6 +74,8 @@ class PerceiverResampler(nn.Module):
         Depth, 6 in the paper, and attention heads.
     frames : int
         So many time embeddings are learned; a clip of another length gets them interpolated.
+    places : int
+        So many embeddings of places are learned, one for each of the P tokens; 0, as in the paper, for none.
     activation : type
         The MLPs' nonlinearity.
 
@@ -91,14 +95,17 @@ class PerceiverResampler(nn.Module):
         layers: int = 2,
         heads: int = 4,
         frames: int = 1,
+        places: int = 0,
         activation: type[nn.Module] = SquaredReLU,  # not shown
     ) -> None:
         super().__init__()
         check_sizes("resampler", features=features, dim=dim, latents=latents, layers=layers, frames=frames)
+        check_sizes("resampler", least=0, places=places)
         self.features, self.dim = features, dim
         self.to_width = nn.Linear(features, dim)
         self.latents = nn.Parameter(torch.randn(latents, dim))
         self.time = nn.Parameter(0.02 * torch.randn(frames, dim))
+        self.place = nn.Parameter(0.02 * torch.randn(places, dim)) if places else None
         self.layers = nn.ModuleList(ResamplerLayer(dim, heads, activation=activation) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
@@ -114,8 +121,12 @@ class PerceiverResampler(nn.Module):
         features = features[:, None] if features.ndim == 3 else features  # a picture is a clip of one frame
         check_tensor(features, "features", "B", "T", "P", self.features, some=True)
         check_type(features, self.to_width.weight, name="features")
+        if self.place is not None and len(self.place) != features.shape[2]:
+            raise ValueError(f"features: got {features.shape[2]} places, want {len(self.place)}")
         x = self.to_width(features)  # (B, T, P, D)
-        x = x + self.moments(x.shape[1])[:, None]  # when, but not where: the eye's features tell that
+        x = x + self.moments(x.shape[1])[:, None]  # when
+        if self.place is not None:
+            x = x + self.place  # where
         return x.flatten(1, 2), self.latents.expand(len(x), -1, -1)
 
     def moments(self, frames: int) -> Tensor:
