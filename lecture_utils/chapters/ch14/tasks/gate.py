@@ -174,7 +174,7 @@ def _gate_around_sum(*given: Any) -> Tensor:
     "gates would never open."
 )
 def _plain_numbers(*given: Any) -> Tensor:
-    return _layer(*given, gate=lambda a: float(a.tanh()))
+    return _layer(*given, gate=lambda a: a.tanh().item())
 
 
 @mistake(

@@ -96,7 +96,10 @@ def _shifted_twice(*given: Any) -> Pair:
     "something after its last one is."
 )
 def _mark_not_shifted(*given: Any) -> Pair:
-    return _make(*given, judged=lambda answer: answer)
+    def judged(answer: Tensor) -> Tensor:
+        return torch.cat([answer[:, :-1], torch.zeros_like(answer[:, :1])], 1)
+
+    return _make(*given, judged=judged)
 
 
 @mistake(
@@ -126,14 +129,6 @@ def _no_room(*given: Any) -> Pair:
 @mistake("The picture's -100s stand at the end of your targets: all words are asked for P places too early.")
 def _room_at_the_end(*given: Any) -> Pair:
     return _make(*given, lay=lambda nothing, told: torch.cat([told, nothing], 1))
-
-
-@mistake(
-    "The picture's room begins one place too late in your targets: all that follows is one to the right."
-)
-def _one_late(*given: Any) -> Pair:
-    x, target = _make(*given)
-    return x, torch.cat([torch.full_like(target[:, :1], -100), target[:, :-1]], 1)
 
 
 @mistake(
