@@ -114,6 +114,8 @@ class QFormer(nn.Module):
         Q.
     length : int
         The longest text.
+    places : int, optional
+        The most features, where these do not say themselves where they lie: each place's embedding is added.
     pad : int, optional
         The id at which nobody looks.
     every : int
@@ -141,6 +143,7 @@ class QFormer(nn.Module):
         queries: int = 16,
         length: int = 64,
         hidden: int | None = None,
+        places: int | None = None,
         pad: int | None = None,
         every: int = 2,  # not shown
         eps: float = EPS,  # not shown
@@ -148,9 +151,10 @@ class QFormer(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("Q-Former", vocabulary=vocabulary, dim=dim, layers=layers, queries=queries)
-        check_sizes("Q-Former", length=length, every=every)
+        check_sizes("Q-Former", length=length, every=every, places=1 if places is None else places)
         self.features, self.length, self.pad, self.mask = features, length, pad, mask
         self.queries = nn.Parameter(0.02 * torch.randn(queries, dim))
+        self.place = None if places is None else nn.Parameter(0.5 * torch.randn(places, features))
         self.token, self.position = nn.Embedding(vocabulary, dim), nn.Embedding(length, dim)
         for table in (self.token, self.position):
             nn.init.normal_(table.weight, std=0.02)
@@ -166,7 +170,7 @@ class QFormer(nn.Module):
 
     def both(self, features: Tensor, text: Tensor | None, kind: str) -> tuple[Tensor, Tensor]:
         """As `forward`, with what the text became: (B, Q, D) and (B, T, D); `kind` as `qformer_mask`'s."""
-        check_tokens(features, self.features, like=self.queries, name="features")
+        features = self.placed(features)  # (B, P, D_in)
         query = self.queries.expand(len(features), -1, -1)  # (B, Q, D)
         if text is None:
             return self.run(query, features, self.mask("matching", query.shape[1], 0)), query[:, :0]
@@ -175,6 +179,15 @@ class QFormer(nn.Module):
         x = torch.cat([query, words], dim=1)  # (B, N, D)
         x = self.run(x, features, self.hide(mask, text))
         return x[:, : query.shape[1]], x[:, query.shape[1] :]
+
+    def placed(self, features: Tensor) -> Tensor:
+        """Features (B, P, D_in), told where they lie if this one has places."""
+        check_tokens(features, self.features, like=self.queries, name="features")
+        if self.place is None:
+            return features
+        if features.shape[1] > len(self.place):
+            raise ValueError(f"features: got {features.shape[1]} places, want at most {len(self.place)}")
+        return features + self.place[: features.shape[1]]
 
     def read(self, text: Tensor) -> Tensor:
         """Ids (B, T) alone → (B, T, D): what the contrast's mask makes of a text beside any features."""

@@ -5,8 +5,9 @@ Encoders and Large Language Models", ICML 2023, section 3.2 and figure 2: image-
 image-text matching (ITM, with the hard negatives of J. Li et al., ALBEF, NeurIPS 2021) and image-grounded
 text generation (ITG), with one set of weights. The encoder of the features is frozen and no part of this.
 
-Simplified: no label smoothing; the batch's own negatives, of one process; the words are scored by the table
-that embeds them, without BERT's layer before it.
+Simplified: no label smoothing; the batch's own negatives, of one process; for matching one wrong partner a
+pair, where the paper's code has two; the words are scored by the table that embeds them, without BERT's layer
+before it.
 
 Shapes: B pairs, P features of width D_in, Q queries, T tokens of text, D width, E width of the joint space,
 V vocabulary with the decode token.
@@ -172,9 +173,10 @@ class Stage1(nn.Module):
         contrast = self.contrast(queries, words, self.log_scale.exp())
         logits = self.log_scale.detach().exp() * best_query(queries.detach(), words.detach())
         wrong_text, wrong_picture = hard_negatives(logits, generator=generator)
-        pictures = torch.cat([features, features, features[wrong_picture]])  # (3B, P, D_in)
-        texts = torch.cat([text, text[wrong_text], text])  # (3B, T)
-        fits = torch.arange(len(texts), device=text.device) < len(text)  # (3B,): the first B do
+        half = len(text) // 2  # of the pairs keep the picture and get a wrong text, the others the reverse
+        pictures = torch.cat([features, features[:half], features[wrong_picture[half:]]])  # (2B, P, D_in)
+        texts = torch.cat([text, text[wrong_text[:half]], text[half:]])  # (2B, T)
+        fits = torch.arange(len(texts), device=text.device) < len(text)  # (2B,): the first B do
         matching = F.cross_entropy(self.match(pictures, texts), fits.long())
         return Losses(contrast, matching, self.generation_loss(features, text))
 
