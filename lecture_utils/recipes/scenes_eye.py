@@ -63,6 +63,11 @@ def cells(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return (seen.image * 255).round().byte(), kind, colour, where
 
 
+def owners(instance: Tensor, places: int) -> Tensor:
+    """Count, in instance maps (N, 48, 48), the pixels of each object in each cell, (N, P, places)."""
+    return F.one_hot(_split(instance), places + 1).sum(2)[..., 1:]
+
+
 def _split(pixels: Tensor) -> Tensor:
     """Maps (N, 48, 48) → (N, P, 64): the pixels of each cell."""
     return (

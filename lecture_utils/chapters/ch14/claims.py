@@ -4,4 +4,6 @@ Each claim is one function of a seed, with a rule that was fixed before any run;
 stand in files of their own, one to a system.
 """
 
-__all__: list[str] = []
+from lecture_utils.chapters.ch14.attention_claims import c14_1_looks
+
+__all__ = ["c14_1_looks"]
