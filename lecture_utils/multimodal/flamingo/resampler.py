@@ -5,10 +5,10 @@ appendix A.1.1 and the listing of figure 5. Learned latents ask; what they may l
 tokens and the latents themselves. Its idea: A. Jaegle et al., "Perceiver: General Perception with Iterative
 Attention", ICML 2021.
 
-Simplified: the features are brought to the language model's width at the entrance, so that all that follows
-has one width D. The listing leaves the layer norms out; they stand here where the usual pre-norm has them. The
-paper writes no place into the features, since each cell of its eye knows where it lies; ours does not, so that
-an embedding of each place can be learned.
+Simplified: the features are brought to the language model's width at the entrance, so that what follows has
+one width D. The listing leaves the layer norms out; they stand here where the usual pre-norm has them. The
+paper writes no place into the features, since each cell of its eye knows where it lies; ours does not, so an
+embedding of each place can be learned.
 
 Shapes: B pictures or clips, T frames, P tokens a frame, C the features' width, R latents, D model width.
 """
