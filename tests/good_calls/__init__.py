@@ -7,6 +7,7 @@ under "*" comes after it, by position).
 from typing import Any
 
 from tests.good_calls import (
+    asking,
     augmenting,
     binding,
     body,
@@ -70,6 +71,7 @@ PARTS = (
     binding,
     toy_faces,
     speaking,
+    asking,
     flamingo,
     contrasting,
     sound,

@@ -31,12 +31,20 @@ FORMS = ("short", "told", "reasoned")
 
 def short(question: str) -> str:
     """Put a question so that one word answers it."""
+    check_line(question, "question")
     return f"{SHORT[0]} {question}{SHORT[1]}"
 
 
 def long(request: str) -> str:
     """Put a question or a request so that statements answer it."""
+    check_line(request, "request")
     return f"{LONG[0]} {request}{LONG[1]}"
+
+
+def check_line(text: str, name: str) -> None:
+    """Raise ValueError unless this is a str that neither is empty nor begins or ends with a space."""
+    if not isinstance(text, str) or not text or text != text.strip():
+        raise ValueError(f"{name}: got {text!r}, want words without a space before or after them")
 
 
 def vocabulary() -> tuple[str, ...]:
