@@ -8,11 +8,12 @@ from lecture_utils.chapters.ch14.tasks import (
     inputs,
     looking,
     masks,
+    sensors,
     writing,
 )
 
 __all__ = ["EXERCISES"]
 
 EYES = (cell, looking, causal, writing, gate, inputs)
-ASKED = (masks, best_query)
+ASKED = (masks, best_query, sensors)
 EXERCISES = [task.EXERCISE for task in (*EYES, *ASKED)]
