@@ -46,10 +46,7 @@ def cells(scenes: Scenes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         `SceneEye.read` has it.
     """
     seen = render(scenes, SIZE, only=("image", "instance", "semantic"))
-    owner = F.one_hot(_split(seen.instance), scenes.places + 1).sum(2)[
-        ..., 1:
-    ]  # (N, P, places): pixels of each
-    most, place = owner.max(-1)  # (N, P)
+    most, place = owners(seen.instance, scenes.places).max(-1)  # (N, P)
     shown = most >= COVERED
     stuff = (
         F.one_hot(_split(seen.semantic), len(toyworld.SEMANTIC)).sum(2)[..., : len(toyworld.STUFF)].argmax(-1)

@@ -127,7 +127,9 @@ def caption_loss(logits: Tensor, weights: Tensor, ids: Tensor, *, pad: int, spre
     Tensor
         Scalar: nats a caption, plus λ times the squares.
     """
-    check_tensor(ids, "ids", *(len(logits), logits.shape[1] + 1), kind="int")
+    check_tensor(logits, "logits", "B", "N", "V", some=True)
+    check_tensor(ids, "ids", len(logits), logits.shape[1] + 1, kind="int")
+    check_ids(ids, logits.shape[2])
     check_tensor(weights, "weights", *logits.shape[:2], "P")
     check_number(spread, "spread", 0)
     nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad, reduction="sum")
@@ -136,6 +138,6 @@ def caption_loss(logits: Tensor, weights: Tensor, ids: Tensor, *, pad: int, spre
 
 
 def unevenness(weights: Tensor) -> Tensor:
-    """Σ_i (1 - Σ_t α_ti)² of weights (B, N, P), the mean over pictures: 0 where each place had its turn."""
+    """Mean over pictures of Σ_i (1 - Σ_t α_ti)² for weights (B, N, P): 0 where each place gets 1 in sum."""
     check_tensor(weights, "weights", "B", "N", "P", some=True)
     return (1 - weights.sum(dim=1)).square().sum(dim=1).mean()
