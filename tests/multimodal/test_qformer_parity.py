@@ -38,7 +38,7 @@ def features(seed: int, batch: int = 3, n: int = 6) -> Tensor:
 
 
 class Theirs(nn.Module):
-    """The library's Q-Former with its embeddings, as a function of features; text and mask are ours to say."""
+    """The library's Q-Former with its embeddings, as a function of features; text and mask are said."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ FAULTS = {
     "words look at the picture too": (
         "            query = self.norm_cross(query + self.cross_attention(query, features))",
         "            query = self.norm_cross(query + self.cross_attention(query, features))\n"
-        "            text = self.norm_cross(text + self.cross_attention(text, features)) if len(text[0]) else text",
+        "            text = text if not text.numel() else self.cross_attention(text, features)",
     ),
     "no residual around the cross-attention": (
         "self.norm_cross(query + self.cross_attention(query, features))",
@@ -208,7 +208,9 @@ def test_the_comparison_sees_another_mask(kind: str) -> None:
     ours.mask = lambda asked, q, t: (  # type: ignore[assignment]
         qformer_mask(asked, q, t)
         if asked != kind or not q * t
-        else qformer_mask({"matching": "generation", "generation": "contrast", "contrast": "matching"}[kind], q, t)
+        else qformer_mask(
+            {"matching": "generation", "generation": "contrast", "contrast": "matching"}[kind], q, t
+        )
     )
     with pytest.raises(AssertionError, match="outputs differ by"):
         compare(ours)
