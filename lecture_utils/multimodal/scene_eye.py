@@ -77,5 +77,5 @@ class SceneEye(nn.Module):
             (B, P, 3): from the cell's centre to the object's, to the right and down, in cells, and the
             logarithm of the object's distance in metres.
         """
-        check_tensor(grid, "grid", "B", "P", self.dim)
+        check_tensor(grid, "grid", "B", "P", self.dim, some=True)
         return self.kind(grid), self.colour(grid), self.where(grid)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lecture_utils.multimodal.show_attend_tell.attention import Attend, Attention, soft_attention
 from lecture_utils.multimodal.show_attend_tell.lstm_cell import LSTMCell, State, Step, lstm_step
 from lecture_utils.multimodal.tokenizer import Tokenizer
-from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_whole
 
 
 class ShowAttendTell(nn.Module):
@@ -100,6 +100,7 @@ class ShowAttendTell(nn.Module):
         self, features: Tensor, places: Tensor, word: Tensor, state: State
     ) -> tuple[Tensor, State, Tensor]:
         """One word on: scores (B, V) of the word after `word` (B,), the new state, and the weights (B, P)."""
+        check_tensor(word, "word", len(features), kind="int")
         check_ids(word, self.token.num_embeddings, name="word")
         context, weights = self.attention(features, places, state[0])  # (B, D), (B, P)
         said = self.token(word)  # (B, E)
@@ -131,6 +132,7 @@ def caption_loss(logits: Tensor, weights: Tensor, ids: Tensor, *, pad: int, spre
     check_tensor(ids, "ids", len(logits), logits.shape[1] + 1, kind="int")
     check_ids(ids, logits.shape[2])
     check_tensor(weights, "weights", *logits.shape[:2], "P")
+    check_ids(torch.tensor(check_whole(pad, "pad", 0)), logits.shape[2], name="pad")
     check_number(spread, "spread", 0)
     nats = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=pad, reduction="sum")
     real = (ids[:, 1:] != pad)[..., None]  # (B, N, 1)
