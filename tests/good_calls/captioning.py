@@ -53,8 +53,8 @@ GOOD: dict[str, dict[str, Call]] = {
             "self": MODEL, "features": GRID, "places": LOOKED, "word": labels(V, 2), "state": STATE,
         },
         "caption_loss": {
-            "logits": floats(2, 3, 9), "weights": floats(2, 3, 4), "ids": labels(9, 2, 4), "pad": count(8, zero=True),
-            "spread": number(0.1),
+            "logits": floats(2, 3, 9), "weights": floats(2, 3, 4), "ids": labels(9, 2, 4),
+            "pad": count(8, zero=True), "spread": number(0.1),
         },
         "unevenness": {"weights": floats(2, 3, 4)},
     },
