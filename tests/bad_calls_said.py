@@ -72,6 +72,8 @@ WITHOUT: dict[str, str] = {
     "multimodal.zerocap.[mu]*": INSIDE,
     "multimodal.zerocap.clip_says": INSIDE,
     "multimodal.beams.Beams.only_end": INSIDE,
+    "multimodal.blip2.qformer.QFormer.hide": INSIDE,
+    "multimodal.blip2.qformer.QFormer.run": INSIDE,
     "segmentation.paste.pixel_weights": INSIDE,
     "segmentation.vpsnet.VPSNet.track_loss": INSIDE,
     "segmentation.protonet.by_anchor": INSIDE,

@@ -14,7 +14,7 @@ from lecture_utils.data.toyworld.language.facts import Facts
 from lecture_utils.multimodal.blip2.qformer import QFormer
 from lecture_utils.recipes._scenes import SCENES, material, words
 
-DIM, HEADS, LAYERS, QUERIES, WIDER = 96, 4, 4, 16, 2  # the feed-forward is so many times as wide
+DIM, HEADS, LAYERS, QUERIES, WIDER = 64, 4, 4, 16, 2  # the feed-forward is so many times as wide
 LENGTH = 60  # descriptions have at most 51 words; start, end
 PLACES = 36
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lecture_utils.multimodal.blip2.qformer import QFormer
 from lecture_utils.multimodal.decoding import draw
 from lecture_utils.multimodal.language_model import KVCache, LanguageModel
-from lecture_utils.ops.checks import check_ids, check_sizes, check_tensor, check_whole
+from lecture_utils.ops.checks import check_ids, check_sizes, check_tensor, check_tokens, check_whole
 
 
 class BLIP2(nn.Module):
@@ -61,6 +61,7 @@ class BLIP2(nn.Module):
 
     def read(self, prompt: Tensor, ids: Tensor, cache: KVCache) -> Tensor:
         """Let the language model read a soft prompt (B, Q, D_lm), then a text (B, N): the text's logits."""
+        check_tokens(prompt, self.lm.dim, like=self.projection.weight, name="soft prompt")
         check_tensor(ids, "ids", len(prompt), "N", kind="int", some=True)
         check_ids(ids, self.lm.vocabulary)
         x = torch.cat([prompt, self.lm.token(ids)], dim=1)  # (B, Q + N, D_lm)
@@ -70,6 +71,7 @@ class BLIP2(nn.Module):
     def generate(self, features: Tensor, ids: Tensor, steps: int, *, end: int, **prompt: Tensor) -> Tensor:
         """Write on after `ids` (B, N), the likeliest token each time: (B, N + ≤ steps) ids."""
         check_sizes("generate", steps=steps)
+        check_tensor(ids, "ids", "B", "N", kind="int", some=True)
         check_ids(torch.tensor(check_whole(end, "end", 0)), self.lm.vocabulary, name="end")
         cache, begun = KVCache(), ids.shape[1]
         logits = self.read(self.soft_prompt(features, **prompt), ids, cache)[:, -1]  # (B, V)

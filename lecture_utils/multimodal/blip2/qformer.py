@@ -59,6 +59,8 @@ class CrossAttention(nn.Module):
         like = self.to_query.weight
         check_tokens(x, like.shape[0], like=like)
         check_tokens(features, self.to_key.in_features, like=like, batch=len(x), name="features")
+        if bool(x.isnan().any()):  # the fused kernel would answer a NaN query with zeros
+            raise ValueError("tokens: got NaN, want numbers")
         parts = self.to_query(x), self.to_key(features), self.to_value(features)
         query, key, value = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in parts)
         return query, key, value
@@ -151,8 +153,10 @@ class QFormer(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("Q-Former", vocabulary=vocabulary, dim=dim, layers=layers, queries=queries)
+        check_sizes("Q-Former", features=features)
         check_sizes("Q-Former", length=length, every=every, places=1 if places is None else places)
         self.features, self.length, self.pad, self.mask = features, length, pad, mask
+        hidden = 4 * dim if hidden is None else hidden
         self.queries = nn.Parameter(0.02 * torch.randn(queries, dim))
         self.place = None if places is None else nn.Parameter(0.5 * torch.randn(places, features))
         self.token, self.position = nn.Embedding(vocabulary, dim), nn.Embedding(length, dim)
@@ -160,8 +164,7 @@ class QFormer(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
         self.norm = nn.LayerNorm(dim, eps=eps)
         self.layers = nn.ModuleList(
-            QFormerLayer(dim, features, heads, hidden or 4 * dim, looks=i % every == 0, eps=eps)
-            for i in range(layers)
+            QFormerLayer(dim, features, heads, hidden, looks=i % every == 0, eps=eps) for i in range(layers)
         )
 
     def forward(self, features: Tensor, text: Tensor | None = None, kind: str = "matching") -> Tensor:

@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.multimodal.blip2.qformer import QFormer
+from lecture_utils.multimodal.decoding import draw
 from lecture_utils.ops.checks import check_ids, check_number, check_sizes, check_tensor, check_whole
 
 START_LOG_SCALE = math.log(1 / 0.07)  # the temperature starts at 0.07
@@ -213,7 +214,7 @@ class Stage1(nn.Module):
         check_ids(torch.tensor(check_whole(end, "end", 0)), self.decode, name="end")
         text = torch.full((len(features), 1), self.decode, device=features.device)
         for _ in range(steps):
-            new = self.next_words(features, text)[:, -1, : self.decode].argmax(dim=1)  # (B,)
+            new = draw(self.next_words(features, text)[:, -1, : self.decode], temperature=0)  # (B,)
             new = new.masked_fill((text == end).any(dim=1), end)
             text = torch.cat([text, new[:, None]], dim=1)
             if bool((new == end).all()):
