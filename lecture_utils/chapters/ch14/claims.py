@@ -5,5 +5,6 @@ stand in files of their own, one to a system.
 """
 
 from lecture_utils.chapters.ch14.attention_claims import c14_1_looks
+from lecture_utils.chapters.ch14.gate_claims import c14_2_gates
 
-__all__ = ["c14_1_looks"]
+__all__ = ["c14_1_looks", "c14_2_gates"]

@@ -124,11 +124,13 @@ class Flamingo(nn.Module):
         """The parameters that training moves: the resampler's and the new layers'."""
         return (p for p in self.parameters() if p.requires_grad)
 
+    def new_layers(self) -> list[GatedCrossAttention]:
+        """The gated layers, from the first to the last."""
+        return [layer for layer in self.gated.values() if isinstance(layer, GatedCrossAttention)]
+
     def gates(self) -> Tensor:
         """How far each new layer's gates are open, tanh(alpha), of attention and MLP: (new layers, 2)."""
-        return torch.stack(
-            [p.detach() for n, p in self.gated.named_parameters() if n.endswith("alpha")]
-        ).tanh()
+        return torch.stack([layer.alpha.detach() for layer in self.new_layers()]).tanh()
 
 
 def last_picture(marks: Tensor) -> Tensor:
