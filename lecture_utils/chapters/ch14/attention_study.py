@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lecture_utils.data.toyworld.language.facts import Facts
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.data.toyworld.render import render
 from lecture_utils.data.toyworld.scene import Scenes
-from lecture_utils.explain.grad_cam import grad_cam
-from lecture_utils.multimodal.scene_eye import CELLS, SIZE, SceneEye
+from lecture_utils.multimodal.scene_eye import CELLS, SIZE
 from lecture_utils.multimodal.show_attend_tell.captioner import ShowAttendTell
 from lecture_utils.recipes.scenes_captioner import Captioned, encoded, tokenizer
 from lecture_utils.recipes.scenes_eye import COVERED, owners
@@ -118,38 +117,49 @@ def _others(found: Sequence[Look]) -> list[tuple[int, int]]:
     return [(i, j) for own in of.values() for i in own for j in own if found[i].place != found[j].place]
 
 
-class Seen(nn.Module):
-    """The eye and the captioner as one network: pictures (B, 3, 48, 48) → logits (B, L, V) of one caption."""
+def word_maps(captioner: ShowAttendTell, grid: Tensor, text: str, step: int) -> tuple[Tensor, Tensor]:
+    """Where the grid speaks for a word's score: by Grad-CAM, and with each cell's own gradient.
 
-    def __init__(self, eye: SceneEye, captioner: ShowAttendTell, text: str) -> None:
-        super().__init__()
-        self.eye, self.captioner = eye, captioner
-        self.ids = torch.tensor([[tokenizer().start, *tokenizer().encode(f" {text}")]])
-
-    def forward(self, image: Tensor) -> Tensor:
-        logits, _ = self.captioner(self.eye(image), self.ids.expand(len(image), -1)[:, :-1])
-        return logits
-
-
-def word_cam(eye: SceneEye, captioner: ShowAttendTell, image: Tensor, text: str, step: int) -> Tensor:
-    """Grad-CAM of one word of a caption on the eye's grid, (6, 6): what speaks for the word's score there.
+    Grad-CAM (R. R. Selvaraju et al., ICCV 2017, eq. 1 and 2) weighs a channel by its mean gradient, as if it
+    counted alike in all places. A model that attends reads it in some: HiResCAM (R. L. Draelos and L. Carin,
+    arXiv 2011.08891, 2020) leaves the gradient where it is.
 
     Parameters
     ----------
-    eye, captioner : SceneEye, ShowAttendTell
-    image : Tensor
-        (1, 3, 48, 48).
+    captioner : ShowAttendTell
+        In evaluation mode.
+    grid : Tensor
+        (1, P, D), of one picture.
     text : str
-        The caption, of words that the captioner knows.
+        Its caption, of words that the captioner knows.
     step : int
         The number of the word.
+
+    Returns
+    -------
+    Tensor, Tensor
+        (P,) each, 0 or more.
     """
-    model = Seen(eye, captioner, text).eval()
-    word = int(model.ids[0, step + 1])
-    return grad_cam(
-        model,
-        image,
-        lambda logits: logits[:, step, word],
-        layer="eye.norm",
-        as_maps=lambda tokens: tokens.transpose(1, 2).unflatten(2, (CELLS, CELLS)),  # (1, D, 6, 6)
-    )[0]
+    ids = _ids(text)
+    with torch.enable_grad():
+        features = grid.detach().clone().requires_grad_(True)
+        logits, _ = captioner(features, ids[:, :-1])
+        (gradient,) = torch.autograd.grad(logits[0, step, ids[0, step + 1]], features)  # (1, P, D)
+    alpha = gradient[0].mean(dim=0)  # (D,)
+    return (alpha * grid[0]).sum(-1).relu(), (gradient[0] * grid[0]).sum(-1).relu()
+
+
+@torch.no_grad()
+def gates(captioner: ShowAttendTell, grid: Tensor, text: str) -> Tensor:
+    """The gate β at each of N words of a caption of one picture (1, P, D), (N,): how much of it is let in."""
+    features, places, state = captioner.look(grid)
+    out = []
+    for word in _ids(text)[0, :-1]:
+        out.append(captioner.attention.gate(state[0]).sigmoid()[0, 0])
+        _, state, _ = captioner.next_word(features, places, word[None], state)
+    return torch.stack(out)
+
+
+def _ids(text: str) -> Tensor:
+    """Start and the words, (1, 1 + N)."""
+    return torch.tensor([[tokenizer().start, *tokenizer().encode(f" {text}")]])
