@@ -8,7 +8,7 @@ Shapes: N pictures, P = 36 cells of the eye's grid, B batch, L tokens.
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.multimodal.scene_eye import SceneEye
 from lecture_utils.multimodal.tokenizer import Tokenizer
 
+M = TypeVar("M", bound=nn.Module)
 IGNORE = -100  # a target that costs nothing
 SCENES, EACH = 6000, 6  # of the training material: 15 s of processor time, once a process
 DEEP = ("exists", "count", "what", "is")  # kinds of question that can follow relations
@@ -36,7 +37,7 @@ class Portion(NamedTuple):
     questions: tuple[Question, ...]
 
 
-def frozen(model: nn.Module) -> nn.Module:
+def frozen(model: M) -> M:
     """The model in evaluation mode, with no parameter that asks for a gradient."""
     return model.eval().requires_grad_(False)
 
@@ -44,20 +45,17 @@ def frozen(model: nn.Module) -> nn.Module:
 @functools.cache
 def eye() -> SceneEye:
     """The frozen eye, loaded once."""
-    if "scenes_eye" not in zoo.names():  # FOR THE FIRST HALF HOUR ONLY
-        torch.manual_seed(0)
-        return frozen(SceneEye())  # type: ignore[return-value]
-    return frozen(zoo.load("scenes_eye"))  # type: ignore[return-value]
+    model = zoo.load("scenes_eye")
+    assert isinstance(model, SceneEye)
+    return frozen(model)
 
 
 @functools.cache
 def language_model() -> LanguageModel:
     """The frozen language model that has read about scenes, loaded once; copy it before you train it."""
-    if "scenes_lm" not in zoo.names():  # FOR THE FIRST HALF HOUR ONLY
-        torch.manual_seed(0)
-        size = {"dim": 96, "heads": 4, "layers": 4, "length": 192}
-        return frozen(LanguageModel(words().vocabulary, **size, tokenizer=words()))  # type: ignore[return-value]
-    return frozen(zoo.load("scenes_lm"))  # type: ignore[return-value]
+    model = zoo.load("scenes_lm")
+    assert isinstance(model, LanguageModel)
+    return frozen(model)
 
 
 @functools.cache
