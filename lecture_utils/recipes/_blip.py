@@ -150,7 +150,7 @@ def answerer(model: BLIP2) -> Callable[[Tensor, list[str]], list[str]]:
 
 @torch.no_grad()
 def answered(model: BLIP2, grid: Tensor, questions: list[str], instructions: list[str]) -> list[str]:
-    """Answer B questions about B pictures in one word each; an InstructBLIP's queries read the instructions."""
+    """Answer B questions in one word each; the queries of an InstructBLIP read the instructions."""
     (ids, target), (other, after) = (
         spoken([short(text) for text in put], [" yes"] * len(put)) for put in (questions, instructions)
     )

@@ -33,7 +33,7 @@ from lecture_utils.recipes._scenes import grids, words
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
-BATCH, STEPS, PEAK_RATE = 32, 800, 4e-3
+BATCH, STEPS, PEAK_RATE = 32, 900, 4e-3
 TESTED, WRITTEN = 400, 100  # pictures among which texts are found; pictures that are described
 Contrast = Callable[[Tensor, Tensor, Tensor], Tensor]
 
