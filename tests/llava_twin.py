@@ -38,7 +38,7 @@ class Twin:
         )  # fmt: skip
 
         class Untied(transformers.LlavaForConditionalGeneration):
-            _tied_weights_keys: ClassVar = {}  # it looks for a Llama's table, which GPT-2 has under another name
+            _tied_weights_keys: ClassVar = {}  # it looks for a Llama's table of tokens
 
         self.model = Untied(config).eval().to(ours.lm.token.weight.dtype)
         self.model.model.language_model = gpt2.transformer.to(ours.lm.token.weight.dtype)

@@ -138,7 +138,8 @@ def test_rows_may_have_the_picture_at_places_of_their_own():
 def test_the_exercises_inputs_give_the_same_loss_and_ask_for_the_answer_alone():
     model = lively()
     grid, ids = grid_of(7), ids_of(7)
-    x, target = llava_inputs(model.projection(grid), model.lm.token, ids, 5)
+    answer = (torch.arange(N) >= 5).expand(3, N)
+    x, target = llava_inputs(model.projection(grid), model.lm.token, ids, answer)
     assert x.shape == (3, P + N, 24) and target.shape == (3, P + N)
     asked = target[0] != IGNORE
     assert asked.nonzero()[:, 0].tolist() == list(range(P + 4, P + N - 1))
@@ -152,19 +153,16 @@ def test_the_exercises_inputs_give_the_same_loss_and_ask_for_the_answer_alone():
 @pytest.mark.parametrize(
     "fault",
     [
-        ("target[:, answer - 1 : -1] = ids", "target[:, answer:] = ids"),  # not shifted
-        ("words[:, :1], image_tokens, words[:, 1:]", "words, image_tokens"),  # the picture after the text
-        ("target = torch.full(x.shape[:2], IGNORE, device=ids.device)",
-         "target = torch.cat([ids[:, 1:], ids.repeat(1, 9)], 1)[:, : x.shape[1]]"),  # on the question
+        ("target[:, image.shape[1] : -1] = asked[:, 1:]", "target[:, image.shape[1] :] = asked"),  # late
+        ("words[:, :1], image, words[:, 1:]", "words, image"),  # the picture after the text
+        ("ids.masked_fill(~answer, IGNORE)", "ids"),  # on the question too
     ],
 )  # fmt: skip
 def test_the_inputs_test_sees_a_fault(fault):
     model = lively()
-    ids = ids_of(7)
-    right = llava_inputs(model.projection(grid_of(7)), model.lm.token, ids, 5)
-    wrong = planted(f"{PLACE}.inputs", fault).llava_inputs(
-        model.projection(grid_of(7)), model.lm.token, ids, 5
-    )
+    answer = (torch.arange(N) >= 5).expand(3, N)
+    inputs = model.projection(grid_of(7)), model.lm.token, ids_of(7), answer
+    right, wrong = llava_inputs(*inputs), planted(f"{PLACE}.inputs", fault).llava_inputs(*inputs)
     losses = [answer_loss(model.lm.from_embeddings(x), target) for x, target in (right, wrong)]
     assert (losses[0] - losses[1]).abs() > 1e-3
 
@@ -308,7 +306,7 @@ def test_a_place_is_two_ones_and_tells_cells_apart():
         (lambda: insert_picture(torch.zeros(2, 3, 4), torch.zeros(1, 5, 4)), "want \\(2, N, 4\\)"),
         (
             lambda: llava_inputs(torch.zeros(2, 5, 4), torch.nn.Embedding(9, 4), ids_of(0, 2) % 9, N),
-            "inside the",
+            "start token among",
         ),
         (lambda: answer_loss(torch.zeros(1, 2, 3), torch.full((1, 2), IGNORE)), "got IGNORE everywhere"),
         (lambda: answer_loss(torch.zeros(1, 2, 3), torch.full((1, 2), 3)), "want 0 to 2"),

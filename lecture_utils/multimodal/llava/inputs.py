@@ -11,50 +11,50 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_classes, check_sizes, check_tensor, check_tokens
+from lecture_utils.ops.checks import check_classes, check_tensor, check_tokens
 
 IGNORE = -100  # a target on which there is no loss: what PyTorch's cross-entropy passes over
 
 
 def llava_inputs(
-    image_tokens: Tensor, embed: Callable[[Tensor], Tensor], ids: Tensor, answer_from: int
+    image: Tensor, embed: Callable[[Tensor], Tensor], ids: Tensor, answer: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Put a picture behind the start token of a text; ask for each token of the answer, one place before it.
 
     Parameters
     ----------
-    image_tokens : Tensor
+    image : Tensor
         (B, P, D), from the projection.
     embed : callable
         The language model's table: ids (B, N) → (B, N, D).
     ids : Tensor
-        (B, N) int64: the start token, the question, and its answer with the end, if it has one.
-    answer_from : int
-        Where in `ids` the answer begins, 1 to N - 1.
+        (B, N) int64: the start token, then prompts and answers.
+    answer : Tensor
+        (B, N) bool, which of them the assistant says.
 
     Returns
     -------
     x : Tensor
         (B, P + N, D), for `LanguageModel.from_embeddings`.
     target : Tensor
-        (B, P + N) int64: the id that should follow each place where it is one of the answer's, else IGNORE.
+        (B, P + N) int64: the id that should follow each place where it is one of an answer's, else IGNORE.
 
     Raises
     ------
     ValueError
-        For other shapes and types, or an answer that begins at the start token or after the text.
+        For other shapes and types, or an answer that begins with the start token.
     """
-    check_tokens(image_tokens, name="image tokens")
-    check_tensor(ids, "ids", len(image_tokens), "N", kind="int", some=True)
-    check_sizes("llava inputs", answer_from=answer_from)
-    if answer_from >= ids.shape[1]:
-        raise ValueError(f"answer_from: got {answer_from}, want 1 to {ids.shape[1] - 1}, inside the text")
+    check_tokens(image, name="image tokens")
+    check_tensor(ids, "ids", len(image), "N", kind="int", some=True)
+    check_tensor(answer, "answer", *ids.shape, kind="bool")
+    if bool(answer[:, 0].any()):
+        raise ValueError("answer: got the start token among its words, want it before all that is said")
     words = embed(ids)  # (B, N, D)
-    check_tensor(words, "embed(ids)", *ids.shape, image_tokens.shape[2])
-    x = torch.cat([words[:, :1], image_tokens, words[:, 1:]], dim=1)  # (B, P + N, D): start, picture, text
+    check_tensor(words, "embed(ids)", *ids.shape, image.shape[2])
+    x = torch.cat([words[:, :1], image, words[:, 1:]], dim=1)  # (B, P + N, D): start, picture, text
     target = torch.full(x.shape[:2], IGNORE, device=ids.device)
-    answer = image_tokens.shape[1] + answer_from  # where the answer begins in x
-    target[:, answer - 1 : -1] = ids[:, answer_from:]  # each word is asked for one place before it stands
+    asked = ids.masked_fill(~answer, IGNORE)
+    target[:, image.shape[1] : -1] = asked[:, 1:]  # each word is asked for one place before it stands
     return x, target
 
 
