@@ -1,0 +1,101 @@
+"""The loop around PaLM-E (S14.8): look, write the plan that is left, carry out its first step, look again.
+
+D. Driess et al., "PaLM-E: An Embodied Multimodal Language Model", ICML 2023, sections 3 and 6: the
+model stands in a control loop, where what it decides is carried out, and it plans anew from what is seen
+then. Open loop, the comparison: the first plan is carried out to its end without another look.
+
+Shapes: B episodes, side by side.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from lecture_utils.multimodal.palm_e.planning import steps_of
+from lecture_utils.multimodal.palm_e.policy import Body, carry_out
+from lecture_utils.ops.checks import check_sizes
+
+DONE = "done"
+Look = Callable[[Sequence[Body]], Mapping[str, Tensor]]
+Planner = Callable[[Sequence[str], Mapping[str, Tensor]], list[str]]
+
+
+@dataclass
+class Episode:
+    """What happened on one table.
+
+    Attributes
+    ----------
+    plans : list of str
+        As written, one a look.
+    steps : list of (str, bool)
+        Each step that was tried, and whether the policy succeeded.
+    done : bool
+        Whether the model said so before its steps ran out.
+    """
+
+    plans: list[str] = field(default_factory=list)
+    steps: list[tuple[str, bool]] = field(default_factory=list)
+    done: bool = False
+
+
+def run(
+    planner: Planner,
+    bodies: Sequence[Body],
+    instructions: Sequence[str],
+    look: Look,
+    *,
+    most: int = 12,
+    closed: bool = True,
+    between: Callable[[int, Body, int], None] | None = None,
+    watch: Callable[[Body], None] | None = None,
+) -> list[Episode]:
+    """Let a planner work on B tables until it says that it is done.
+
+    Parameters
+    ----------
+    planner : callable
+        Instructions and readings of B tables to B plans in words.
+    bodies : sequence of Body
+        They are changed.
+    instructions : sequence of str
+        One each.
+    look : callable
+        Some of the bodies to the readings of all their sensors, (B, …) each.
+    most : int
+        Steps that are tried at most; who has not said "done" by then has not ended.
+    closed : bool
+        Plan anew after each step. Otherwise the first plan is followed to its end.
+    between : callable, optional
+        ``between(number, body, steps tried)`` after each step: where a passer-by may disturb.
+    watch : callable, optional
+        Sees a body after each motion.
+
+    Returns
+    -------
+    list of B Episode
+    """
+    check_sizes("run", most=most)
+    if len(bodies) != len(instructions) or not bodies:
+        raise ValueError(f"run: got {len(bodies)} tables and {len(instructions)} instructions, want as many")
+    episodes = [Episode() for _ in bodies]
+    left: list[list[str]] = [[] for _ in bodies]  # of each one's latest plan
+    active = list(range(len(bodies)))
+    for turn in range(most + 1):
+        if closed or turn == 0:
+            plans = planner([instructions[i] for i in active], look([bodies[i] for i in active]))
+            for i, plan in zip(active, plans, strict=True):
+                episodes[i].plans.append(plan)
+                left[i] = steps_of(plan)
+        for i in active:
+            episodes[i].done = left[i][:1] in ([DONE], [])  # an empty plan is an end too
+        active = [i for i in active if not episodes[i].done and turn < most]
+        for i in active:
+            step = left[i].pop(0)
+            episodes[i].steps.append((step, carry_out(bodies[i], step, watch)))
+            if between is not None:
+                between(i, bodies[i], turn + 1)
+        if not active:
+            break
+    return episodes
