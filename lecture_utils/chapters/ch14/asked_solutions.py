@@ -14,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lecture_utils.multimodal.visual_programs.interpreter import Step, looked_up
+from lecture_utils.multimodal.visual_programs.program import Line
+
 __all__ = ["image_text_contrast", "interleave", "qformer_mask", "run_program"]
 
 
@@ -49,20 +52,26 @@ def image_text_contrast(queries: Tensor, text: Tensor, scale: float | Tensor) ->
 
 
 def run_program(
-    steps: Sequence[Any], modules: Mapping[str, Callable[..., Any]], image: Any
-) -> tuple[Any, list[Any]]:
-    """Run a visual program step by step: what the last step made, and what each one made.
+    program: Sequence[Line], modules: Mapping[str, Callable[..., Any]], image: Any
+) -> tuple[Any, list[Step]]:
+    """Run a visual program line by line: what the last line gave, and the trace, a `Step` for each line.
 
-    A step has a `name` for what it makes, a `module`, and `arguments`, a dict. An argument that is the name
-    of an earlier step, or "IMAGE", stands for what is known under this name; any other stands for itself.
+    A line has a `target`, the name of what it gives, a `module`, and `arguments`, a dict. At first the name
+    IMAGE alone has a value. `looked_up(argument, state)` gives an argument's value from the dict of all names
+    so far. A module that cannot do its work raises a ValueError: then the run ends, the answer is None, and
+    the last Step has no value, but the error's text as its `problem`.
     """
-    known = {"IMAGE": image}
+    state = {"IMAGE": image}
     trace = []
-    for step in steps:
-        arguments = {k: known.get(v, v) if isinstance(v, str) else v for k, v in step.arguments.items()}
-        known[step.name] = modules[step.module](**arguments)
-        trace.append(known[step.name])
-    return trace[-1], trace
+    for line in program:
+        given = {key: looked_up(argument, state) for key, argument in line.arguments.items()}
+        try:
+            value = modules[line.module](**given)
+        except ValueError as problem:
+            return None, [*trace, Step(line, given, None, str(problem))]
+        state[line.target] = value
+        trace.append(Step(line, given, value))
+    return value, trace
 
 
 def interleave(ids: Tensor, embed: Callable[[Tensor], Tensor], slots: Mapping[int, Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ from lecture_utils.chapters.ch14.tasks import (
     inputs,
     looking,
     masks,
+    program,
     sensors,
     writing,
 )
@@ -15,5 +16,5 @@ from lecture_utils.chapters.ch14.tasks import (
 __all__ = ["EXERCISES"]
 
 EYES = (cell, looking, causal, writing, gate, inputs)
-ASKED = (masks, best_query, sensors)
+ASKED = (masks, best_query, program, sensors)
 EXERCISES = [task.EXERCISE for task in (*EYES, *ASKED)]

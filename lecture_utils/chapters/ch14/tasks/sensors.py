@@ -41,7 +41,7 @@ def _sentence(
     *,
     put: Callable[[Tensor, Tensor], Tensor] = lambda word, vectors: vectors,
 ) -> Tensor:
-    """The sentence, with something else put in a marker's place: (D,) its word, (P, D) the sensor's vectors."""
+    """The sentence, with something else made of a marker's word (D,) and of the sensor's vectors (P, D)."""
     parts = [
         put(word, slots[token]) if token in slots else word[None]
         for token, word in zip(ids.tolist(), embed(ids), strict=True)
@@ -108,7 +108,8 @@ def _in_front(ids: Tensor, embed: Embed, slots: Slots) -> Tensor:
 
 
 @mistake(
-    "A marker that comes a second time is taken for a word with you. Each time it comes, its vectors stand there."
+    "A marker that comes a second time is taken for a word with you. Each time it comes, its vectors stand "
+    "there."
 )
 def _once(ids: Tensor, embed: Embed, slots: Slots) -> Tensor:
     left = dict(slots)
