@@ -35,7 +35,7 @@ from lecture_utils.training.one_cycle import one_cycle
 
 LATENTS, RESAMPLED, EVERY, FEATURES, PLACES = 8, 2, 1, 128, 36
 STEPS, PEAK_RATE = 2000, 4e-3
-KINDS = (("named", 1, 0.5), ("named", 3, 0.2), ("unnamed", 5, 0.15), ("binding", 5, 0.15))
+KINDS = (("named", 3, 0.6), ("unnamed", 5, 0.2), ("binding", 5, 0.2))  # the first of each has no example
 SHOTS = (0, 1, 2, 4)
 
 
