@@ -4,8 +4,8 @@ D. Driess et al., "PaLM-E: An Embodied Multimodal Language Model", ICML 2023, se
 vector, a vision transformer with a learned projection for a picture; several objects, several vectors.
 
 Simplified, or changed: numbers are also given as waves (as in NeRF, ECCV 2020), so that a small MLP can tell
-near places apart; the picture's encoder is a small convolutional net with learned places, where the paper's is
-a ViT of up to 22 billion weights; no neural scene representation (OSRT).
+near places apart; the picture's encoder is a small convolutional net with learned places, where the paper's
+is a ViT of up to 22 billion weights; no neural scene representation (OSRT).
 
 Shapes: B batch, F numbers of a state, K objects, D the language model's width, S the picture's side,
 P = (S / 8)² cells.

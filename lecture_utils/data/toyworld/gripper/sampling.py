@@ -110,11 +110,7 @@ def _task(table: Table, rng: random.Random, kinds: Sequence[str], steps: tuple[i
         task = draw_task(table, rng, kind)
         if task is None or any(goal.holds(table) for goal in task.goals):
             continue
-        try:
-            picks = (len(plan(table, task)) - 1) // 2
-        except ValueError:
-            continue
-        if steps[0] <= picks <= steps[1]:
+        if possible(table, task) and steps[0] <= len(plan(table, task)) // 2 <= steps[1]:
             return task
     raise ValueError(f"tables: got one without a task of {kinds} and {steps} steps: {table.blocks}")
 
@@ -147,8 +143,11 @@ def _put(table: Table, rng: random.Random) -> Goal:
     return Beside(mover, rng.choice(tuple(TOWARDS)), other)
 
 
-def nudge(table: Table, rng: random.Random) -> bool:
-    """Push one lying block to another free place, as a passer-by might; return whether one was moved."""
+def nudge(table: Table, rng: random.Random, task: Task | None = None) -> bool:
+    """Push one lying block to another free place, as a passer-by might; return whether one was moved.
+
+    With a task it is pushed only to where the expert can do the task still, though perhaps with more moves.
+    """
     lying = [i for i in range(len(table.blocks)) if i != table.held]
     if not lying:
         return False
@@ -157,6 +156,18 @@ def nudge(table: Table, rng: random.Random) -> bool:
         at = (rng.uniform(0.12, 0.88), rng.uniform(0.12, 0.88))
         block = table.blocks[chosen]
         if plain(*at) and math.dist(at, (block.x, block.y)) >= APART and table.free(*at, but=chosen):
+            before = block.x, block.y
             block.x, block.y = at
-            return True
+            if task is None or possible(table, task):
+                return True
+            block.x, block.y = before
     return False
+
+
+def possible(table: Table, task: Task) -> bool:
+    """Whether the expert finds a plan."""
+    try:
+        plan(table, task)
+    except ValueError:
+        return False
+    return True
