@@ -76,6 +76,7 @@ def in_the_open(
     steps: int = 60,
     pictures: int = 600,
     queries: int = 8,
+    batch: int = 24,
 ) -> tuple[Stage1, dict[str, list[float]]]:
     """Train a smaller Q-Former in seconds, with anybody's mask and contrast.
 
@@ -84,7 +85,7 @@ def in_the_open(
     seed : int
     mask, contrast : callable
         What `qformer_mask` and `image_text_contrast` are.
-    steps, pictures, queries : int
+    steps, pictures, queries, batch : int
 
     Returns
     -------
@@ -105,7 +106,7 @@ def in_the_open(
         return torch.stack(each).sum()
 
     one_cycle(
-        model, pairs(grid, texts(tuple(facts)), seed, 24), loss=loss,
+        model, pairs(grid, texts(tuple(facts)), seed, batch), loss=loss,
         optimizer=MuonAndAdamW(model, model.qformer.layers, 6e-3), steps=steps, warm_up=0.1,
         cycle_momentum=False, label="stage 1",
     )  # fmt: skip

@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 TASKS = {
-    "matching": "matching: all see all",
-    "generation": "generation: a word sees\nno word after it",
-    "contrast": "contrast: queries and words\ndo not see each other",
+    "matching": "matching:\nall see all",
+    "generation": "generation:\nno word sees what follows",
+    "contrast": "contrast:\neach side sees itself",
 }
 LOSSES = {"contrast": BLUE, "matching": ORANGE, "generation": GREEN}
 
@@ -45,7 +45,7 @@ def masks_figure(
     title: str = "One set of weights, three tasks: only who may look at whom is different",
 ) -> Figure:
     """Draw the three masks: rows look at columns; what queries see is orange, what words see blue."""
-    fig = Figure(figsize=(8.5, 3.7), layout="constrained")
+    fig = Figure(figsize=(8.5, 4.0), layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
     names = [f"query {i + 1}" for i in range(queries)] + list(words)
     for ax, (kind, said) in zip(fig.subplots(1, 3), TASKS.items(), strict=True):
