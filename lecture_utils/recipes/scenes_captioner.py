@@ -63,9 +63,11 @@ def caption(scene: Facts) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def captioned(count: int, *, seed: int = 0, split: str = "train") -> Captioned:
-    """Draw scenes, let the eye see them, and caption them."""
-    scenes, facts = asked_scenes(count, seed=seed, split=split)
+def captioned(
+    count: int, *, seed: int = 0, split: str = "train", objects: int | tuple[int, int] = (1, 3)
+) -> Captioned:
+    """Draw scenes with so many objects, let the eye see them, and caption them."""
+    scenes, facts = asked_scenes(count, seed=seed, split=split, objects=objects)
     grid = grids(render(scenes, SIZE, only="image").image).half()
     return Captioned(grid, tuple(caption(scene) for scene in facts), tuple(facts), scenes)
 
@@ -96,6 +98,7 @@ def taught(
     seed: int = 0,
     spread: float = SPREAD,
     rate: float = PEAK_RATE,
+    batch: int = BATCH,
     label: str = "captioner",
 ) -> dict[str, float]:
     """Train a captioner on captioned grids; what `one_cycle` tells of it."""
@@ -105,7 +108,7 @@ def taught(
         return caption_loss(logits, weights, ids, pad=tokenizer().pad, spread=spread)
 
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.01)
-    batches = lessons(some, seed)
+    batches = lessons(some, seed, batch=batch)
     _, info = one_cycle(
         model, batches, loss=loss, optimizer=optimizer, steps=steps, warm_up=0.15, label=label
     )
