@@ -55,7 +55,8 @@ def clip() -> Rows:
 
 def cached_text() -> Rows:
     """Writing 96 tokens greedily, each read from the cache, against reading the whole text anew each time."""
-    from lecture_utils.multimodal.language_model import LanguageModel, generate
+    from lecture_utils.multimodal.decoding import generate
+    from lecture_utils.multimodal.language_model import LanguageModel
 
     torch.manual_seed(0)
     lm = LanguageModel(4096, dim=192, heads=3, layers=6, length=128).eval()
