@@ -5,15 +5,19 @@ reads documents (`prompts.documents`): a description of a scene in true sentence
 their answers, and some documents without a description. So it can look up what it is told, and where it is
 told nothing it knows what is usual. It is the frozen language model of chapter 14's systems.
 
-Simplified: the tokens of answers weigh more in the loss than the others, since they are few; a large corpus
-needs no such help.
+Simplified: ten minutes of reading are little, and a large corpus needs no such help: documents about one
+or two objects come first; descriptions are often asked for and given again, which teaches to look back; the
+tokens of answers weigh more in the loss than the others; and positions begin as sinusoids (A. Vaswani et al.,
+NeurIPS 2017, section 3.5), so that "the token before this one" need not be learned for each place anew.
 
 Shapes: B documents, N tokens.
 """
 
 import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,22 +28,32 @@ from lecture_utils.data.toyworld.language.prompts import documents, encoded, sho
 from lecture_utils.data.toyworld.language.questions import questions
 from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.multimodal.tokenizer import Tokenizer
+from lecture_utils.nn.positions import sinusoidal_encoding
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
 DIM, HEADS, LAYERS, LENGTH = 96, 4, 4, 192
-BATCH, STEPS, PEAK_RATE = 16, 800, 1e-2
-EACH, DESCRIBED, LONG = 7, 0.85, 0.2  # questions a document; shares with a description, and in the long form
+BATCH, STEPS = 16, 3600
+PEAK_RATE, TABLES_RATE = 1e-2, 3e-3  # of Muon for the layers, and of AdamW for all else
+SCALE = (
+    0.1  # of tokens and positions at the start: after one step from GPT-2's 0.02 no sinusoid would be left
+)
 ANSWERS_WEIGH = 5.0  # against 1 for every other token
 PORTION = 1600  # documents drawn at a time
+EASY = 4  # so many portions come first: about one or two objects
+EASIER: dict[str, Any] = {"objects": (1, 2), "each": 5, "retold_share": 0.5}
+HARDER: dict[str, Any] = {"objects": (1, 3), "each": 7, "retold_share": 0.2}
 
 
 def build() -> LanguageModel:
     """The model, untrained, with a tokenizer to which each word is one token."""
     tokenizer = tokens()
-    return LanguageModel(
-        tokenizer.vocabulary, dim=DIM, heads=HEADS, layers=LAYERS, length=LENGTH, tokenizer=tokenizer
-    )
+    size = {"dim": DIM, "heads": HEADS, "layers": LAYERS, "length": LENGTH}
+    model = LanguageModel(tokenizer.vocabulary, **size, tokenizer=tokenizer)
+    with torch.no_grad():
+        model.token.weight.normal_(std=SCALE)
+        model.position.weight.copy_(SCALE * math.sqrt(2) * sinusoidal_encoding(LENGTH, DIM))
+    return model
 
 
 def batches(seed: int, tokenizer: Tokenizer) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
@@ -49,7 +63,9 @@ def batches(seed: int, tokenizer: Tokenizer) -> Iterator[tuple[Tensor, tuple[Ten
     """
     made = torch.Generator().manual_seed(seed)
     for portion in itertools.count(1000 * seed):
-        drawn = documents(PORTION, seed=portion, each=EACH, described_share=DESCRIBED, long_share=LONG)
+        easy = portion - 1000 * seed < EASY
+        asked = EASIER if easy else HARDER
+        drawn = documents(PORTION, seed=portion, described_share=0.9, long_share=0.15, **asked)
         rows = sorted((encoded(document, tokenizer) for document in drawn), key=lambda row: len(row[0]))
         rows = [row for row in rows if len(row[0]) <= LENGTH]
         for at in torch.randperm(len(rows) // BATCH, generator=made).tolist():
@@ -84,9 +100,11 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
     """
     torch.manual_seed(seed)
     model = build()
+    optimizer = MuonAndAdamW(model, model.layers, PEAK_RATE)
+    for group in optimizer.parts[1].param_groups:
+        group["lr"] = TABLES_RATE
     return one_cycle(
-        model, batches(seed, model.tokenizer), loss=loss,
-        optimizer=MuonAndAdamW(model, model.layers, PEAK_RATE), steps=steps,
+        model, batches(seed, model.tokenizer), loss=loss, optimizer=optimizer, steps=steps,
         warm_up=0.05, cycle_momentum=False, label="language model", clock=time.thread_time,
     )  # fmt: skip
 

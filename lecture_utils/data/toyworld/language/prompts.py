@@ -27,6 +27,7 @@ GRAMMAR = (
 TALK = "there thing things what ? . : question answer user assistant describe picture in tell me you see"
 ORDERS = "put pick up down it place move to on next done task plan step gripper hand holds nothing far"
 FORMS = ("short", "told", "reasoned")
+RETELL = "describe the picture ."
 
 
 def short(question: str) -> str:
@@ -93,6 +94,7 @@ def documents(
     each: int = 5,
     described_share: float = 0.8,
     long_share: float = 0.25,
+    retold_share: float = 0.0,
     objects: int | tuple[int, int] = (1, 3),
     hops: int | tuple[int, int] = (0, 1),
 ) -> list[Document]:
@@ -110,6 +112,8 @@ def documents(
         How many documents begin with a description.
     long_share : float
         How many of the questions are put in the long form, half of these with reasons.
+    retold_share : float
+        How many of the descriptions are asked for, before all questions or after them, and given once more.
 
     Raises
     ------
@@ -119,6 +123,7 @@ def documents(
     check_sizes("documents", each=each)
     check_number(described_share, "described share", 0, 1)
     check_number(long_share, "long share", 0, 1)
+    check_number(retold_share, "retold share", 0, 1)
     _, scenes = asked_scenes(count, seed=seed, split=split, objects=objects)
     random = np.random.default_rng([seed, count])
     turns: list[list[tuple[str, str]]] = [[] for _ in scenes]
@@ -126,6 +131,9 @@ def documents(
         form = FORMS[0] if random.random() >= long_share else FORMS[1 + int(random.integers(2))]
         turns[question.scene].append(answered(question, scenes[question.scene], form))
     told = [f" {described(scene)}" if random.random() < described_share else "" for scene in scenes]
+    for text, turn in zip(told, turns, strict=True):
+        if text and random.random() < retold_share:
+            turn.insert(len(turn) if random.random() < 0.5 else 0, (long(RETELL), text))
     return [Document(text, tuple(turn)) for text, turn in zip(told, turns, strict=True)]
 
 
