@@ -52,7 +52,7 @@ def masks_figure(
         seen = mask(kind, queries, len(words)).int()  # (N, N)
         is_text = torch.arange(len(names)) >= queries
         ax.imshow(
-            seen * (1 + is_text.int()[:, None]),
+            (seen * (1 + is_text.int()[:, None])).numpy(),
             cmap=ListedColormap(["#F2F2F2", ORANGE, BLUE]),
             vmin=0,
             vmax=2,
