@@ -46,6 +46,8 @@ def interleave(ids: Tensor, embed: Callable[[Tensor], Tensor], slots: Mapping[in
         For ids that are not (N,) int64, or vectors of another width than the words'.
     """
     check_tensor(ids, "ids", "N", kind="int", some=True)
+    if int(ids.min()) < 0:
+        raise ValueError(f"ids: got {int(ids.min())}, want 0 or more")
     words = embed(ids)  # (N, D)
     parts, first = [], 0
     for at, token in enumerate(ids.tolist()):
@@ -152,4 +154,6 @@ def plan_loss(model: PaLME, ids: Tensor, readings: Mapping[str, Tensor], target:
         (B, N) int64: of each token the next, or IGNORE in the prompt and the padding.
     """
     check_tensor(target, "target", *ids.shape, kind="int")
+    told = target[target != IGNORE]
+    check_ids(told, model.lm.vocabulary, name="target")
     return F.cross_entropy(model(ids, readings).flatten(0, 1), target.flatten(), ignore_index=IGNORE)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from lecture_utils.ops.checks import check_number
+from lecture_utils.ops.checks import check_numbers
 
 NEAR = 0.002  # when the gripper has arrived
 FASTEST, EASE, LEAST = 0.06, 0.3, 0.01  # of a move: at most, the share of what is left, at least
@@ -84,8 +84,7 @@ def carry_out(body: Body, step: str, watch: Callable[[Body], None] | None = None
 
 def reach(body: Body, at: tuple[float, float], see: Callable[[Body], None]) -> None:
     """Move to a place, slower the nearer it is; stop where what was held is lost."""
-    check_number(at[0], "place", 0, 1)
-    check_number(at[1], "place", 0, 1)
+    check_numbers(at, "place", 2)
     held = body.held
     for _ in range(PATIENCE):
         dx, dy = at[0] - body.x, at[1] - body.y

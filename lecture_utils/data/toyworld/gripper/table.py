@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lecture_utils.data.toyworld.language.facts import RELATIONS
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
-from lecture_utils.ops.checks import check_choice, check_number, check_whole
+from lecture_utils.ops.checks import check_choice, check_number, check_numbers, check_whole
 
 RADIUS = 0.1  # of a block's foot, in sides of the table
 REACH = 0.05  # how near a block's centre must be for the gripper to close on it
@@ -104,6 +104,7 @@ class Table:
         if slips is not None:
             check_whole(slips, "slips", 0)
         self.blocks = [copy.copy(block) for block in blocks]
+        check_numbers(gripper, "gripper", 2)
         self.x, self.y = (check_number(value, "gripper", 0, 1) for value in gripper)
         self.tint, self.light = check_number(tint, "tint", 0, 1), check_number(light, "light", 0.7, 1.3)
         self.held: int | None = None
