@@ -62,7 +62,7 @@ def run_program(
     the last Step has no value, but the error's text as its `problem`.
     """
     state = {"IMAGE": image}
-    trace = []
+    trace: list[Step] = []
     for line in program:
         given = {key: looked_up(argument, state) for key, argument in line.arguments.items()}
         try:

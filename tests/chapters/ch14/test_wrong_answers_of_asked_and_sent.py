@@ -68,7 +68,8 @@ def log_scale(queries: Tensor, text: Tensor, scale: Tensor) -> Tensor:
 
 
 def errors_get_out(program: Any, modules: Any, image: Any) -> Any:
-    state, trace = {"IMAGE": image}, []
+    state: Any = {"IMAGE": image}
+    trace: list[Step] = []
     for line in program:
         given = {k: looked_up(a, state) for k, a in line.arguments.items()}
         value = modules[line.module](**given)
@@ -78,7 +79,9 @@ def errors_get_out(program: Any, modules: Any, image: Any) -> Any:
 
 
 def failure_left_out(program: Any, modules: Any, image: Any) -> Any:
-    state, trace, value = {"IMAGE": image}, [], None
+    state: Any = {"IMAGE": image}
+    trace: list[Step] = []
+    value = None
     for line in program:
         given = {k: looked_up(a, state) for k, a in line.arguments.items()}
         try:
@@ -91,7 +94,9 @@ def failure_left_out(program: Any, modules: Any, image: Any) -> Any:
 
 
 def names_alone(program: Any, modules: Any, image: Any) -> Any:
-    state, trace, value = {"IMAGE": image}, [], None
+    state: Any = {"IMAGE": image}
+    trace: list[Step] = []
+    value = None
     for line in program:
         given = {k: getattr(a, "name", a) for k, a in line.arguments.items()}
         given = {k: state.get(a, a) for k, a in given.items()}

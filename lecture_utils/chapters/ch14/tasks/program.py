@@ -164,7 +164,8 @@ def _backwards(*given: Any) -> Made:
 @mistake("Your steps have the line's arguments as they were written. What the module got are their values.")
 def _as_written(*given: Any) -> Made:
     answer, trace = run_program(*given)
-    return answer, [Step(step.line, step.line.arguments, step.value, step.problem) for step in trace]
+    written: Any = [step.line.arguments for step in trace]
+    return answer, [Step(s.line, own, s.value, s.problem) for s, own in zip(trace, written, strict=True)]
 
 
 @mistake("Your steps have no values: what each line gave is what one reads to find a slip.")
