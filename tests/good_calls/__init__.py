@@ -20,6 +20,7 @@ from tests.good_calls import (
     flamingo,
     gripping,
     instances,
+    instructing,
     key_points,
     layers,
     measuring,
@@ -82,6 +83,7 @@ PARTS = (
     sound,
     motion,
     senses,
+    instructing,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

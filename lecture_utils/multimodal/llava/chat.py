@@ -13,7 +13,14 @@ from torch import Tensor
 
 from lecture_utils.multimodal.language_model import KVCache, LanguageModel
 from lecture_utils.multimodal.llava.llava import LLaVA
-from lecture_utils.ops.checks import check_ids, check_sizes, check_tensor, check_tokens, check_whole
+from lecture_utils.ops.checks import (
+    check_finite,
+    check_ids,
+    check_sizes,
+    check_tensor,
+    check_tokens,
+    check_whole,
+)
 
 
 @torch.no_grad()
@@ -76,6 +83,7 @@ class Chat:
 
     def __init__(self, model: LLaVA, grid: Tensor) -> None:
         check_tokens(grid, model.projection.image_dim, batch=1, name="grid")
+        check_finite(grid, "grid")
         self.model, self.tokenizer, self.cache = model, model.lm.tokenizer, KVCache()
         start = torch.tensor([[self.tokenizer.start]], device=grid.device)
         with torch.no_grad():

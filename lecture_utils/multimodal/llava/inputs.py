@@ -46,6 +46,7 @@ def llava_inputs(
     """
     check_tokens(image, name="image tokens")
     check_tensor(ids, "ids", len(image), "N", kind="int", some=True)
+    check_classes(ids, "ids", *ids.shape)
     check_tensor(answer, "answer", *ids.shape, kind="bool")
     if bool(answer[:, 0].any()):
         raise ValueError("answer: got the start token among its words, want it before all that is said")
