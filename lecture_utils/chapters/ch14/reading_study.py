@@ -25,23 +25,24 @@ from lecture_utils.recipes._scenes import IGNORE, language_model, spoken
 from lecture_utils.recipes.scenes_baselines import Baselines
 from lecture_utils.recipes.shapes_lm import against_grammar
 
+GLANCES = ("question's word to description's", "thing to what is before it", "last word to the answer")
+
 
 class Bound(NamedTuple):
-    """A model's perplexity beside the least that is possible, and what that least is."""
+    """A model's perplexity, what to hold it against, and what that is."""
 
     model: float
-    least: float
+    bound: float
     what: str
 
 
 def perplexities(scenes: int = 200) -> dict[str, Bound]:
-    """Perplexity of three kinds of text, each against what the best possible model would have.
+    """Perplexity of three kinds of text, each beside what it can be held against.
 
-    "captions": the small model of chapter 13 against the grammar's exact entropy. "answers, told": answers to
-    questions without relations after the true description, which decides them all: 1. "answers, blind": the
-    answers to such questions without a description, against their entropy given how the question opens,
-    counted on the training questions; that is an upper bound of the least, since more than the opening may be
-    known.
+    "captions": the small model of chapter 13, and the exact entropy of the grammar, below which none can be.
+    "answers, told": answers to questions without relations after the true description, which decides them
+    all, so that the least is 1. "answers, blind": the same answers without a description, and their entropy
+    given how the question opens, counted on the training questions; who uses its other words can be below.
     """
     captions = zoo.load("shapes_lm")
     assert isinstance(captions, LanguageModel)
@@ -144,14 +145,21 @@ def heads_that_look(found: Sequence[LookBack]) -> dict[str, Tensor]:
     sums: dict[str, list[Tensor]] = {}
     for one in found:
         maps = attention_maps(lm, one.ids)
-        for name, at, to in (
-            ("question's word to description's", one.again, one.clue),
-            ("thing to what is before it", one.clue, one.answer),
-            ("last word to the answer", len(one.words) - 1, one.answer),
-        ):
+        places = (one.again, one.clue), (one.clue, one.answer), (len(one.words) - 1, one.answer)
+        for name, (at, to) in zip(GLANCES, places, strict=True):
             sums.setdefault(name, []).append(maps[:, :, at, to])
             sums.setdefault(f"{name}, evenly", []).append(torch.tensor(1 / (at + 1)))
     return {name: torch.stack(values).mean(dim=0) for name, values in sums.items()}
+
+
+def glances(one: LookBack, mean: dict[str, Tensor]) -> dict[str, tuple[int, Tensor]]:
+    """For each glance of `heads_that_look`: its head's name, where it looks from, and its weights (N,)."""
+    maps = attention_maps(language_model(), one.ids)
+    out = {}
+    for name, at in zip(GLANCES, (one.again, one.clue, len(one.words) - 1), strict=True):
+        layer, head = divmod(int(mean[name].argmax()), maps.shape[1])
+        out[f"{name}: layer {layer + 1}, head {head + 1}"] = at, maps[layer, head, at]
+    return out
 
 
 class CacheCost(NamedTuple):
