@@ -9,6 +9,7 @@ Shapes: B episodes, side by side.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from lecture_utils.multimodal.palm_e.policy import Body, carry_out
 from lecture_utils.ops.checks import check_sizes
 
 DONE = "done"
-Look = Callable[[Sequence[Body]], Mapping[str, Tensor]]
+Look = Callable[[Sequence[Any]], Mapping[str, Tensor]]  # of bodies
 Planner = Callable[[Sequence[str], Mapping[str, Tensor]], list[str]]
 
 
