@@ -155,6 +155,7 @@ AS_IS = "samples and targets of any kind are handed on as they are"
 
 RIGHT: dict[str, str] = {
     **RIGHT_3D,
+    "data.toyworld.language.prompts.* | * | another word": "a prompt holds any words",
     "multimodal.flamingo.flamingo.Flamingo.look | media | axis added": ONE_FRAME,
     "multimodal.flamingo.*.last_picture_mask | which | another batch": ALONE,
     "multimodal.flamingo.*.PerceiverResampler.* | features | axis dropped": ONE_FRAME,

@@ -105,7 +105,7 @@ class BagOfWords(nn.Module):
 
     def from_bag(self, bag: Tensor, grid: Tensor | None = None) -> Tensor:
         """As `forward`, from counted words (B, W)."""
-        check_tensor(bag, "bag", "B", len(self.words), some=True)
+        check_tensor(bag, "bag", "B", len(self.words), some=True, finite=True)
         if (grid is not None) != (self.picture > 0):
             raise ValueError(f"grid: got {'one' if grid is not None else 'none'}, want the contrary")
         if grid is None:

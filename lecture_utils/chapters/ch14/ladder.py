@@ -28,7 +28,6 @@ LOOKING = {  # weights, and what the row is called
     "scenes_llava": "LLaVA",
     "scenes_blip2": "BLIP-2",
     "scenes_instructblip": "InstructBLIP",
-    "scenes_programs": "visual programs",
 }
 Marks = Callable[[Asked], list[bool]]
 
@@ -57,12 +56,21 @@ def rungs() -> dict[str, Marks]:
         if name in zoo.names():
             recipe = importlib.import_module(f"lecture_utils.recipes.{name}")
             out[label] = grid_marks(recipe.answerer(zoo.load(name)))
+    if "scenes_programs" in zoo.names():
+        out["visual programs"] = program_marks
     return {**out, "language model, told": told_marks}
 
 
 def grid_marks(answers: Callable[[Tensor, list[str]], list[str]]) -> Marks:
     """Mark what answers from a picture's tokens."""
     return lambda drawn: marks(answers, drawn)
+
+
+def program_marks(drawn: Asked) -> list[bool]:
+    """Mark the programs that are written for each question and run on its picture."""
+    recipe = importlib.import_module("lecture_utils.recipes._programs")
+    said = recipe.answers_of_programs(drawn)
+    return [word == q.answer for word, q in zip(said, drawn.questions, strict=True)]
 
 
 def told_marks(drawn: Asked) -> list[bool]:
