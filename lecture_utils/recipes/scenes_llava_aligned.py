@@ -14,7 +14,7 @@ from lecture_utils.recipes._scenes import exam, judge, material, seen
 from lecture_utils.recipes.scenes_flamingo import left_out
 
 answerer = _llava.answerer
-BATCH, STEPS, PEAK_RATE = 32, 500, 1e-2
+BATCH, STEPS, PEAK_RATE = 32, 600, 1e-2
 DESCRIBED = 200  # pictures of the exam that are described
 
 
