@@ -375,10 +375,10 @@ def test_the_loop_ends_where_nothing_is_said_and_where_it_takes_too_long() -> No
 
 
 LOOP_FAULTS = [
-    (control.__name__, ("if closed or turn == 0:", "if turn == 0:")),
+    (control.__name__, ("(closed or turn == 0)", "turn == 0")),
     (
         policy.__name__,
-        ("        if body.held is None:  # it slipped on the way\n            return False\n", ""),
+        ("fine = body.held is not None and body.release()", "fine = body.release()"),
     ),
     (planning.__name__, ('plan.split(" .")', 'plan.split(".")[:1]')),
 ]

@@ -32,13 +32,21 @@ class Episode:
         As written, one a look.
     steps : list of (str, bool)
         Each step that was tried, and whether the policy succeeded.
+    left : list of str
+        Steps of the latest plan that were not tried yet.
     done : bool
-        Whether the model said so before its steps ran out.
+        Whether the planner said so, or nothing more, before its steps ran out.
     """
 
     plans: list[str] = field(default_factory=list)
     steps: list[tuple[str, bool]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     done: bool = False
+
+    def heed(self, plan: str) -> None:
+        """Forget the plan so far, and take a new one."""
+        self.plans.append(plan)
+        self.left = steps_of(plan)
 
 
 def run(
@@ -49,7 +57,7 @@ def run(
     *,
     most: int = 12,
     closed: bool = True,
-    between: Callable[[int, Body, int], None] | None = None,
+    between: Callable[[int, Body, int], None] | None = None,  # not shown
     watch: Callable[[Body], None] | None = None,
 ) -> list[Episode]:
     """Let a planner work on B tables until it says that it is done.
@@ -81,22 +89,17 @@ def run(
     if len(bodies) != len(instructions) or not bodies:
         raise ValueError(f"run: got {len(bodies)} tables and {len(instructions)} instructions, want as many")
     episodes = [Episode() for _ in bodies]
-    left: list[list[str]] = [[] for _ in bodies]  # of each one's latest plan
-    active = list(range(len(bodies)))
     for turn in range(most + 1):
-        if closed or turn == 0:
-            plans = planner([instructions[i] for i in active], look([bodies[i] for i in active]))
-            for i, plan in zip(active, plans, strict=True):
-                episodes[i].plans.append(plan)
-                left[i] = steps_of(plan)
-        for i in active:
-            episodes[i].done = left[i][:1] in ([DONE], [])  # an empty plan is an end too
-        active = [i for i in active if not episodes[i].done and turn < most]
-        for i in active:
-            step = left[i].pop(0)
-            episodes[i].steps.append((step, carry_out(bodies[i], step, watch)))
-            if between is not None:
-                between(i, bodies[i], turn + 1)
-        if not active:
-            break
+        going = [i for i, episode in enumerate(episodes) if not episode.done]
+        if going and (closed or turn == 0):  # look, and plan what is left
+            plans = planner([instructions[i] for i in going], look([bodies[i] for i in going]))
+            for i, plan in zip(going, plans, strict=True):
+                episodes[i].heed(plan)
+        for i in going:
+            episodes[i].done = episodes[i].left[:1] in ([DONE], [])
+            if not episodes[i].done and turn < most:
+                step = episodes[i].left.pop(0)
+                episodes[i].steps.append((step, carry_out(bodies[i], step, watch)))
+                if between is not None:  # not shown
+                    between(i, bodies[i], turn + 1)
     return episodes

@@ -60,26 +60,16 @@ def carry_out(body: Body, step: str, watch: Callable[[Body], None] | None = None
         raise ValueError(f"step: got {type(step).__name__}, want a str")
     see = watch or (lambda body: None)
     verb, _, words = step.partition(" ")
-    if verb == "pick" and body.held is None:
-        at = body.locate(words.removeprefix("the "))
-        if at is None:
-            return False
+    fine = False
+    if verb == "pick" and body.held is None and (at := body.locate(words.removeprefix("the "))):
         body.release()  # open, for it may have closed on nothing before
         reach(body, at, see)
-        caught = body.close()
-        see(body)
-        return caught
-    if verb == "place" and body.held is not None:
-        at = body.spot(words)
-        if at is None:
-            return False
+        fine = body.close()
+    if verb == "place" and body.held is not None and (at := body.spot(words)):
         reach(body, at, see)
-        if body.held is None:  # it slipped on the way
-            return False
-        put = body.release()
-        see(body)
-        return put
-    return False
+        fine = body.held is not None and body.release()  # else it slipped on the way
+    see(body)
+    return fine
 
 
 def reach(body: Body, at: tuple[float, float], see: Callable[[Body], None]) -> None:
