@@ -23,15 +23,11 @@ from lecture_utils.data.toyworld.language.wording import PLURAL
 from lecture_utils.data.toyworld.names import CAMERA_HEIGHT_M, CLASSES, COLOUR_RGB, COLOURS
 from lecture_utils.data.toyworld.render import render
 from lecture_utils.data.toyworld.scene import Scenes
+from lecture_utils.multimodal.visual_programs.attributes import find_horizon, foot_depth, name_colour
 from lecture_utils.multimodal.visual_programs.generator import LineWriter, RetrievingWriter
 from lecture_utils.multimodal.visual_programs.interpreter import Step, run
-from lecture_utils.multimodal.visual_programs.modules import (
-    find_horizon,
-    foot_depth,
-    name_colour,
-    question_modules,
-)
-from lecture_utils.multimodal.visual_programs.program import ProgramError, read_program
+from lecture_utils.multimodal.visual_programs.modules import question_modules
+from lecture_utils.multimodal.visual_programs.program import Line, ProgramError, read_program
 from lecture_utils.multimodal.visual_programs.values import Found, Picture
 from lecture_utils.multimodal.visual_programs.vqa import VQA
 
@@ -39,6 +35,7 @@ PALETTE = {name: tuple(rgb) for name, rgb in zip(COLOURS, COLOUR_RGB.tolist(), s
 READS = 64  # the side of the pictures that the detector reads
 SURE = 0.6  # the score from which on a thing counts, chosen on validation scenes
 Modules = Mapping[str, Callable[..., Any]]
+Run = Callable[[Sequence[Line], Modules, Picture], tuple[Any, list[Step]]]
 
 
 @torch.no_grad()
@@ -128,7 +125,8 @@ def exact_answer(fact: Facts, things: Sequence[Found]) -> Callable[[Picture, str
 def answer_of(text: str, image: Picture, modules: Modules) -> tuple[str, list[Step], str]:
     """Run a program's text: the answer ("" where there is none), the trace, and the problem ("" where none).
 
-    A text that is no program gives no trace, and a module that fails ends it: both are no answer.
+    A text that is no program gives no trace, and a module that fails ends it: both are no answer. `run` may
+    be another interpreter, such as the learner's.
     """
     try:
         value, trace = run(read_program(text), modules, image)

@@ -65,12 +65,6 @@ def test_a_question_is_taken_apart_from_the_right() -> None:
     assert steps[1].lines == ("BOX0 = RELATE(image=IMAGE, object='star', relation='left of', box=BOX0)",)
 
 
-def written(question: str):
-    from lecture_utils.data.toyworld.language.wording import parse
-
-    return parse(question)
-
-
 @pytest.mark.parametrize("hops", [0, 1, 2, 3])
 def test_each_step_follows_from_the_one_before(hops: int) -> None:
     for question in asked_of(hops):

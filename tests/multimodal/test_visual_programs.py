@@ -7,6 +7,7 @@ from torch import Tensor
 from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.multimodal.tokenizer import Tokenizer
 from lecture_utils.multimodal.visual_programs import generator
+from lecture_utils.multimodal.visual_programs.attributes import find_horizon, foot_depth, name_colour
 from lecture_utils.multimodal.visual_programs.editors import (
     background_blur,
     colour_pop,
@@ -18,9 +19,6 @@ from lecture_utils.multimodal.visual_programs.interpreter import run, told, trac
 from lecture_utils.multimodal.visual_programs.modules import (
     cut,
     evaluate,
-    find_horizon,
-    foot_depth,
-    name_colour,
     question_modules,
     relate,
     seg,
@@ -53,7 +51,7 @@ def picture(seed: int = 0) -> Picture:
 
 # --- the language --------------------------------------------------------------------------------
 def test_a_program_reads_back_as_it_was_written() -> None:
-    text = "BOX0 = LOC(image=IMAGE, object='red star')\nANSWER0 = COUNT(box=BOX0)\nA = EVAL(expr='{ANSWER0} > 0')"
+    text = "B = LOC(image=IMAGE, object='red star')\nANSWER0 = COUNT(box=B)\nA = EVAL(expr='{ANSWER0} > 0')"
     program = read_program(text)
     assert "\n".join(str(line) for line in program) == text
     assert program[2].reads() == ["ANSWER0"]
@@ -335,7 +333,7 @@ def test_line_by_line_what_is_left_is_read_afresh(monkeypatch: pytest.MonkeyPatc
         {
             " is there a star left of the ball ?": " the ball : BOX0 = LOC(image=IMAGE, object='ball')",
             " is there a star left of BOX0 ?": " star left of BOX0 : BOX0 = RELATE(box=BOX0)",
-            " is there a BOX0 ?": " is there a BOX0 ? : ANSWER0 = COUNT(box=BOX0) ; FINAL = RESULT(var=ANSWER0)",
+            " is there a BOX0 ?": " is there a BOX0 ? : A = COUNT(box=BOX0) ; FINAL = RESULT(var=A)",
             " how odd ?": " the ring : BOX0 = LOC(image=IMAGE, object='ring')",
         },
     )

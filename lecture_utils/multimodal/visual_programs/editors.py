@@ -17,7 +17,7 @@ from torch import Tensor
 from lecture_utils.imaging.formation import gaussian_blur
 from lecture_utils.multimodal.visual_programs.modules import the
 from lecture_utils.multimodal.visual_programs.values import Found, Picture
-from lecture_utils.ops.checks import check_choice, check_tensor
+from lecture_utils.ops.checks import check_choice, check_rgb, check_tensor
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in a grey
 BLUR = 0.04  # spread of the blur, as a share of the picture's width
@@ -25,6 +25,8 @@ BLUR = 0.04  # spread of the blur, as a share of the picture's width
 
 def brightness(pixels: Tensor) -> Tensor:
     """Return the grey of each pixel, (1, H, W), of (3, H, W)."""
+    check_rgb(pixels, unit_range=True)
+    check_tensor(pixels, "pixels", 3, "H", "W")
     return (pixels * pixels.new_tensor(LUMA)[:, None, None]).sum(0, keepdim=True)
 
 

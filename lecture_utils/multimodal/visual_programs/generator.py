@@ -1,6 +1,6 @@
 """Program writers (S14.7): from a question to a program's text.
 
-T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3.2: a large language model (GPT-3) reads
+T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3: a large language model (GPT-3) reads
 pairs of instructions and programs as examples, then the new instruction, and writes on. It has read the whole
 web; ours has read the pairs alone, as text, and learned from them.
 
@@ -199,6 +199,7 @@ def rows_of(lm: LanguageModel, prompt: str, completion: str, offset: int) -> tup
     `offset` pads come first, so that training meets each place in the sequence, and a question that is longer
     than any there was stands at places that are known.
     """
+    check_whole(offset, "offset", 0)
     tokenizer = lm.tokenizer
     first, then = tokenizer.encode(prompt), tokenizer.encode(completion)
     read = [*[tokenizer.pad] * offset, tokenizer.start, *first, tokenizer.end, *then]

@@ -1,8 +1,8 @@
 """The interpreter of visual programs (S14.7): line by line, each line's value is kept, and nothing is hidden.
 
-T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3.2: the program's state maps names to
-values; a line looks up its inputs, calls its module, and adds its output to the state. The trace (section
-3.2's "visual rationale") is what each line gave, and where a module failed what it said.
+T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3: the program's state maps names to
+values; a line looks up its inputs, calls its module, and adds its output to the state. The trace (the paper's
+"visual rationale") is what each line gave, and where a module failed what it said.
 """
 
 from collections.abc import Callable, Mapping, Sequence

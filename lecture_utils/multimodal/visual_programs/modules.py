@@ -1,6 +1,6 @@
 """The modules that visual programs call (S14.7): find, keep, relate, count, cut out, ask, compare.
 
-T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3.3 and figure 3: LOC, SEG, FILTER (there
+T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3 and figure 3: LOC, SEG, FILTER (there
 inside SELECT), COUNT, CROP, VQA, EVAL, RESULT. RELATE is ours: the paper's CROP_LEFTOF and its kin cut the
 picture at the object's edge, which cannot say "behind". D. Surís, S. Menon and C. Vondrick, "ViperGPT", ICCV
 2023, do as RELATE does, by comparing positions and depths in Python.
@@ -11,7 +11,7 @@ Shapes: H × W pixels, M things.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.multimodal.visual_programs.values import Box, Found, Picture
-from lecture_utils.ops.checks import check_choice, check_number
+from lecture_utils.ops.checks import (
+    check_choice,
+    check_number,
+    check_numbers,
+    check_rgb,
+    check_sizes,
+    check_tensor,
+)
 
 Locate = Callable[[Picture], Sequence[Found]]  # all things in a picture
 Answer = Callable[[Picture, str], str]  # a word for a question
@@ -127,6 +134,9 @@ def crop(image: Picture, box: list[Found]) -> Picture:
 
 def square_around(box: Box, width: int, height: int, *, around: float = AROUND) -> Box:
     """A square of `around` times a box's longer side, moved inside a picture of this size."""
+    check_numbers(box, "box", 4)
+    check_sizes("picture", width=width, height=height)
+    check_number(around, "around", 0, above=True)
     x1, y1, x2, y2 = box
     side = min(around * max(x2 - x1, y2 - y1), width, height)
     left = min(max((x1 + x2 - side) / 2, 0.0), width - side)
@@ -136,6 +146,9 @@ def square_around(box: Box, width: int, height: int, *, around: float = AROUND) 
 
 def cut(pixels: Tensor, window: Box) -> Tensor:
     """Read a window of a picture (3, H, W) at the picture's own size, bilinearly."""
+    check_rgb(pixels, unit_range=True)
+    check_tensor(pixels, "pixels", 3, "H", "W")
+    check_numbers(window, "window", 4)
     height, width = pixels.shape[1:]
     x1, y1, x2, y2 = window
     across = (x1 + (torch.arange(width) + 0.5) * (x2 - x1) / width) / width * 2 - 1  # (W,) in [-1, 1]
@@ -184,63 +197,9 @@ def question_modules(
         "INTERSECT": intersect,
         "UNION": union,
         "COUNT": count,
+        "SEG": seg,
         "CROP": crop,
         "VQA": lambda image, question: answer(image, question),
         "EVAL": evaluate,
         "RESULT": result,
     }
-
-
-def name_colour(pixels: Tensor, mask: Tensor, palette: Mapping[str, Sequence[float]]) -> str:
-    """Name the colour of a thing: that of the palette nearest to the median of its pixels, in sRGB.
-
-    Parameters
-    ----------
-    pixels : Tensor
-        (3, H, W) in [0, 1].
-    mask : Tensor
-        (H, W) bool, one pixel at least.
-    palette : mapping of str to (float, float, float)
-        sRGB in [0, 1].
-    """
-    if not bool(mask.any()):
-        raise ValueError("mask: got no pixel, want one at least")
-    median = pixels[:, mask].median(dim=1).values  # (3,): what shades and shines does not move it
-    away = [float((median - median.new_tensor(colour)).square().sum()) for colour in palette.values()]
-    return list(palette)[away.index(min(away))]
-
-
-def find_horizon(pixels: Tensor, free: Tensor, *, low: float = 0.24, high: float = 0.48) -> float:
-    """Find the horizon: the highest of the rows across which nearly the greatest change lies.
-
-    Parameters
-    ----------
-    pixels : Tensor
-        (3, H, W) in [0, 1].
-    free : Tensor
-        (H, W) bool: where no thing stands.
-    low, high : float
-        Between which shares of the height it is looked for.
-
-    Returns
-    -------
-    float
-        Its y as a share of the height.
-    """
-    check_number(low, "low", 0, 1)
-    check_number(high, "high", low, 1, above=True)
-    height = pixels.shape[1]
-    both = free[1:] & free[:-1]  # (H - 1, W)
-    change = (pixels[:, 1:] - pixels[:, :-1]).abs().sum(0) * both  # (H - 1, W)
-    row = change.sum(1) / both.sum(1).clamp(min=1)  # (H - 1,)
-    first, last = int(low * height), int(high * height)
-    part = row[first:last]
-    return (first + int((part >= 0.7 * part.max()).int().argmax()) + 1) / height
-
-
-def foot_depth(foot: float, horizon: float, camera_m: float) -> float:
-    """Metres to what stands on flat ground: the camera's height over how far its foot is below the horizon.
-
-    A level pinhole camera whose focal length is one picture's height; `foot` and `horizon` are y as shares.
-    """
-    return camera_m / max(foot - horizon, 0.02)

@@ -1,7 +1,7 @@
 """The language of visual programs (S14.7): lines such as "BOX0 = LOC(image=IMAGE, object='red star')".
 
 T. Gupta and A. Kembhavi, "Visual Programming: Compositional visual reasoning without training", CVPR 2023,
-section 3.1 and figure 2. A program is text that somebody else wrote, perhaps a network: it is read by a
+section 3 and figure 2. A program is text that somebody else wrote, perhaps a network: it is read by a
 grammar of its own and never given to Python. What the grammar does not have (attributes, calls inside calls,
 imports, loops) cannot be said.
 

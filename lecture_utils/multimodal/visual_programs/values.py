@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lecture_utils.ops.checks import check_number, check_rgb, check_tensor
+from lecture_utils.ops.checks import check_number, check_numbers, check_rgb, check_tensor
 
 Box = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
 
@@ -60,12 +60,13 @@ class Found:
     mask: Tensor
 
     def __post_init__(self) -> None:
+        check_numbers(self.box, "found, box", 4)
         x1, y1, x2, y2 = self.box
         if not (x1 < x2 and y1 < y2):
             raise ValueError(f"found, box: got {self.box}, want x1 < x2 and y1 < y2")
         check_number(self.x, "found, x", 0, 1)
         check_number(self.depth_m, "found, depth_m", 0, above=True)
-        check_tensor(self.mask, "found, mask", "H", "W", kind="bool")
+        check_tensor(self.mask, "found, mask", "H", "W", kind="bool", some=True)
 
     def called(self, words: str) -> bool:
         """Whether each of the words fits: its shape, its colour, or "thing", which fits all."""

@@ -2,7 +2,7 @@
 
 As in ViLT (W. Kim, B. Son and I. Kim, "ViLT", ICML 2021, section 3.1): a transformer reads the picture's
 cells and the question's words as one sequence, and an answer token is classified. In VISPROG a pretrained
-ViLT is the module VQA (T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3.3).
+ViLT is the module VQA (T. Gupta and A. Kembhavi, "Visual Programming", CVPR 2023, section 3).
 
 Simplified: words are looked up whole; no pretraining; cells come from a few convolutions, or from any other
 eye.
@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from lecture_utils.nn.norm import FusedBatchNorm2d
 from lecture_utils.nn.transformer import EncoderLayer
-from lecture_utils.ops.checks import check_images, check_sizes, check_tokens
+from lecture_utils.ops.checks import (
+    check_finite,
+    check_ids,
+    check_images,
+    check_sizes,
+    check_tensor,
+    check_tokens,
+)
 
 PAD = 0  # the number of no word
 
@@ -123,6 +130,9 @@ class VQA(nn.Module):
 
     def forward(self, pictures: Tensor, ids: Tensor) -> Tensor:
         """Return logits (B, A) for pictures (as the stem takes them) and word numbers (B, L)."""
+        check_ids(ids, len(self.number) + 1)
+        check_tensor(ids, "ids", len(pictures), "L", kind="int")
+        check_finite(pictures, "pictures")
         cells, words = self.stem(pictures), self.word(ids.to(self.ask.device))  # (B, P, D), (B, L, D)
         ask = self.ask.expand(len(cells), 1, -1)  # (B, 1, D)
         x = torch.cat([ask, cells, words], dim=1)  # (B, 1 + P + L, D)
