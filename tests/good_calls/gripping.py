@@ -110,7 +110,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "write": {"model": made(seeing), "prompts": (TEXT, TEXT), "readings": READINGS, "most": count(2)},
     },
     "multimodal.palm_e.policy": {
-        "reach": {"body": TABLE, "at": pair(0.4, 0.4), "see": lambda body: None},
+        "reach": {"body": TABLE, "at": pair(0.4, 0.4)},
     },
     "multimodal.palm_e.sensors": {
         "StateEncoder": {"state": count(4), "dim": count(6), "hidden": count(5), "waves": count(2)},

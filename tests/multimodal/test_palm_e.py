@@ -289,9 +289,15 @@ def table() -> Table:
 
 
 def test_the_policy_moves_smoothly_to_what_is_named() -> None:
-    own = table()
+    own, move = table(), Table.move
     path = [(own.x, own.y)]
-    assert carry_out(own, "pick the red star", lambda body: path.append((body.x, body.y)))
+
+    def moved(dx: float, dy: float) -> None:
+        move(own, dx, dy)
+        path.append((own.x, own.y))
+
+    own.move = moved  # type: ignore[method-assign]
+    assert carry_out(own, "pick the red star")
     assert own.held == 0
     jumps = [math.dist(a, b) for a, b in pairwise(path)]
     assert max(jumps) <= FASTEST + 1e-9 and len(path) > 5
@@ -378,7 +384,7 @@ LOOP_FAULTS = [
     (control.__name__, ("(closed or turn == 0)", "turn == 0")),
     (
         policy.__name__,
-        ("fine = body.held is not None and body.release()", "fine = body.release()"),
+        ("return body.held is not None and body.release()", "return body.release()"),
     ),
     (planning.__name__, ('plan.split(" .")', 'plan.split(".")[:1]')),
 ]

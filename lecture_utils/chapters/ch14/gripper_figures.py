@@ -42,15 +42,52 @@ class Played(NamedTuple):
     solved: bool
 
 
+class Filmed(Table):
+    """A table that keeps a copy of itself after each motion, in `shots`."""
+
+    def __init__(self, table: Table) -> None:
+        self.__dict__.update(table.copy().__dict__)
+        self.shots = [self.still()]
+
+    def still(self) -> Table:
+        """The table as it is now."""
+        shot = object.__new__(Table)
+        shot.__dict__.update({name: value for name, value in vars(self).items() if name != "shots"})
+        return shot.copy()
+
+    def move(self, dx: float, dy: float) -> None:
+        """Move, and keep what came of it."""
+        super().move(dx, dy)
+        self.shots.append(self.still())
+
+    def close(self) -> bool:
+        """Close, and keep what came of it."""
+        caught = super().close()
+        self.shots.append(self.still())
+        return caught
+
+    def release(self) -> bool:
+        """Open, and keep what came of it."""
+        let_go = super().release()
+        self.shots.append(self.still())
+        return let_go
+
+
 def played(planner: Planner, table: Table, task: Task, *, closed: bool = True, most: int = 8) -> Played:
     """Let a planner do one task, and keep what could be seen; the table stays as it is."""
-    own = table.copy()
-    looks, motions = [own.copy()], [(own.copy(), 0)]
+    own = Filmed(table)
+    looks, ends = [own.still()], [0]
+
+    def after(i: int, body: object, tried: int) -> None:
+        looks.append(own.still())
+        ends.append(len(own.shots))
+
     episode = run(
         planner, [own], [task.text], look_at([own], "image"), most=most, closed=closed,
-        between=lambda i, body, tried: looks.append(own.copy()),
-        watch=lambda body: motions.append((own.copy(), len(looks) - 1)),
+        between=after,
     )[0]  # fmt: skip
+    steps = [sum(end <= shot for end in ends[1:]) for shot in range(len(own.shots))]
+    motions = list(zip(own.shots, steps, strict=True))
     return Played(task, looks, motions, episode, solved(own, task))
 
 

@@ -50,16 +50,9 @@ class Episode:
 
 
 def run(
-    planner: Planner,
-    bodies: Sequence[Body],
-    instructions: Sequence[str],
-    look: Look,
-    *,
-    most: int = 12,
-    closed: bool = True,
-    between: Callable[[int, Body, int], None] | None = None,  # not shown
-    watch: Callable[[Body], None] | None = None,
-) -> list[Episode]:
+    planner: Planner, bodies: Sequence[Body], instructions: Sequence[str], look: Look, *, most: int = 12,
+    closed: bool = True, between: Callable[[int, Body, int], None] | None = None,
+) -> list[Episode]:  # fmt: skip
     """Let a planner work on B tables until it says that it is done.
 
     Parameters
@@ -78,8 +71,6 @@ def run(
         Plan anew after each step. Otherwise the first plan is followed to its end.
     between : callable, optional
         ``between(number, body, steps tried)`` after each step: where a passer-by may disturb.
-    watch : callable, optional
-        Sees a body after each motion.
 
     Returns
     -------
@@ -99,7 +90,7 @@ def run(
             episodes[i].done = episodes[i].left[:1] in ([DONE], [])
             if not episodes[i].done and turn < most:
                 step = episodes[i].left.pop(0)
-                episodes[i].steps.append((step, carry_out(bodies[i], step, watch)))
+                episodes[i].steps.append((step, carry_out(bodies[i], step)))
                 if between is not None:  # not shown
                     between(i, bodies[i], turn + 1)
     return episodes

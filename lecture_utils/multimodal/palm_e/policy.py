@@ -10,7 +10,6 @@ where to, in what order, when to stop, and what went wrong. That comes from the 
 """
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 from lecture_utils.ops.checks import check_numbers
@@ -44,7 +43,7 @@ class Body(Protocol):
         """Where a spot is."""
 
 
-def carry_out(body: Body, step: str, watch: Callable[[Body], None] | None = None) -> bool:
+def carry_out(body: Body, step: str) -> bool:
     """Carry out a step, "pick the NAME" or "place SPOT", and return whether it succeeded.
 
     Parameters
@@ -53,26 +52,21 @@ def carry_out(body: Body, step: str, watch: Callable[[Body], None] | None = None
         It is changed.
     step : str
         Words that mean nothing to the policy are a step that fails.
-    watch : callable, optional
-        Called after each motion.
     """
     if not isinstance(step, str):
         raise ValueError(f"step: got {type(step).__name__}, want a str")
-    see = watch or (lambda body: None)
     verb, _, words = step.partition(" ")
-    fine = False
     if verb == "pick" and body.held is None and (at := body.locate(words.removeprefix("the "))):
         body.release()  # open, for it may have closed on nothing before
-        reach(body, at, see)
-        fine = body.close()
+        reach(body, at)
+        return body.close()
     if verb == "place" and body.held is not None and (at := body.spot(words)):
-        reach(body, at, see)
-        fine = body.held is not None and body.release()  # else it slipped on the way
-    see(body)
-    return fine
+        reach(body, at)
+        return body.held is not None and body.release()  # else it slipped on the way
+    return False
 
 
-def reach(body: Body, at: tuple[float, float], see: Callable[[Body], None]) -> None:
+def reach(body: Body, at: tuple[float, float]) -> None:
     """Move to a place, slower the nearer it is; stop where what was held is lost."""
     check_numbers(at, "place", 2)
     held = body.held
@@ -83,4 +77,3 @@ def reach(body: Body, at: tuple[float, float], see: Callable[[Body], None]) -> N
             return
         share = min(1.0, min(FASTEST, max(EASE * far, LEAST)) / far)
         body.move(share * dx, share * dy)
-        see(body)
