@@ -363,3 +363,23 @@ def test_pictures_do_not_mix(taught: tuple[captioner.ShowAttendTell, Tensor]) ->
 def test_bad_input_is_refused(wrong: Callable, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         wrong(model())
+
+
+def test_a_fresh_cell_keeps_and_starts_small_on_both_sides() -> None:
+    torch.manual_seed(0)
+    cell = lstm_cell.LSTMCell(40, 16)
+    assert cell.bias.tolist() == [0.0] * 16 + [1.0] * 16 + [0.0] * 32
+    for weight in (cell.weight_x.detach(), cell.weight_h.detach()):
+        assert -0.25 <= float(weight.min()) < -0.24
+        assert 0.24 < float(weight.max()) <= 0.25  # 1 / √16, as nn.LSTMCell has it
+
+
+def test_a_wrong_state_and_no_scores_are_named() -> None:
+    given = torch.zeros(3, 5), torch.zeros(16, 5), torch.zeros(16, 4), torch.zeros(16)
+    good = torch.zeros(3, 4)
+    with pytest.raises(ValueError, match="scores: got"):
+        attention.soft_attention(torch.zeros(0, 4), torch.zeros(0, 4, 2))
+    assert attention.Attention(3, 4, 5).score.weight.shape == (1, 5)
+    for state, said in (((good[0], good), "h: got"), ((good, good[:2]), "c: got"), ((good,), "state: got")):
+        with pytest.raises(ValueError, match=said):
+            lstm_cell.lstm_step(given[0], state, *given[1:])  # type: ignore[arg-type]
