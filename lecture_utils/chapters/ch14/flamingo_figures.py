@@ -106,12 +106,12 @@ def failures_figure(model: Flamingo, drawn: Asked, count: int = 4) -> Figure:
     wrong = {
         q.scene: (q, word) for q, word in zip(drawn.questions, said, strict=True) if word != q.answer
     }  # the last wrong one a picture
-    fig = Figure(figsize=(8.4, 2.7), layout="constrained")
+    fig = Figure(figsize=(8.4, 3.0), layout="constrained")
     for ax, (question, word) in zip(fig.subplots(1, count), list(wrong.values())[:count], strict=False):
         bare(ax).imshow(few(drawn.image[question.scene]))
         ax.set_title(
-            f"{textwrap.fill(question.text, 26)}\nsays {word}, right: {question.answer}",
-            fontsize=8.5, fontweight="normal", loc="left",
+            f"{textwrap.fill(question.text, 31)}\nsays {word}, right: {question.answer}",
+            fontsize=8, fontweight="normal", loc="left",
         )  # fmt: skip
     return fig
 
