@@ -3,9 +3,10 @@
 X. Yu et al., "Point-BERT: Pre-training 3D Point Cloud Transformers with Masked Point Modeling", CVPR 2022,
 section 3.1: centres spread over the cloud by farthest point sampling (C. R. Qi et al., "PointNet++", NeurIPS
 2017, section 3.2), the nearest neighbours of each, relative to it, through a small PointNet; where the centre
-lies is added. A. Panagopoulou et al. (X-InstructBLIP, ECCV 2024) take ULIP-2, whose tokens come about so.
+lies is added, and a transformer lets the tokens look at each other. A. Panagopoulou et al. (X-InstructBLIP,
+ECCV 2024) take ULIP-2, whose tokens come about so.
 
-Simplified: no transformer over the tokens; trained to name shapes, then frozen.
+Simplified: two layers instead of twelve; trained to name shapes, then frozen.
 
 Shapes: B batch, P points, C centres, K neighbours of each, D width.
 """
@@ -14,7 +15,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_sizes, check_tensor
+from lecture_utils.nn.transformer import EncoderLayer
+from lecture_utils.ops.checks import check_number, check_sizes, check_tensor
 
 
 class PointTokens(nn.Module):
@@ -28,6 +30,10 @@ class PointTokens(nn.Module):
         C and K, each at most the number of points.
     hidden : int
         Width within the small PointNet.
+    layers, heads : int
+        Of the transformer.
+    reach_m : float
+        About how far neighbours are from their centre, metres: the unit in which they enter.
 
     Raises
     ------
@@ -35,13 +41,25 @@ class PointTokens(nn.Module):
         For sizes below 1; when called, for anything but finite (B, P, 3) with enough points.
     """
 
-    def __init__(self, dim: int = 96, *, centres: int = 24, neighbours: int = 16, hidden: int = 64) -> None:
+    def __init__(
+        self,
+        dim: int = 96,
+        *,
+        centres: int = 24,
+        neighbours: int = 12,
+        hidden: int = 48,
+        layers: int = 2,
+        heads: int = 4,
+        reach_m: float = 0.15,
+    ) -> None:
         super().__init__()
         check_sizes("point tokens", dim=dim, centres=centres, neighbours=neighbours, hidden=hidden)
-        self.dim, self.centres, self.neighbours = dim, centres, neighbours
+        check_number(reach_m, "reach_m", 0, above=True)
+        self.dim, self.centres, self.neighbours, self.reach_m = dim, centres, neighbours, reach_m
         self.first = nn.Sequential(nn.Linear(3, hidden), nn.GELU(), nn.Linear(hidden, hidden))
         self.second = nn.Sequential(nn.Linear(2 * hidden, 2 * hidden), nn.GELU(), nn.Linear(2 * hidden, dim))
         self.where = nn.Sequential(nn.Linear(3, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        self.layers = nn.ModuleList(EncoderLayer(dim, heads, 2 * dim) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, points: Tensor) -> Tensor:  # (B, P, 3)
@@ -51,10 +69,13 @@ class PointTokens(nn.Module):
             raise ValueError(f"points: got {points.shape[1]} a cloud, want {want} or more")
         centre = rows(points, farthest_points(points, self.centres))  # (B, C, 3)
         around = rows(points, nearest(centre, points, self.neighbours)) - centre[:, :, None]  # (B, C, K, 3)
-        x = self.first(around)  # (B, C, K, hidden)
+        x = self.first(around / self.reach_m)  # (B, C, K, hidden)
         most = x.amax(dim=2, keepdim=True).expand_as(x)
         x = self.second(torch.cat([most, x], dim=-1)).amax(dim=2)  # (B, C, D): no order among the neighbours
-        return self.norm(x + self.where(centre))
+        x = x + self.where(centre)
+        for layer in self.layers:
+            x = layer(x)  # a neighbourhood is part of a whole
+        return self.norm(x)
 
 
 def farthest_points(points: Tensor, count: int) -> Tensor:

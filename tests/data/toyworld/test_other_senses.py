@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from lecture_utils.data.toyworld.language.asked import asked_scenes
-from lecture_utils.data.toyworld.language.other_senses import heard, lifted, measured, together
 from lecture_utils.data.toyworld.language.programs import run
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
+from lecture_utils.data.toyworld.other_senses import heard, lifted, measured, together
 from lecture_utils.data.toyworld.sampling import Objects, sample_scenes
 
 pytestmark = pytest.mark.system("S14.6")
