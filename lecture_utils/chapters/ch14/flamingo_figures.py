@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lecture_utils.chapters.ch14.flamingo_study import looks
 from lecture_utils.data.toyworld.language.asked import Asked
+from lecture_utils.data.toyworld.language.questions import Question
 from lecture_utils.multimodal.flamingo.flamingo import Flamingo
 from lecture_utils.plotting.images import bare, few
 from lecture_utils.plotting.overlays import heat_overlay
@@ -99,20 +100,18 @@ def shots_figure(found: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def failures_figure(model: Flamingo, drawn: Asked, count: int = 4) -> Figure:
-    """Draw the first questions of an exam that are answered wrongly, each about another picture."""
-    said = answerer(model)(
-        seen(drawn)[[q.scene for q in drawn.questions]].float(), [q.text for q in drawn.questions]
-    )
-    wrong = {
-        q.scene: (q, word) for q, word in zip(drawn.questions, said, strict=True) if word != q.answer
-    }  # the last wrong one a picture
-    fig = Figure(figsize=(8.4, 3.0), layout="constrained")
+    """Draw the first question of each kind in an exam that is answered wrongly, for some kinds."""
+    grid = seen(drawn)[[question.scene for question in drawn.questions]].float()
+    said = answerer(model)(grid, [question.text for question in drawn.questions])
+    wrong: dict[str, tuple[Question, str]] = {}
+    for question, word in zip(drawn.questions, said, strict=True):
+        if word != question.answer:
+            wrong.setdefault(question.asked, (question, word))
+    fig = Figure(figsize=(8.4, 3.3), layout="constrained")
     for ax, (question, word) in zip(fig.subplots(1, count), list(wrong.values())[:count], strict=False):
         bare(ax).imshow(few(drawn.image[question.scene]))
-        ax.set_title(
-            f"{textwrap.fill(question.text, 31)}\nsays {word}, right: {question.answer}",
-            fontsize=8, fontweight="normal", loc="left",
-        )  # fmt: skip
+        text = f"{textwrap.fill(question.text, 31)}\nsays {word}, right: {question.answer}"
+        ax.set_title(text, fontsize=8, fontweight="normal", loc="left")
     return fig
 
 
