@@ -17,7 +17,7 @@ from lecture_utils.recipes.scenes_llava_aligned import evaluate
 __all__ = ["answerer", "build", "evaluate", "train"]
 
 answerer, build = _llava.answerer, _llava.build
-BATCH, STEPS, PEAK_RATE = 64, 1000, 4e-3
+BATCH, STEPS, PEAK_RATE = 48, 800, 4e-3
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[LLaVA, dict[str, float]]:
