@@ -27,6 +27,7 @@ from lecture_utils.recipes._scenes import seen
 
 SHADES = (QUIET, SKY, BLUE, ORANGE, GREEN)
 TINT = {"user": "#EEF1F4", "true": "#DDF1E9", "false": "#FBE3DA", "open": "#F3F3F3"}
+SURE = 0.24  # a cosine from which on the nearest word is written large
 SIDE = 192  # pixels of a scene drawn large
 
 
@@ -118,16 +119,17 @@ def stages_figure(
 def nearest_figure(model: LLaVA, drawn: Asked, rows: Sequence[int] = (0, 1, 2)) -> Figure:
     """Draw pictures, and on each cell the word whose embedding is nearest to its projected token."""
     chosen = torch.tensor(rows)
-    near = nearest_words(model, seen(drawn).float())
+    near, cosine = nearest_words(model, seen(drawn).float())
     fig = Figure(figsize=(8.4, 3.1), layout="constrained")
     for ax, row in zip(fig.subplots(1, len(rows)), chosen.tolist(), strict=True):
         bare(ax).imshow(to_image(large(drawn, row)), alpha=0.55)
         cell = SIDE / 6
         for place, word in enumerate(near[row]):
             colour = INK if word not in COLOURS else BLUE
+            sure = float(cosine[row, place]) >= SURE
             ax.text(
                 (place % 6 + 0.5) * cell, (place // 6 + 0.5) * cell, word, ha="center", va="center",
-                fontsize=6.5, color=colour,
+                fontsize=8 if sure else 6, color=colour if sure else QUIET, alpha=1.0 if sure else 0.6,
             )  # fmt: skip
     return fig
 

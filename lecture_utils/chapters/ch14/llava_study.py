@@ -6,16 +6,19 @@ Shapes: B pictures, P = 36 cells of the eye's grid, C = 128 features, N tokens, 
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils import zoo
 from lecture_utils.data.toyworld.language.asked import Asked
 from lecture_utils.data.toyworld.language.prompts import SHORT, short
-from lecture_utils.data.toyworld.names import CLASSES, COLOURS, STUFF
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS, SEMANTIC, STUFF
 from lecture_utils.multimodal.llava.inputs import IGNORE, llava_inputs
 from lecture_utils.multimodal.llava.llava import LLaVA, answer_loss
 from lecture_utils.recipes._llava import answerer, batches, build, described_lessons, short_lessons
-from lecture_utils.recipes._scenes import exam, judge, material, next_words, words
+from lecture_utils.recipes._scenes import exam, judge, material, next_words, seen, words
+from lecture_utils.recipes.scenes_eye import NONE
+from lecture_utils.recipes.scenes_eye import cells as cells_of
 from lecture_utils.training.loop import History, fit
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
@@ -123,15 +126,36 @@ def tuned_with_picture(
 
 # --- what the projection says ---------------------------------------------------------------------------
 @torch.no_grad()
-def nearest_words(model: LLaVA, grid: Tensor, *, centred: bool = True) -> list[list[str]]:
-    """Which word's embedding lies nearest to each projected cell, by the cosine: pictures (B, P, C) → B × P.
+def nearest_words(model: LLaVA, grid: Tensor) -> tuple[list[list[str]], Tensor]:
+    """Which word's embedding lies nearest to each projected cell of pictures (B, P, C), by the cosine.
 
-    Among colours, shapes and grounds. With `centred`, the mean of these words and that of all cells are
-    taken off first: all tokens of a picture share a direction that says "picture", and no word has it.
+    Among colours, shapes and grounds. The mean of these words, and that of all cells, are taken off first:
+    all tokens of a picture share a direction that no word has.
+
+    Returns
+    -------
+    words : list of B lists of P str
+    cosine : Tensor
+        (B, P), of the nearest.
     """
     ids = torch.tensor([words().encode(f" {word}")[0] for word in SEEN_WORDS])
     table, cells = model.lm.token.weight[ids], model.projection(grid)  # (K, D), (B, P, D)
-    if centred:
-        table, cells = table - table.mean(0), cells - cells.flatten(0, 1).mean(0)
-    cosine = nn.functional.normalize(cells, dim=-1) @ nn.functional.normalize(table, dim=-1).T  # (B, P, K)
-    return [[SEEN_WORDS[k] for k in row] for row in cosine.argmax(-1).tolist()]
+    table, cells = table - table.mean(0), cells - cells.flatten(0, 1).mean(0)
+    near = F.normalize(cells, dim=-1) @ F.normalize(table, dim=-1).T  # (B, P, K)
+    best = near.max(dim=-1)
+    return [[SEEN_WORDS[k] for k in row] for row in best.indices.tolist()], best.values
+
+
+def words_near_cells(model: LLaVA, drawn: Asked) -> dict[str, float]:
+    """Shares of cells whose nearest word is what they show: an object's colour, its shape, or the ground."""
+    near, _ = nearest_words(model, seen(drawn).float())
+    _, kind, colour, _ = cells_of(drawn.scenes)
+    marks: dict[str, list[bool]] = {"colour": [], "shape": [], "ground": []}
+    for row, kinds, colours in zip(near, kind.tolist(), colour.tolist(), strict=True):
+        for word, what, hue in zip(row, kinds, colours, strict=True):
+            if hue != NONE:
+                marks["colour"].append(word == COLOURS[hue])
+                marks["shape"].append(word == SEMANTIC[what])
+            elif SEMANTIC[what] in STUFF[1:]:
+                marks["ground"].append(word == SEMANTIC[what])
+    return {name: sum(own) / max(len(own), 1) for name, own in marks.items()}

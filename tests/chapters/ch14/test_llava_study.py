@@ -151,7 +151,9 @@ def test_the_nearest_word_of_a_words_own_embedding_is_itself():
 
     before, model.projection = model.projection, Words()
     try:
-        assert study.nearest_words(model, torch.zeros(1)) == [list(study.SEEN_WORDS)]
+        near, cosine = study.nearest_words(model, torch.zeros(1))
+        assert near == [list(study.SEEN_WORDS)]
+        torch.testing.assert_close(cosine, torch.ones(1, len(study.SEEN_WORDS)))
     finally:
         model.projection = before
 
