@@ -17,7 +17,8 @@ from lecture_utils.recipes.scenes_llava_aligned import evaluate
 __all__ = ["answerer", "build", "evaluate", "train"]
 
 answerer, build = _llava.answerer, _llava.build
-BATCH, STEPS, PEAK_RATE = 48, 800, 4e-3
+BATCH, STEPS, PEAK_RATE = 48, 1200, 4e-3
+TALKS_EACH = 3  # talks a picture, beside its six short questions
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[LLaVA, dict[str, float]]:
@@ -25,6 +26,6 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[LLaVA, dict[str, float]
     torch.manual_seed(seed)
     model, portion = build(), material()
     model.projection.load_state_dict(zoo.load("scenes_llava_aligned").projection.state_dict())  # type: ignore[union-attr]
-    lessons = instruction_lessons(portion, seed) + short_lessons(portion)
+    lessons = instruction_lessons(portion, seed, each=TALKS_EACH) + short_lessons(portion)
     info = tuned(model, batches(portion, lessons, BATCH, seed), steps=steps, rate=PEAK_RATE)
     return model, info
