@@ -7,6 +7,9 @@ import torch
 
 from lecture_utils.chapters.ch14 import flamingo_study, gate_claims
 from lecture_utils.chapters.ch14.flamingo_figures import gates_figure, shots_figure
+from lecture_utils.chapters.ch14.widgets import gates_opening
+from lecture_utils.data.toyworld.language.prompts import short
+from lecture_utils.data.toyworld.language.questions import ASKED
 from lecture_utils.data.toyworld.names import CLASSES
 from lecture_utils.experiments import ledger
 from lecture_utils.multimodal.flamingo.gated_cross_attention import gated_cross_attention
@@ -102,6 +105,22 @@ def test_gates_can_be_set_by_hand(model, tutor):
     assert not torch.allclose(logits(flamingo_study.with_gates(model, 1.5)), logits(model), atol=1e-2)
     random = flamingo_study.gates_at_random(model)
     assert bool((random.gates().abs() > 0).all()) and not torch.equal(random.gates(), model.gates())
+
+
+def test_the_widget_shows_the_blind_model_where_gates_are_shut(model):
+    drawn, numbers = gates_opening.asked()
+    assert {drawn.questions[i].asked for i in numbers} == set(ASKED)
+    put = drawn.questions[numbers[0]]
+
+    def bars(share):
+        return [bar.get_width() for bar in gates_opening.answers(numbers[0], share, model).axes[1].patches]
+
+    tokenizer = words()
+    ids = torch.tensor([[tokenizer.start, *tokenizer.encode(short(put.text))]])
+    blind = model.lm(ids)[0, -1].softmax(0)
+    group = next(group for group in gates_opening.SETS if put.answer in group)
+    want = [float(blind[tokenizer.encode(f" {word}")[0]]) for word in group]
+    assert bars(0.0) == pytest.approx(want, abs=1e-6) and bars(1.0) != pytest.approx(want, abs=1e-3)
 
 
 def test_answers_are_read_at_the_right_place_alone_or_in_a_batch(model):
