@@ -31,9 +31,10 @@ GOOD: dict[str, dict[str, Call]] = {
     "multimodal.x_instruct_blip.point_tokens": {
         "PointTokens": {
             "dim": count(6), "centres": count(4), "neighbours": count(3), "hidden": count(5),
+            "heads": count(2),
         },
         "PointTokens.forward": {
-            "self": made(lambda: PointTokens(6, centres=4, neighbours=3, hidden=5)),
+            "self": made(lambda: PointTokens(6, centres=4, neighbours=3, hidden=5, heads=2)),
             "points": floats(2, 9, 3),
         },
         "farthest_points": {"points": floats(2, 9, 3), "count": count(4)},
