@@ -142,11 +142,11 @@ def failures_figure(model: LLaVA, drawn: Asked, count: int = 4) -> Figure:
     for question, word in zip(drawn.questions, said, strict=True):
         if word != question.answer and question.scene not in wrong:
             wrong[question.scene] = (question, word)
-    fig = Figure(figsize=(8.4, 2.8), layout="constrained")
+    fig = Figure(figsize=(8.4, 3.1), layout="constrained")
     for ax, (scene, (question, word)) in zip(fig.subplots(1, count), wrong.items(), strict=False):
         bare(ax).imshow(few(large(drawn, scene)))
         ax.set_xlabel(
-            f"{textwrap.fill(question.text, 26)}\nsays {word}, right: {question.answer}", fontsize=8.5
+            f"{textwrap.fill(question.text, 30)}\nsays {word}, right: {question.answer}", fontsize=8.5
         )
         ax.xaxis.label.set_color(VERMILION)
     return fig

@@ -158,6 +158,24 @@ def test_the_nearest_word_of_a_words_own_embedding_is_itself():
         model.projection = before
 
 
+def test_words_near_cells_counts_cells_that_say_what_they_show(monkeypatch):
+    drawn = exam(12, split="val")
+    _, kind, colour, _ = study.cells_of(drawn.scenes)
+
+    def said(_, grid):
+        rows = [
+            [
+                study.SEMANTIC[k] if c == study.NONE else study.COLOURS[c]
+                for k, c in zip(kinds, hues, strict=True)
+            ]
+            for kinds, hues in zip(kind.tolist(), colour.tolist(), strict=True)
+        ]
+        return rows, torch.ones(kind.shape)
+
+    monkeypatch.setattr(study, "nearest_words", said)
+    assert study.words_near_cells(untrained(), drawn) == {"colour": 1.0, "shape": 0.0, "ground": 1.0}
+
+
 def test_figures_are_drawn():
     drawn, model = exam(12, split="val"), untrained()
     scores = {name: dict.fromkeys((*figures.ASKED, "all"), 0.5) for name in ("stage 1", "both")}

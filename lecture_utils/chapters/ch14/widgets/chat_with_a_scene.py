@@ -79,7 +79,7 @@ def talked(scene: int, question: str, model: LLaVA | None = None) -> Figure:
     picture, ax = fig.subplots(1, 2, width_ratios=(1, 1.7))
     bare(picture).imshow(to_image(large(drawn, row)))
     draw_talk(ax, [(asked, told)], facts)
-    foot, colour = "no single answer by the facts", QUIET
+    foot, colour = "" if asked == DESCRIBE else "the facts have no single answer to this", QUIET
     if right:
         word = answerer(model)(grid, [asked])[0]
         foot = f"in one word: {word}; by the facts: {right}"
