@@ -1,5 +1,6 @@
 """Chapter 14: the exercises of part a (given eyes) and part b (asked and sent), and the lab."""
 
+from lecture_utils.chapters.ch14.lab import LAB
 from lecture_utils.chapters.ch14.tasks import (
     best_query,
     causal,
@@ -13,7 +14,7 @@ from lecture_utils.chapters.ch14.tasks import (
     writing,
 )
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "LAB"]
 
 EYES = (cell, looking, causal, writing, gate, inputs)
 ASKED = (masks, best_query, program, sensors)

@@ -7,7 +7,9 @@ accuracies.
 
 from lecture_utils.chapters.ch14.lab_assemble import STEP_1
 from lecture_utils.chapters.ch14.lab_debug_check import STEP_2
+from lecture_utils.chapters.ch14.lab_interpret import STEP_3
+from lecture_utils.exercises.exercise import Lab
 
-__all__ = ["STEPS"]
+__all__ = ["LAB"]
 
-STEPS = (STEP_1, STEP_2)
+LAB = Lab("14.L", "Eyes for a language model", (STEP_1, STEP_2, STEP_3))

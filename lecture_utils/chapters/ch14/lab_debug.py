@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lecture_utils.data.toyworld.language.asked import asked
-from lecture_utils.data.toyworld.language.prompts import short
+from lecture_utils.chapters.ch14.lab_eyes import Talks, exam
 from lecture_utils.multimodal.language_model import LanguageModel
-from lecture_utils.recipes import _scenes
 
 __all__ = ["Asking", "Questions", "Symptoms", "next_words", "next_words_faulty", "questions", "symptoms"]
 
@@ -55,32 +53,21 @@ class Questions(NamedTuple):
         (S, P, F), what the eye saw.
     ids, length, right : Tensor
         (S · E, N), (S · E,) and (S · E,): prompts, how many tokens each has, and the answers' tokens.
-    kind : list of str
-        Of each question.
     """
 
     grid: Tensor
     ids: Tensor
     length: Tensor
     right: Tensor
-    kind: list[str]
 
 
-def questions(count: int = 100, each: int = 4, *, split: str = "val") -> Questions:
-    """Ask `each` questions about every picture; of `count`, those about which so many can be asked."""
-    drawn = asked(count, split=split, each=each)
-    words = _scenes.words()
-    of = torch.tensor([q.scene for q in drawn.questions])
-    whole = of.bincount(minlength=count) == each
-    put = [q for q in drawn.questions if whole[q.scene]]
-    rows = [torch.tensor([words.start, *words.encode(short(q.text))]) for q in put]
-    return Questions(
-        _scenes.grids(drawn.image[whole]),
-        nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad),
-        torch.tensor([len(row) for row in rows]),
-        torch.tensor([words.encode(f" {q.answer}")[0] for q in put]),
-        [q.asked for q in put],
-    )
+def questions(count: int = 40, its: Talks | None = None) -> Questions:
+    """Ask four questions about each of `count` pictures, those of an exam."""
+    its = exam() if its is None else its
+    each = its.scene.bincount(minlength=len(its.grid))
+    chosen = (each == each.max()).nonzero()[:count, 0]  # about the others fewer could be asked
+    rows = torch.isin(its.scene, chosen)
+    return Questions(its.grid[chosen], its.ids[rows], its.length[rows], its.right[rows])
 
 
 class Symptoms(NamedTuple):
@@ -107,26 +94,19 @@ class Symptoms(NamedTuple):
 @torch.no_grad()
 def symptoms(asking: Asking, lm: LanguageModel, image: Tensor, its: Questions) -> Symptoms:
     """Ask in four ways; `image` (S, P, D) are the pictures' tokens, as the projection has made them."""
-    each = len(its.ids) // len(image)
+    each, everything = len(its.ids) // len(image), len(its.ids)
 
-    def share(asked_at_once: int, image: Tensor) -> float:
-        """How often it is right where so many pictures come at once; 0 is for one question at a time."""
-        right = []
-        for at in range(0, len(image), max(asked_at_once, 1)):
-            some = slice(at, at + max(asked_at_once, 1))
-            rows = slice(at * each, (at + max(asked_at_once, 1)) * each)
-            if asked_at_once:
-                longest = int(its.length[rows].max())
-                said = asking(lm, image[some], its.ids[rows, :longest], its.length[rows])
-            else:
-                one = [
-                    asking(lm, image[some], its.ids[i : i + 1, :n], its.length[i : i + 1])
-                    for i, n in zip(range(rows.start, rows.stop), its.length[rows].tolist(), strict=True)
-                ]
-                said = torch.cat(one)
-            right.append(said.argmax(-1) == its.right[rows])
-        return float(torch.cat(right).double().mean())
+    def share(at_once: int, image: Tensor) -> float:
+        """How often it is right where so many questions are asked at once."""
+        said = []
+        for first in range(0, everything, at_once):
+            rows = slice(first, first + at_once)
+            about = image[first // each : (first + at_once - 1) // each + 1]
+            longest = int(its.length[rows].max())
+            said.append(asking(lm, about, its.ids[rows, :longest], its.length[rows]).argmax(-1))
+        return float((torch.cat(said) == its.right).double().mean())
 
-    everything = len(image)
-    exchanged = image.roll(everything // 2, 0)
-    return Symptoms(share(0, image), share(1, image), share(everything, image), share(everything, exchanged))
+    exchanged = image.roll(len(image) // 2, 0)
+    return Symptoms(
+        share(1, image), share(each, image), share(everything, image), share(everything, exchanged)
+    )

@@ -1,8 +1,8 @@
 """Chapter 14's lab, step 1: eyes for a language model that stays as it is.
 
 H. Liu, C. Li, Q. Wu and Y. J. Lee, "Visual Instruction Tuning", NeurIPS 2023, section 4.2, stage 1: a
-projection is learned between a frozen eye and a frozen language model. Simplified: learned on questions of
-one kind, by Adam at one rate; and since the eye's tokens do not know where they come from, a vector for each
+projection is learned between a frozen eye and a frozen language model. Simplified: learned on questions
+alone, by Adam at one rate; and since the eye's tokens do not know where they come from, a vector for each
 place is learned too.
 
 Shapes: B pictures, P places, F the eye's numbers, N tokens of text, D the language model's width.
@@ -17,14 +17,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch14.solutions import llava_inputs
-from lecture_utils.data.toyworld.language.asked import asked
 from lecture_utils.data.toyworld.language.prompts import short
+from lecture_utils.data.toyworld.language.questions import ASKED
 from lecture_utils.multimodal.language_model import LanguageModel
+from lecture_utils.multimodal.scene_eye import CELLS
 from lecture_utils.recipes import _scenes
 
-__all__ = ["Sighted", "Talks", "accuracy", "batches", "parts", "talks", "use_sighted"]
+__all__ = [
+    "BAR",
+    "STEPS",
+    "Blind",
+    "Sighted",
+    "Talks",
+    "accuracy",
+    "batches",
+    "by_kind",
+    "exam",
+    "parts",
+    "right",
+    "talks",
+    "use_sighted",
+]
 
 RATE = 0.01
+SCENES, STEPS, BAR = 1500, 100, 0.6  # what the notebook trains on, for how long, and what it should reach
 
 
 class Sighted:
@@ -109,7 +125,7 @@ class Talks(NamedTuple):
     right : Tensor
         (Q,), the token of the right answer.
     kind : list of str
-        What each asks for: "colour" or "shape".
+        What is asked: "exists", "count", "what", "is", "compare" or "scene".
     """
 
     grid: Tensor
@@ -121,24 +137,31 @@ class Talks(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def talks(count: int, split: str) -> Talks:
-    """Ask what colour and what shape the one thing is that a question names, in `count` pictures."""
-    drawn = asked(count, split=split, each=4, kinds=("what",), hops=0)
-    words = _scenes.words()
+def talks(count: int, split: str, each: int = _scenes.EACH) -> Talks:
+    """Ask up to `each` questions about `count` pictures, of all kinds, with one relation at most.
+
+    For training it is always as many as the course's other models are trained on.
+    """
+    ways: dict[str, Any] = {"kinds": ASKED}  # as `lessons` says it: what is drawn serves both
+    if split != "train":
+        ways = {"split": split, "each": each}
+    drawn, words = _scenes.material(count, **ways), _scenes.words()
     rows = [torch.tensor([words.start, *words.encode(short(q.text))]) for q in drawn.questions]
     return Talks(
-        _scenes.grids(drawn.image),
+        drawn.grid.float(),
         torch.tensor([q.scene for q in drawn.questions]),
         nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad),
         torch.tensor([len(row) for row in rows]),
         torch.tensor([words.encode(f" {q.answer}")[0] for q in drawn.questions]),
-        [q.program.kind for q in drawn.questions],  # type: ignore[union-attr]
+        [q.asked for q in drawn.questions],
     )
 
 
-def batches(seed: int, steps: int, size: int = 64) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def batches(
+    seed: int, steps: int, size: int = 64, *, scenes: int = SCENES
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield what the eye saw (B, P, F), texts (B, N), and where their answers stand, (B, N) bool."""
-    its, made = talks(1000, "train"), torch.Generator().manual_seed(seed)
+    its, made = talks(scenes, "train"), torch.Generator().manual_seed(seed)
     end = torch.full((len(its.ids), 1), _scenes.words().pad)
     ids = torch.cat([its.ids, end], 1).scatter(1, its.length[:, None], its.right[:, None])
     answer = torch.arange(ids.shape[1]) == its.length[:, None]
@@ -150,14 +173,44 @@ def batches(seed: int, steps: int, size: int = 64) -> Iterator[tuple[Tensor, Ten
 
 def parts(seed: int) -> tuple[LanguageModel, nn.Module, nn.Parameter]:
     """Return the frozen language model, a projection and the places, both untrained."""
-    lm = _scenes.language_model()
+    lm, eye = _scenes.language_model(), _scenes.eye()
     torch.manual_seed(seed)
-    places = talks(150, "val").grid.shape[1:]
-    return lm, nn.Linear(places[1], lm.dim), nn.Parameter(0.02 * torch.randn(places[0], lm.dim))
+    return lm, nn.Linear(eye.dim, lm.dim), nn.Parameter(0.02 * torch.randn(CELLS**2, lm.dim))
+
+
+def exam(split: str = "val") -> Talks:
+    """Ask 4 questions about each of 200 pictures of another split: "val" to choose by, "test" to tell."""
+    return talks(200, split, 4)
+
+
+def right(model: Any, its: Talks, *, exchanged: bool = False) -> Tensor:
+    """Which of a model's answers are right, (Q,) bool; on request each picture is another question's."""
+    scene = its.scene.roll(len(its.scene) // 2) if exchanged else its.scene
+    said = [
+        model.answer(its.grid[scene[rows]], its.ids[rows], its.length[rows])
+        for rows in torch.arange(len(scene)).split(200)
+    ]
+    return torch.cat(said) == its.right
 
 
 def accuracy(model: Any, its: Talks, *, exchanged: bool = False) -> float:
-    """How often a model's answers are right; on request with another question's picture."""
-    scene = its.scene.roll(len(its.scene) // 2) if exchanged else its.scene
-    said = model.answer(its.grid[scene], its.ids, its.length)
-    return float((said == its.right).double().mean())
+    """How often a model's answers are right: the mean over the six kinds of question."""
+    return sum(by_kind(right(model, its, exchanged=exchanged), its).values()) / len(set(its.kind))
+
+
+def by_kind(marks: Tensor, its: Talks) -> dict[str, float]:
+    """The mean of marks (Q,) of each kind of question."""
+    of = {kind: torch.tensor([k == kind for k in its.kind]) for kind in ASKED}
+    return {kind: float(marks[rows].double().mean()) for kind, rows in of.items() if bool(rows.any())}
+
+
+class Blind:
+    """A language model that is not shown the picture; it answers as `Sighted` does."""
+
+    def __init__(self, lm: LanguageModel) -> None:
+        self.lm = lm
+
+    @torch.no_grad()
+    def answer(self, grid: Tensor, ids: Tensor, length: Tensor) -> Tensor:
+        """The likeliest next token, (B,), after prompts (B, N) of `length` (B,) tokens each."""
+        return self.lm(ids)[torch.arange(len(ids)), length - 1].argmax(-1)
