@@ -305,7 +305,9 @@ def test_a_place_is_two_ones_and_tells_cells_apart():
         (lambda: insert_picture(torch.zeros(2, 3, 4), torch.zeros(2, 5, 4), 4), "from 4 to 4, want 0 to 3"),
         (lambda: insert_picture(torch.zeros(2, 3, 4), torch.zeros(1, 5, 4)), "want \\(2, N, 4\\)"),
         (
-            lambda: llava_inputs(torch.zeros(2, 5, 4), torch.nn.Embedding(9, 4), ids_of(0, 2) % 9, N),
+            lambda: llava_inputs(
+                torch.zeros(2, 5, 4), torch.nn.Embedding(V, 4), ids_of(0, 2), ids_of(0, 2) > 0
+            ),
             "start token among",
         ),
         (lambda: answer_loss(torch.zeros(1, 2, 3), torch.full((1, 2), IGNORE)), "got IGNORE everywhere"),
