@@ -58,10 +58,10 @@ class _WithoutPicture(Another):
 
 @mistake("Your answer is read one place too late: at P + length stands what fills up the row.")
 class _OneLate(Another):
-    @torch.no_grad()
     def answer(self, grid: Tensor, ids: Tensor, length: Tensor) -> Tensor:
         longer = F.pad(ids, (0, 1))
-        logits, _ = self.read(grid, longer, torch.zeros_like(longer, dtype=torch.bool))
+        with torch.no_grad():
+            logits, _ = self.read(grid, longer, torch.zeros_like(longer, dtype=torch.bool))
         return logits[torch.arange(len(ids)), self.last(length) + 1].argmax(-1)
 
 
@@ -73,9 +73,9 @@ class _OneEarly(Another):
 
 @mistake("Your answers are given without the picture: the language model reads the prompt alone.")
 class _Blind(Another):
-    @torch.no_grad()
     def answer(self, grid: Tensor, ids: Tensor, length: Tensor) -> Tensor:
-        return self.lm(ids)[torch.arange(len(ids)), length - 1].argmax(-1)
+        with torch.no_grad():
+            return self.lm(ids)[torch.arange(len(ids)), length - 1].argmax(-1)
 
 
 @mistake("Your loss is on the prompt as well. Marked in `answer` is what is to be said.")
