@@ -15,7 +15,7 @@ from lecture_utils.recipes.scenes_qformer import WRITTEN, drawn, truth
 
 __all__ = ["answerer", "build", "evaluate", "train"]
 
-BATCH, STEPS, PEAK_RATE = 64, 800, 4e-3
+BATCH, STEPS, PEAK_RATE = 64, 600, 4e-3
 
 
 def build() -> InstructBLIP:
