@@ -1,4 +1,4 @@
-"""Chapter 14's lab, step 3: for which kinds of question the eyes have a part in the answer.
+"""Chapter 14's lab, step 3: in which kinds of question the eyes have helped.
 
 An accuracy says how often an answer is right, and not what it comes from. A blind model and exchanged
 pictures do (on what language alone can answer: Y. Goyal et al., "Making the V in VQA Matter", CVPR 2017).
@@ -14,16 +14,16 @@ from lecture_utils.multimodal.language_model import LanguageModel
 __all__ = ["READINGS", "REASONS", "STEP_3", "Kind", "kinds"]
 
 READINGS = {
-    "A": "It is as good at seeing how many things there are as at seeing what they look like.",
-    "B": "It sees what things look like; in its answers to *how many* the picture has hardly a part.",
+    "A": "It counts as well as it names.",
+    "B": "From pictures it has learned to name things, and not, or not yet, to count them.",
     "C": "It has learned nothing from pictures: what it says comes from the language model.",
-    "D": "It sees well whatever is asked; where it errs, the question is a hard one.",
+    "D": "It has learned from pictures whatever is asked here; where it errs, the question is a hard one.",
 }
 REASONS = {
     "1": "Of the questions of kind *count* it answers about three in four rightly.",
-    "2": "A blind model answers about half of all questions rightly.",
-    "3": "Exchanged pictures cost it tens of points in *what*, and in *count* only a few.",
-    "4": "In most kinds of question it is better than the blind model.",
+    "2": "The blind model answers about half of all questions rightly.",
+    "3": "In *what* it is tens of points above the blind model, in *count* it is not, or by a few points.",
+    "4": "With another picture in place of the right one it is worse in most kinds of question.",
 }
 
 
@@ -59,10 +59,10 @@ STEP_3 = Exercise(
     minutes=8,
     choices=(("A", "B", "C", "D"), ("1", "2", "3", "4")),
     hints=(
-        "Take one kind at a time, and go along its row: with the picture, with another one, blind. What "
-        "would the row look like if the picture had no part in the answer?",
-        "A reason can be true and carry nothing: all four are true. Which one would be false if the picture "
-        "had the same part in both kinds?",
+        "Take one kind at a time, and go along its row: with the picture, with another one, blind. What has "
+        "the model gained by its eyes in this kind?",
+        "A reason can be true and carry nothing: all four are true. Which one would be false if the eyes had "
+        "helped as much in counting as in naming?",
     ),
     mistakes=(
         Mistake(
@@ -77,8 +77,8 @@ STEP_3 = Exercise(
         ),
         Mistake(
             ("B", "4"),
-            "The reading is right. That eyes help in most kinds does not say in which: it cannot tell these "
-            "two apart.",
+            "The reading is right. The reason says that the picture has a part in the answers. Whether it "
+            "makes them better than a blind model's is another matter.",
         ),
         Mistake(
             ("A", "1"),
@@ -94,8 +94,8 @@ STEP_3 = Exercise(
         ),
         Mistake(
             ("D", "4"),
-            "In one kind another picture changes next to nothing. Whoever sees must lose when the picture "
-            "is the wrong one, however hard the question is.",
+            "In one kind it is no better than the blind model, which has no picture at all. What has it "
+            "learned from pictures there?",
             when=_reads("D"),
         ),
     ),

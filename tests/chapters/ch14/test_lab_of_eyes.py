@@ -152,9 +152,8 @@ def check_reading(table: dict[str, lab_interpret.Kind]) -> None:
     what, count = table["what"], table["count"]
     assert 0.65 < count.seeing < 0.85, "1: about three in four"
     assert abs(sum(kind.blind for kind in table.values()) / len(table) - 0.5) < 0.08, "2: about half"
-    assert what.seeing - what.exchanged > 0.2 > 0.12 > count.seeing - count.exchanged, "3"
-    assert sum(kind.seeing > kind.blind for kind in table.values()) > 3, "4: in most kinds"
-    assert count.seeing - count.blind < 0.1 < 0.2 < what.seeing - what.blind, "and so is the reading"
+    assert count.seeing - count.blind < 0.08 < 0.2 < what.seeing - what.blind, "3, and so is the reading"
+    assert sum(kind.seeing > kind.exchanged for kind in table.values()) > 3, "4: in most kinds"
 
 
 @pytest.mark.parametrize("choice", [("E", "1"), ("B",), "B"])
