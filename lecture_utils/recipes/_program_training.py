@@ -19,28 +19,44 @@ from lecture_utils.data.toyworld.names import CLASSES, COLOURS, STUFF
 from lecture_utils.data.toyworld.render import render
 from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.multimodal.tokenizer import Tokenizer
-from lecture_utils.multimodal.visual_programs.generator import as_completion, as_prompt, batch_of, rows_of
+from lecture_utils.multimodal.visual_programs.generator import (
+    IS,
+    as_completion,
+    as_prompt,
+    backwards,
+    batch_of,
+    rows_of,
+)
 from lecture_utils.multimodal.visual_programs.modules import cut, square_around
-from lecture_utils.multimodal.visual_programs.vqa import VQA, CellStem
+from lecture_utils.multimodal.visual_programs.vqa import VQA
+from lecture_utils.recipes._detection import SmallBackbone, start_from_classifier
 from lecture_utils.recipes._programs import exact_things
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
+SIMPLE = ("what colour is it ?", "what shape is it ?", "what is the ground ?", "what is the sky ?")
 SKIES = ("clear", "cloudy")
-SIMPLE = (
-    "what colour is it ?",
-    "what shape is it ?",
-    "what is the ground ?",
-    *(f"is the sky {s} ?" for s in SKIES),
-)
 WORDS = tuple(dict.fromkeys(" ".join(SIMPLE).split()))
 
 
 # --- VQA: a small network for simple questions -------------------------------------------------------
+class BackboneStem(nn.Module):
+    """The backbone of the course's detectors, and one convolution: (B, 3, 48, 48) → cells (B, 36, D)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.backbone = SmallBackbone()
+        self.fewer = nn.Conv2d(self.backbone.channels, dim, 3, 2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, 3, H, W)
+        (fine,) = self.backbone(x)  # (B, 48, H/4, W/4)
+        return self.fewer(fine).flatten(2).transpose(1, 2)  # (B, H/8 · W/8, D)
+
+
 def build_vqa() -> VQA:
     """The network, untrained."""
-    answers = ("yes", "no", *COLOURS, *CLASSES, *STUFF[1:])
-    return VQA(CellStem(64), WORDS, answers, dim=64, layers=2, length=8)
+    answers = (*COLOURS, *CLASSES, *STUFF[1:], *SKIES)
+    return VQA(BackboneStem(64), WORDS, answers, dim=64, layers=2, length=8)
 
 
 def simple_questions(count: int, seed: int, split: str = "train") -> tuple[Tensor, list[str], list[str]]:
@@ -56,9 +72,9 @@ def simple_questions(count: int, seed: int, split: str = "train") -> tuple[Tenso
     for pixels, fact, own in zip(image, facts, things, strict=True):
         draw = torch.rand(2, 6, generator=random)
         pictures.append(pixels)
-        sky = SKIES[int(2 * draw[0, 5])]
-        put.append("what is the ground ?" if draw[0, 4] < 0.5 else f"is the sky {sky} ?")
-        answers.append(fact.ground if draw[0, 4] < 0.5 else "yes" if fact.sky == sky else "no")
+        which = "ground" if draw[0, 4] < 0.5 else "sky"
+        put.append(f"what is the {which} ?")
+        answers.append(getattr(fact, which))
         for row, kind in zip(draw, ("colour", "shape"), strict=True):
             thing = own[int(row[0] * len(own))]
             moved = [
@@ -87,9 +103,10 @@ def answer_loss(model: nn.Module, x: tuple[Tensor, Tensor], y: Tensor) -> Tensor
 
 
 def train_vqa(seed: int, *, steps: int, rate: float = 4e-3) -> tuple[VQA, dict[str, float]]:
-    """Train on simple questions, 64 a step."""
+    """Train on simple questions, 64 a step, from the backbone's weights that learned to classify objects."""
     torch.manual_seed(seed)
     model = build_vqa()
+    start_from_classifier(model.stem.get_submodule("backbone"))
     trained, info = one_cycle(
         model, vqa_batches(model, seed), loss=answer_loss,
         optimizer=MuonAndAdamW(model, model.layers, rate), steps=steps, warm_up=0.1,
@@ -100,11 +117,15 @@ def train_vqa(seed: int, *, steps: int, rate: float = 4e-3) -> tuple[VQA, dict[s
 
 # --- the writer --------------------------------------------------------------------------------------
 def pairs_of(put: Sequence[Question], *, whole: bool = False) -> list[tuple[str, str]]:
-    """Prompts and completions that teach to write questions' programs, line by line, or whole."""
+    """Prompts and completions that teach to write questions' programs, phrase by phrase, or whole."""
     if whole:
         return [(as_prompt(q.text), as_completion(program_text(q.program).split("\n"))) for q in put]
-    steps = [step for q in put for step in program_steps(q.program)]
-    return [(as_prompt(step.left), as_completion(step.lines, step.phrase)) for step in steps]
+    out = []
+    for step in (step for q in put for step in program_steps(q.program)):
+        task = step.lines[-1].split(IS)[0] + IS + step.phrase  # such as "BOX0 = the ball"
+        out.append((as_prompt(backwards(step.left)), as_prompt(backwards(task))))
+        out.append((as_prompt(task), as_completion(step.lines)))
+    return out
 
 
 @functools.lru_cache(maxsize=2)
@@ -125,16 +146,14 @@ def build_writer(*, dim: int = 96, layers: int = 2, length: int = 128) -> Langua
 
 
 def writer_batches(
-    lm: LanguageModel, pairs: Sequence[tuple[str, str]], seed: int, *, batch: int = 64, offset: int = 16
+    lm: LanguageModel, pairs: Sequence[tuple[str, str]], seed: int, *, batch: int = 64
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of such pairs for ever, each begun at a place of 0 to `offset`."""
+    """Shuffled batches of such pairs for ever."""
     made = torch.Generator().manual_seed(seed)
     while True:
         for chosen in torch.randperm(len(pairs), generator=made).split(batch):
             if len(chosen) == batch:
-                offsets = torch.randint(offset + 1, (batch,), generator=made).tolist()
-                some = zip(chosen.tolist(), offsets, strict=True)
-                yield batch_of(lm, [rows_of(lm, pairs[i][0], pairs[i][1], by) for i, by in some])
+                yield batch_of(lm, [rows_of(lm, *pairs[i]) for i in chosen.tolist()])
 
 
 def token_loss(lm: nn.Module, ids: Tensor, target: Tensor) -> Tensor:

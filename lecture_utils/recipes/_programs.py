@@ -106,10 +106,8 @@ def exact_answer(fact: Facts, things: Sequence[Found]) -> Callable[[Picture, str
 
     def answer(image: Picture, question: str) -> str:
         words = question.split()
-        if question == "what is the ground ?":
-            return fact.ground
-        if words[:3] == ["is", "the", "sky"]:
-            return "yes" if words[3] == fact.sky else "no"
+        if words[:3] == ["what", "is", "the"]:
+            return str(getattr(fact, words[3]))  # the ground, or the sky
         if image.window is None or words[1:2] not in (["colour"], ["shape"]):
             raise ValueError(f"VQA: got {question!r}, want a simple question")
         middle = [(image.window[i] + image.window[i + 2]) / 2 for i in (0, 1)]

@@ -24,7 +24,7 @@ def found(x: float = 0.5) -> Found:
 def writer() -> LanguageModel:
     torch.manual_seed(0)
     return LanguageModel(
-        TOKENIZER.vocabulary, dim=8, heads=2, layers=1, length=40, tokenizer=TOKENIZER
+        TOKENIZER.vocabulary, dim=8, heads=2, layers=1, length=50, tokenizer=TOKENIZER
     ).eval()
 
 
@@ -105,15 +105,21 @@ GOOD: dict[str, dict[str, Call]] = {
         "editor_modules": {"palette": PALETTE},
     },
     "multimodal.visual_programs.generator": {
-        "as_prompt": {"question": "is it red ?"},
-        "as_completion": {"lines": ("A = COUNT(box=BOX0)",), "phrase": "a star"},
-        "from_completion": {"text": " a star : A = COUNT(box=BOX0)"},
+        "backwards": {"text": "is it red ?"},
+        "opening": {"lm": LM, "prompt": " a"},
+        "as_prompt": {"text": "is it red ?"},
+        "as_completion": {"lines": ("A = COUNT(box=BOX0)",)},
+        "from_completion": {"text": " A = COUNT(box=BOX0)"},
         "with_name": {"question": "is it a star ?", "phrase": word("star"), "name": "BOX0"},
         "complete": {"lm": LM, "prompts": (" a",), "most": count(2)},
         "WholeWriter": {"lm": LM},
         "WholeWriter.write": {"self": made(lambda: WholeWriter(writer())), "questions": ("a ?",)},
         "LineWriter": {"lm": LM, "steps": count(2)},
         "LineWriter.write": {"self": made(lambda: LineWriter(writer(), steps=1)), "questions": ("a ?",)},
+        "LineWriter.step": {
+            "self": made(lambda: LineWriter(writer())), "left": made(lambda: ["a ?"]),
+            "lines": made(lambda: [[]]), "going": (0,),
+        },
         "RetrievingWriter": {
             "examples": (("is it red ?", "A = EVAL(expr='red == red')"),),
             "kinds": {"red": ("colour", "red")},
@@ -122,7 +128,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "RetrievingWriter.skeleton": {"self": made(examples), "question": "is it red ?"},
         "RetrievingWriter.write": {"self": made(examples), "questions": ("is it red ?",)},
         "RetrievingWriter.one": {"self": made(examples), "question": "is it red ?"},
-        "rows_of": {"lm": LM, "prompt": " a", "completion": " b", "offset": count(1, zero=True)},
+        "rows_of": {"lm": LM, "prompt": " a", "completion": " b"},
         "batch_of": {"lm": LM, "rows": (([1, 2], [-100, 2]),)},
     },
     "multimodal.visual_programs.vqa": {

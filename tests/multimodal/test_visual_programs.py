@@ -331,28 +331,34 @@ def test_line_by_line_what_is_left_is_read_afresh(monkeypatch: pytest.MonkeyPatc
     lm = scripted(
         monkeypatch,
         {
-            " is there a star left of the ball ?": " the ball : BOX0 = LOC(image=IMAGE, object='ball')",
-            " is there a star left of BOX0 ?": " star left of BOX0 : BOX0 = RELATE(box=BOX0)",
-            " is there a BOX0 ?": " is there a BOX0 ? : A = COUNT(box=BOX0) ; FINAL = RESULT(var=A)",
-            " how odd ?": " the ring : BOX0 = LOC(image=IMAGE, object='ring')",
+            " ? ball the of left star a there is": " ball the = BOX0",
+            " BOX0 = the ball": " BOX0 = LOC(image=IMAGE, object= ' ball ')",
+            " ? BOX0 of left star a there is": " BOX0 of left star = BOX0",
+            " BOX0 = star left of BOX0": " BOX0 = RELATE(box=BOX0)",
+            " ? BOX0 a there is": " ? BOX0 a there is = FINAL",
+            " FINAL = is there a BOX0 ?": " A = COUNT(box=BOX0) ; FINAL = RESULT(var=A)",
+            " ? odd star how": " star = BOX0",
+            " BOX0 = star": " BOX0 = LOC(image=IMAGE, object= ' star ')",
+            " ? odd BOX0 how": " ring the = BOX0",
+            " BOX0 = the ring": " BOX0 = LOC(image=IMAGE, object= ' ring ')",
         },
     )
-    good, stuck = LineWriter(lm).write(["is there a star left of the ball ?", "how odd ?"])
+    good, stuck = LineWriter(lm).write(["is there a star left of the ball ?", "how star odd ?"])
     assert [line.split(" = ")[1].split("(")[0] for line in good.split("\n")] == [
         "LOC",
         "RELATE",
         "COUNT",
         "RESULT",
     ]
-    assert stuck == "BOX0 = LOC(image=IMAGE, object='ring')"  # what it has, and no answer
+    assert stuck == "BOX0 = LOC(image=IMAGE, object='star')"  # what it has, and no answer
 
 
 def test_a_writer_can_learn_its_pairs_by_heart() -> None:
     torch.manual_seed(0)
     tokenizer = Tokenizer(torch.empty(0, 2, dtype=torch.int64))
-    lm = LanguageModel(tokenizer.vocabulary, dim=32, heads=2, layers=1, length=40, tokenizer=tokenizer)
+    lm = LanguageModel(tokenizer.vocabulary, dim=32, heads=2, layers=1, length=80, tokenizer=tokenizer)
     pairs = [(" a ?", " X = P() ; F = R()"), (" bb ?", " Y = Q() ; F = R()")]
-    ids, target = batch_of(lm, [rows_of(lm, a, b, k) for k, (a, b) in enumerate(pairs)])
+    ids, target = batch_of(lm, [rows_of(lm, a, b) for a, b in pairs])
     optimizer = torch.optim.AdamW(lm.parameters(), 1e-2)
     for _ in range(150):
         logits = lm(ids).flatten(0, 1)
@@ -360,7 +366,7 @@ def test_a_writer_can_learn_its_pairs_by_heart() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    ids, target = batch_of(lm, [rows_of(lm, pairs[0][0], pairs[0][1], 0)])
+    ids, target = batch_of(lm, [rows_of(lm, pairs[0][0], pairs[0][1])])
     assert WholeWriter(lm.eval()).write(["a ?"]) == ["X = P()\nF = R()"]
     assert target[0, -1] == tokenizer.end and int((target[0] >= 0).sum()) == len(pairs[0][1]) + 1
 

@@ -7,7 +7,7 @@ from lecture_utils.chapters.ch14.program_study import HOPS, arms_of, exams
 from lecture_utils.experiments.rules import Rule, claim
 from lecture_utils.training.kit import Figures, size
 
-SCENES, STEPS, WRITER_STEPS, JUDGED = 6000, 800, 600, 250
+SCENES, STEPS, WRITER_STEPS, JUDGED = 6000, 600, 300, 250
 CROWD = (4, 5)  # objects in a picture, where training has one to three
 
 
@@ -21,7 +21,7 @@ CROWD = (4, 5)  # objects in a picture, where training has one to three
     rule=(Rule("deep_gain", above=0.05), Rule("keeps_more", above=0.0)),
     seeds=3,
     note="A seed: its own writer (text alone), its own network from end to end (a transformer of three "
-    "layers on the frozen eye's cells and the words, 800 steps of 64 questions about 6,000 scenes), "
+    "layers on the frozen eye's cells and the words, 600 steps of 64 questions about 6,000 scenes), "
     "its own 250 test scenes of two and three objects with up to four questions of each length; yes "
     "and no are balanced. Modules, shared by all seeds: the course's Mask R-CNN, trained on other "
     "scenes with boxes and masks, and the shipped VQA for simple questions. So the programs' parts "

@@ -5,9 +5,11 @@ pairs of instructions and programs as examples, then the new instruction, and wr
 web; ours has read the pairs alone, as text, and learned from them.
 
 `WholeWriter` writes all lines at one go, as in the paper. `LineWriter` takes a question apart: it names the
-phrase that is to be taken up next and writes its lines, a name takes the phrase's place, and what is left is
-read afresh (D. Zhou et al., "Least-to-Most Prompting Enables Complex Reasoning in Large Language Models",
-ICLR 2023). `RetrievingWriter` has no network: it takes the program of an example that is built alike.
+phrase that is to be taken up next, and what it shall be called, reads that phrase alone and writes its lines;
+a name takes the phrase's place, and what is left is read afresh (D. Zhou et al., "Least-to-Most Prompting
+Enables Complex Reasoning in Large Language Models", ICLR 2023). What is next stands on the right, so it reads
+from right to left: then a longer question begins as a shorter one does. `RetrievingWriter` has no network: it
+takes the program of an example that is built alike.
 
 Shapes: B texts, N tokens.
 """
@@ -22,32 +24,40 @@ from lecture_utils.multimodal.decoding import generate
 from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.ops.checks import check_whole
 
-BREAK, TAKEN = " ; ", " : "  # between lines, and between a phrase and its lines: a token each
+BREAK, IS = " ; ", " = "  # between lines; between a name and the phrase that it stands for
 QUOTES = (("='", "= ' "), ("')", " ')"), ("',", " ',"))
+ROOM = (
+    36  # tokens that are kept for a prompt: what it does not need is padding, and the answer begins behind it
+)
 
 
-def as_prompt(question: str) -> str:
-    """A question as the model reads it."""
-    return f" {question}"
+def backwards(text: str) -> str:
+    """The words of a text from right to left."""
+    return " ".join(reversed(text.split()))
 
 
-def as_completion(lines: Sequence[str], phrase: str = "") -> str:
-    """Lines as the model writes them, after the phrase that they are for, if it is to name one.
+def as_prompt(text: str) -> str:
+    """A text as the model reads it, with a space before each word."""
+    return f" {text}"
+
+
+def as_completion(lines: Sequence[str]) -> str:
+    """Lines as the model writes them.
 
     Words in quotes stand apart from the quotes, so that they are the same tokens as in the question.
     """
     text = BREAK.join(lines)
     for close, wide in QUOTES:
         text = text.replace(close, wide)
-    return f" {phrase}{TAKEN}{text}" if phrase else f" {text}"
+    return f" {text}"
 
 
-def from_completion(text: str) -> tuple[str, list[str]]:
-    """The phrase ("" for none) and the lines of what the model wrote."""
-    phrase, _, rest = text.strip().rpartition(TAKEN)
+def from_completion(text: str) -> list[str]:
+    """The lines of what the model wrote."""
+    text = text.strip()
     for close, wide in QUOTES:
-        rest = rest.replace(wide, close)
-    return phrase, rest.split(BREAK)
+        text = text.replace(wide, close)
+    return text.split(BREAK)
 
 
 def with_name(question: str, phrase: str, name: str) -> str:
@@ -66,9 +76,9 @@ def complete(lm: LanguageModel, prompts: Sequence[str], *, most: int = 64) -> li
     Parameters
     ----------
     lm : LanguageModel
-        Taught on: start, prompt, end, completion, end.
+        Taught on such rows as `rows_of` makes.
     prompts : sequence of str
-        B of them; those of one length are read together.
+        B of them.
     most : int
         Tokens that are written, at most.
 
@@ -79,21 +89,28 @@ def complete(lm: LanguageModel, prompts: Sequence[str], *, most: int = 64) -> li
     Raises
     ------
     ValueError
-        For a prompt that leaves no room in the model's length.
+        For no prompt, one of more than 36 tokens, or a model that has no room behind it.
     """
     check_whole(most, "most")
+    different = list(dict.fromkeys(prompts))
+    if not different:
+        raise ValueError("prompts: got none, want one or more")
+    x = torch.tensor([opening(lm, prompt) for prompt in different])  # (B, ROOM + 2)
+    if lm.length <= x.shape[1]:
+        raise ValueError(f"model: got a length of {lm.length}, want more than {x.shape[1]}")
+    y = generate(lm, x, min(most, lm.length - x.shape[1]), temperature=0, end=lm.tokenizer.end)
+    written = [lm.tokenizer.decode(row) for row in y[:, x.shape[1] :]]
+    of = dict(zip(different, written, strict=True))
+    return [of[prompt] for prompt in prompts]
+
+
+def opening(lm: LanguageModel, prompt: str) -> list[int]:
+    """The ids before what is to be written: start, the prompt, padding, end; always as many."""
     tokenizer = lm.tokenizer
-    ids = {prompt: tuple(tokenizer.encode(prompt)) for prompt in set(prompts)}
-    written: dict[str, str] = {}
-    for length in sorted({len(own) for own in ids.values()}):
-        alike = [prompt for prompt, own in ids.items() if len(own) == length]
-        x = torch.tensor([[tokenizer.start, *ids[prompt], tokenizer.end] for prompt in alike])  # (B, N)
-        room = lm.length - x.shape[1]
-        if room < 1:
-            raise ValueError(f"prompt: got {length} tokens, want {lm.length - 3} at most: {alike[0]!r}")
-        y = generate(lm, x, min(most, room), temperature=0, end=tokenizer.end)
-        written |= {p: tokenizer.decode(row) for p, row in zip(alike, y[:, x.shape[1] :], strict=True)}
-    return [written[prompt] for prompt in prompts]
+    ids = tokenizer.encode(prompt)
+    if len(ids) > ROOM:
+        raise ValueError(f"prompt: got {len(ids)} tokens, want {ROOM} at most: {prompt!r}")
+    return [tokenizer.start, *ids, *[tokenizer.pad] * (ROOM - len(ids)), tokenizer.end]
 
 
 class WholeWriter:
@@ -105,16 +122,17 @@ class WholeWriter:
     def write(self, questions: Sequence[str]) -> list[str]:
         """Return each question's program as text, which may be none that runs."""
         written = complete(self.lm, [as_prompt(q) for q in questions], most=self.lm.length)
-        return ["\n".join(from_completion(text)[1]) for text in written]
+        return ["\n".join(from_completion(text)) for text in written]
 
 
 class LineWriter:
-    """Writes line by line: a phrase of the question, its lines, and a name in the phrase's place.
+    """Writes phrase by phrase: names the phrase that is next, writes its lines, and reads what is left.
 
     Parameters
     ----------
     lm : LanguageModel
-        Taught to complete what is left of a question by the next phrase and its lines.
+        Taught two things: to complete a question, read backwards, by its next phrase and the name for it,
+        backwards too; and to complete "BOX0 = the ball" by its lines.
     steps : int
         Phrases at most.
     """
@@ -124,24 +142,30 @@ class LineWriter:
 
     def write(self, questions: Sequence[str]) -> list[str]:
         """Return each question's program as text; where it gets stuck, what it has so far."""
-        left, lines = list(questions), [[] for _ in questions]  # type: list[str], list[list[str]]
+        left = list(questions)
+        lines: list[list[str]] = [[] for _ in questions]
         going = list(range(len(questions)))
         for _ in range(self.steps):
             if not going:
                 break
-            written = complete(self.lm, [as_prompt(left[i]) for i in going])
-            went, going = going, []
-            for i, text in zip(went, written, strict=True):
-                phrase, new = from_completion(text)
-                lines[i] += new
-                name = lines[i][-1].split(" = ")[0]
-                try:
-                    left[i] = with_name(left[i], phrase, name)
-                except ValueError:  # it names a phrase that is not there: no more can be written
-                    continue
-                if name != "FINAL":
-                    going.append(i)
+            going = [i for i, more in zip(going, self.step(left, lines, going), strict=True) if more]
         return ["\n".join(own) for own in lines]
+
+    def step(self, left: list[str], lines: list[list[str]], going: Sequence[int]) -> list[bool]:
+        """Take up one phrase of each question that is going on; tell which have more to come."""
+        named = complete(self.lm, [as_prompt(backwards(left[i])) for i in going])
+        tasks = [backwards(text) for text in named]  # such as "BOX0 = the ball"
+        written = complete(self.lm, [as_prompt(task) for task in tasks])
+        more = []
+        for i, task, text in zip(going, tasks, written, strict=True):
+            name, _, phrase = task.partition(IS)
+            try:
+                left[i] = with_name(left[i], phrase, name)
+                lines[i] += from_completion(text)
+                more.append(name != "FINAL")
+            except ValueError:  # it names a phrase that is not there: no more can be written
+                more.append(False)
+        return more
 
 
 class RetrievingWriter:
@@ -193,17 +217,10 @@ class RetrievingWriter:
         return max(self.examples, key=shared)[1]
 
 
-def rows_of(lm: LanguageModel, prompt: str, completion: str, offset: int) -> tuple[list[int], list[int]]:
-    """Ids that the model reads and the ids it has to say after each, -100 where it is not asked.
-
-    `offset` pads come first, so that training meets each place in the sequence, and a question that is longer
-    than any there was stands at places that are known.
-    """
-    check_whole(offset, "offset", 0)
-    tokenizer = lm.tokenizer
-    first, then = tokenizer.encode(prompt), tokenizer.encode(completion)
-    read = [*[tokenizer.pad] * offset, tokenizer.start, *first, tokenizer.end, *then]
-    return read, [*[-100] * (offset + 1 + len(first)), *then, tokenizer.end]
+def rows_of(lm: LanguageModel, prompt: str, completion: str) -> tuple[list[int], list[int]]:
+    """Ids that the model reads and the ids it has to say after each, -100 where it is not asked."""
+    before, then = opening(lm, prompt), lm.tokenizer.encode(completion)
+    return [*before, *then], [*[-100] * (len(before) - 1), *then, lm.tokenizer.end]
 
 
 def batch_of(lm: LanguageModel, rows: Sequence[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:

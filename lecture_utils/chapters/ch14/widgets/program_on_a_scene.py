@@ -126,6 +126,6 @@ def program_on_a_scene(system: Any = None) -> Widget:
         },
         tour=[(said, {"scene": scene, "question": text}) for scene, text, said in tour],
         trivial={"scene": first, "question": SHORTEST},
-        alt="A question about a scene, the lines of its program, and beside each line the picture, the boxes or the "
-        "word that it gave.",
+        alt="A question about a scene, the lines of its program, and beside each line the picture, the boxes "
+        "or the word that it gave.",
     )

@@ -29,8 +29,10 @@ from lecture_utils.data.toyworld.language.programs import (
     Things,
     What,
 )
-from lecture_utils.data.toyworld.language.wording import noun, parse, say
+from lecture_utils.data.toyworld.language.wording import noun, parse, say, with_article
 from lecture_utils.multimodal.visual_programs.generator import with_name
+
+FORMS = {Count: "many", Exists: "a", What: "the", Is: "the", More: "things", AsMany: "things"}
 
 
 class Step(NamedTuple):
@@ -41,7 +43,7 @@ class Step(NamedTuple):
     left : str
         What is left of the question: "is there a star left of BOX0 ?".
     phrase : str
-        The words that are taken up: "star left of BOX0". The last step takes up all that is left.
+        The words that are taken up: "a star left of BOX0". The last step takes up all that is left.
     lines : tuple of str
         What is written for them. The name that the last line gives takes the phrase's place in the question.
     """
@@ -81,8 +83,8 @@ def program_steps(program: Program) -> list[Step]:
     """Take a program's question apart from the right, one phrase at a time; errors as for `program_text`."""
     last = (*_ending(program), "FINAL = RESULT(var=ANSWER0)")
     left, steps = say(program), []
-    form = "the" if isinstance(program, What | Is) else "a" if isinstance(program, Exists) else "many"
     sets = [part for part in vars(program).values() if isinstance(part, Set)]
+    form = FORMS[type(program)] if sets else ""
     for place, what in reversed(list(enumerate(sets))):
         for phrase, lines in _phrases(what, place, form):
             steps.append(Step(left, phrase, lines))
@@ -109,7 +111,8 @@ def _ending(program: Program) -> tuple[str, ...]:
         case GroundIs():
             return ("ANSWER0 = VQA(image=IMAGE, question='what is the ground ?')",)
         case SkyIs(word):
-            return (f"ANSWER0 = VQA(image=IMAGE, question='is the sky {word} ?')",)
+            seen = "ANSWER0 = VQA(image=IMAGE, question='what is the sky ?')"
+            return seen, f"ANSWER0 = EVAL(expr='{{ANSWER0}} == {word}')"
     raise ValueError(f"program: got {program!r}, want one that ends in an answer")
 
 
@@ -122,14 +125,16 @@ def _looked_at(kind: str) -> tuple[str, ...]:
 def _phrases(what: Set, place: int, form: str) -> list[tuple[str, tuple[str, ...]]]:
     """The phrases of a set from the right, each with its lines, which end in the BOX of its `place`.
 
-    `form` is "the" or "a" thing (whose article is no part of the phrase), or "many" things.
+    `form` is "the" or "a" thing or "many" things, and that word is part of the phrase; or "things", or "thing".
     """
     box, other = f"BOX{place}", f"BOX{place + 1}"
     if isinstance(what, Either):
-        both = [*_phrases(what.second, place + 1, form), *_phrases(what.first, place, form)]
+        bare = "things" if form in ("many", "things") else "thing"
+        both = [*_phrases(what.second, place + 1, bare), *_phrases(what.first, place, bare)]
         return [*both, (f"{box} or {other}", (f"{box} = UNION(box={box}, other={other})",))]
     name, without, base = _named(what)
-    text = ("the " if form == "the" else "") + noun(what, many=form == "many")
+    text = noun(what, many=form in ("many", "things"))
+    text = with_article(text) if form == "a" else f"{form} {text}" if form in ("the", "many") else text
     filters = tuple(f"{box} = FILTER(box={box}, without='{word}')" for word in without)
     match base:
         case Things():
