@@ -19,23 +19,24 @@ from lecture_utils.data.toyworld.gripper.sampling import nudge
 from lecture_utils.data.toyworld.gripper.table import REGIONS
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.multimodal.palm_e.palm_e import IGNORE
-from lecture_utils.multimodal.palm_e.planning import ANSWER, PLAN, prompt
+from lecture_utils.multimodal.palm_e.planning import ANSWER, NOTHING, PLAN, prompt
 from lecture_utils.multimodal.tokenizer import Tokenizer
 
 SENSES = {"image": ("image", "state"), "objects": ("objects", "state"), "blind": ("state",), "text": ()}
-STRAYS, PUSHES, QUESTIONS = 0.15, 0.08, 0.2  # shares of turns, and of questions among the lessons
+STRAYS, PUSHES, SLIPS, QUESTIONS = 0.1, 0.08, 0.1, 0.2  # shares of turns, and of questions among the lessons
 STEPS = 7  # of a plan that is taught, "done" included
 PART = 2000  # tables drawn at a time
 ALIKE = 8  # batches that are sorted by length together
 
 
 class Lesson(NamedTuple):
-    """A table, what is asked or wanted, the true answer, and which of the two it is."""
+    """A table, what is asked or wanted, the true answer, which of the two it is, and what was tried last."""
 
     table: Table
     text: str
     answer: str
     want: str
+    last: str = NOTHING
 
 
 def lessons(count: int, seed: int, split: str = "train") -> list[Lesson]:
@@ -44,6 +45,7 @@ def lessons(count: int, seed: int, split: str = "train") -> list[Lesson]:
     learned: list[Lesson] = []
     for i, (table, task) in enumerate(zip(tables, sample_tasks(tables, seed=seed), strict=True)):
         rng = random.Random(f"lessons {split} {seed} {i}")
+        last = NOTHING
         for _ in range(10):
             try:
                 steps = plan(table, task)
@@ -53,25 +55,37 @@ def lessons(count: int, seed: int, split: str = "train") -> list[Lesson]:
                 asked = ask(table, rng)
                 learned.append(Lesson(table.copy(), asked.text, f"{asked.answer} .", ANSWER))
             if len(steps) <= STEPS:
-                learned.append(Lesson(table.copy(), task.text, " . ".join(steps) + " .", PLAN))
+                learned.append(Lesson(table.copy(), task.text, " . ".join(steps) + " .", PLAN, last))
             if steps == [DONE]:
                 break
             die = rng.random()
-            if die < STRAYS:
-                stray(table, rng)
-            elif die > 1 - PUSHES:
+            if die > 1 - PUSHES:
                 nudge(table, rng)
-            else:
+                continue
+            last = stray(table, rng) if die < STRAYS else steps[0]
+            if steps[0].startswith("place") and die > 1 - PUSHES - SLIPS:
+                slip(table, rng)
+            elif die >= STRAYS:
                 teleport(table, steps[0])
     return learned
 
 
-def stray(table: Table, rng: random.Random) -> None:
-    """Do something that nobody asked for."""
-    if table.held is None:
-        teleport(table, f"pick the {rng.choice(table.blocks).name}")
-    else:
-        teleport(table, f"place {rng.choice(REGIONS)}")
+def stray(table: Table, rng: random.Random) -> str:
+    """Do something that nobody asked for, and say what."""
+    what = (
+        f"pick the {rng.choice(table.blocks).name}" if table.held is None else f"place {rng.choice(REGIONS)}"
+    )
+    teleport(table, what)
+    return what
+
+
+def slip(table: Table, rng: random.Random) -> None:
+    """Let the held block fall somewhere free."""
+    assert table.held is not None
+    block = table.blocks[table.held]
+    while table.held is not None:
+        table.x, table.y = block.x, block.y = rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
+        table.release()  # where there is room
 
 
 def readings(tables: Sequence[Table]) -> dict[str, Tensor]:
@@ -115,7 +129,7 @@ def as_ids(some: Sequence[Lesson], form: str, tokenizer: Tokenizer) -> tuple[Ten
     """Return ids (B, T) and targets (B, T): of each token the next, where it is of the answer."""
     rows = []
     for one in some:
-        asked = tokenizer.encode(prompt(one.text, SENSES[form], want=one.want))
+        asked = tokenizer.encode(prompt(one.text, SENSES[form], want=one.want, last=one.last))
         told = [*tokenizer.encode(" " + one.answer), tokenizer.end]
         rows.append((asked + told[:-1], [IGNORE] * (len(asked) - 1) + told))
     longest = max(len(ids) for ids, _ in rows)
@@ -128,7 +142,7 @@ def batches(
 ) -> Iterator[tuple[tuple[Tensor, dict[str, Tensor]], Tensor]]:
     """Shuffled batches for ever; each is of one form, drawn by its share, and of lessons of like length."""
     rng = random.Random(seed)
-    long = [len(f"{one.text} {one.answer}".split()) for one in own.learned]
+    long = [len(f"{one.text} {one.last} {one.answer}".split()) for one in own.learned]
     while True:
         order = rng.sample(range(len(own)), len(own))
         for first in range(0, len(own) - batch + 1, ALIKE * batch):

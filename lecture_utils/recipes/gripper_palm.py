@@ -29,7 +29,7 @@ from lecture_utils.training.one_cycle import one_cycle
 MERGES = 400  # at most; each word becomes one token
 DIM, HEADS, LAYERS, LENGTH = 96, 4, 3, 144
 TABLES, BATCH, FEW = 5000, 64, 32  # batches: of pictures for the eye alone, of lessons
-STEPS = {"eye": 300, "words": 300, "objects": 1600, "all": 1300}
+STEPS = {"eye": 300, "words": 300, "objects": 1100, "all": 1300}
 RATES = {"eye": 3e-3, "words": 3e-3, "objects": 3e-3, "all": 2e-3}
 MIXTURES = {  # of the later stages: the share of each form
     "words": {"text": 1.0},
@@ -46,7 +46,8 @@ def words() -> Tokenizer:
     """The tokenizer of tasks, plans and markers."""
     some = lessons(400, 0)
     texts = [
-        f" {' '.join(f'<{m}>' for m in MARKERS)} and : plan : answer : {x.text} {x.answer}" for x in some
+        f" {' '.join(f'<{m}>' for m in MARKERS)} and : last : nothing . plan : answer : {x.text} {x.answer}"
+        for x in some
     ]
     return Tokenizer.train(texts, MERGES)
 
@@ -122,9 +123,10 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[PaLME, dict[str, 
 def planner(model: PaLME, form: str = "image") -> Planner:
     """Make the model a planner for `control.run`, which reads what SENSES says of a form."""
 
-    def plans(instructions: Sequence[str], seen: Mapping[str, Tensor]) -> list[str]:
+    def plans(instructions: Sequence[str], seen: Mapping[str, Tensor], last: Sequence[str]) -> list[str]:
         used = {name: seen[name] for name in SENSES[form]}
-        return write(model, [prompt(text, SENSES[form]) for text in instructions], used)
+        both = zip(instructions, last, strict=True)
+        return write(model, [prompt(text, SENSES[form], last=step) for text, step in both], used)
 
     return plans
 

@@ -91,7 +91,7 @@ GOOD: dict[str, dict[str, Call]] = {
     },
     "multimodal.palm_e.control": {
         "run": {
-            "planner": lambda words, seen: ["done ."] * len(words), "bodies": made(lambda: [table()]),
+            "planner": lambda words, seen, last: ["done ."] * len(words), "bodies": made(lambda: [table()]),
             "instructions": ("put it away .",), "look": lambda bodies: {}, "most": count(2),
         },
     },

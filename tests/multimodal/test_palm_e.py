@@ -27,7 +27,7 @@ from tests.parity import TOLERANCE, liven, parity_gap
 pytestmark = pytest.mark.system("S14.8")
 
 FOLDER = "lecture_utils.multimodal.palm_e"
-TEXT = "given <image> and <state> : put the red star left of the blue ball . plan :"
+TEXT = "given <image> and <state> : put the red star left of the blue ball . last : nothing . plan :"
 PLAN = " pick the red star . place left of the blue ball . done ."
 
 
@@ -325,7 +325,7 @@ def test_a_slip_is_a_failure_and_the_gripper_opens_before_it_picks_again() -> No
 def expert(tables: Sequence[Table], tasks: Sequence[Any]) -> control.Planner:
     """A planner that reads the true state; it finds its table by number, which the readings carry."""
 
-    def plans(_: Sequence[str], seen: Mapping[str, Tensor]) -> list[str]:
+    def plans(_: Sequence[str], seen: Mapping[str, Tensor], __: Sequence[str]) -> list[str]:
         return [" . ".join(plan(tables[i], tasks[i])) + " ." for i in seen["number"].tolist()]
 
     return plans
@@ -370,7 +370,7 @@ def test_open_loop_a_slip_is_not_mended() -> None:
 def test_the_loop_ends_where_nothing_is_said_and_where_it_takes_too_long() -> None:
     own = [table(), table()]
     told = run(
-        lambda words, seen: ["", "pick the green cross ."][-len(words) :],
+        lambda words, seen, last: ["", "pick the green cross ."][-len(words) :],
         own,
         ["a", "b"],
         lambda b: {},

@@ -117,10 +117,10 @@ def planner_of(model: PaLME, reads: str, tables: Sequence[Table], tasks: Sequenc
     """What one of ARMS plans with. The expert, and who sees another table, are told which table it is."""
     rng = random.Random(0)
 
-    def by_expert(_: Sequence[str], seen: Mapping[str, Tensor]) -> list[str]:
+    def by_expert(_: Sequence[str], seen: Mapping[str, Tensor], __: Sequence[str]) -> list[str]:
         return [" . ".join(plan(tables[i], tasks[i])) + " ." for i in seen["number"].tolist()]
 
-    def at_random(_: Sequence[str], seen: Mapping[str, Tensor]) -> list[str]:
+    def at_random(_: Sequence[str], seen: Mapping[str, Tensor], __: Sequence[str]) -> list[str]:
         plans = []
         for i in seen["number"].tolist():
             name, *rest = (b.name for b in rng.sample(tables[i].blocks, len(tables[i].blocks)))
@@ -128,8 +128,8 @@ def planner_of(model: PaLME, reads: str, tables: Sequence[Table], tasks: Sequenc
             plans.append(f"pick the {name} . place {rng.choice(spots)} . done .")
         return plans
 
-    def seeing_another(words: Sequence[str], seen: Mapping[str, Tensor]) -> list[str]:
-        return planner(model)(words, {**seen, "image": seen["another"]})
+    def seeing_another(words: Sequence[str], seen: Mapping[str, Tensor], last: Sequence[str]) -> list[str]:
+        return planner(model)(words, {**seen, "image": seen["another"]}, last)
 
     own: dict[str, Planner] = {"expert": by_expert, "random": at_random, "another": seeing_another}
     return own.get(reads) or planner(model, reads)

@@ -13,13 +13,13 @@ from typing import Any
 
 from torch import Tensor
 
-from lecture_utils.multimodal.palm_e.planning import steps_of
+from lecture_utils.multimodal.palm_e.planning import NOTHING, steps_of
 from lecture_utils.multimodal.palm_e.policy import Body, carry_out
 from lecture_utils.ops.checks import check_sizes
 
 DONE = "done"
 Look = Callable[[Sequence[Any]], Mapping[str, Tensor]]  # of bodies
-Planner = Callable[[Sequence[str], Mapping[str, Tensor]], list[str]]
+Planner = Callable[[Sequence[str], Mapping[str, Tensor], Sequence[str]], list[str]]
 
 
 @dataclass
@@ -43,6 +43,11 @@ class Episode:
     left: list[str] = field(default_factory=list)
     done: bool = False
 
+    @property
+    def last(self) -> str:
+        """The step that was tried last."""
+        return self.steps[-1][0] if self.steps else NOTHING
+
     def heed(self, plan: str) -> None:
         """Forget the plan so far, and take a new one."""
         self.plans.append(plan)
@@ -58,7 +63,7 @@ def run(
     Parameters
     ----------
     planner : callable
-        Instructions and readings of B tables to B plans in words.
+        Instructions, readings and the last steps of B tables to B plans in words.
     bodies : sequence of Body
         They are changed.
     instructions : sequence of str
@@ -83,7 +88,8 @@ def run(
     for turn in range(most + 1):
         going = [i for i, episode in enumerate(episodes) if not episode.done]
         if going and (closed or turn == 0):  # look, and plan what is left
-            plans = planner([instructions[i] for i in going], look([bodies[i] for i in going]))
+            seen, last = look([bodies[i] for i in going]), [episodes[i].last for i in going]
+            plans = planner([instructions[i] for i in going], seen, last)
             for i, plan in zip(going, plans, strict=True):
                 episodes[i].heed(plan)
         for i in going:

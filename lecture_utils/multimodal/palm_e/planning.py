@@ -2,9 +2,10 @@
 
 D. Driess et al., "PaLM-E: An Embodied Multimodal Language Model", ICML 2023, sections 3 and 6. A prompt here:
 
-    given <image> and <state> : put the red star left of the blue ball . plan :
+    given <image> and <state> : put the red star left of the blue ball . last : nothing . plan :
 
 and the answer "pick the red star . place left of the blue ball . done .", word by word, the likeliest each.
+As in the paper, what was tried before is in the prompt; here the last step alone, and not how it went.
 
 Shapes: B batch, N tokens of text, V vocabulary.
 """
@@ -19,9 +20,10 @@ from lecture_utils.multimodal.palm_e.palm_e import PaLME
 from lecture_utils.ops.checks import check_sizes
 
 PLAN, ANSWER = "plan", "answer"
+NOTHING = "nothing"  # was tried before
 
 
-def prompt(text: str, senses: Sequence[str], *, want: str = PLAN) -> str:
+def prompt(text: str, senses: Sequence[str], *, want: str = PLAN, last: str = NOTHING) -> str:
     """Ask for a plan or an answer; each sense has a marker in the text, such as "<image>".
 
     Parameters
@@ -31,11 +33,14 @@ def prompt(text: str, senses: Sequence[str], *, want: str = PLAN) -> str:
     senses : sequence of str
         Names of sensors; none for language alone.
     want : {"plan", "answer"}
+    last : str
+        Of a plan: the step that was tried last.
     """
     if want not in (PLAN, ANSWER):
         raise ValueError(f"want: got {want!r}, want {PLAN!r} or {ANSWER!r}")
     marks = " and".join(f" <{name}>" for name in senses)
-    return f"given{marks} : {text} {want} :"
+    before = f"last : {last} . " if want == PLAN else ""
+    return f"given{marks} : {text} {before}{want} :"
 
 
 def steps_of(plan: str) -> list[str]:

@@ -57,7 +57,7 @@ def test_all_arms_run_with_an_untrained_model() -> None:
 def test_figures_of_an_episode() -> None:
     tables, tasks = gripper_study.tests(3)
     first = " . ".join(plan(tables[0], tasks[0])) + " ."
-    play = gripper_figures.played(lambda words, seen: [first], tables[0], tasks[0], closed=False)
+    play = gripper_figures.played(lambda words, seen, last: [first], tables[0], tasks[0], closed=False)
     assert play.solved and play.episode.done and len(play.looks) == len(play.episode.steps) + 1
     assert isinstance(gripper_figures.episode_strip(play, "The expert"), Figure)
     frames = gripper_figures.film(play, every=8, hold=1)
