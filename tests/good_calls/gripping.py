@@ -8,6 +8,7 @@ import torch
 from lecture_utils.data.toyworld.gripper.goals import Beside, Cleared, On, Sorted, Task
 from lecture_utils.data.toyworld.gripper.table import Block, Table
 from lecture_utils.multimodal.language_model import LanguageModel
+from lecture_utils.multimodal.palm_e.control import Episode
 from lecture_utils.multimodal.palm_e.palm_e import PaLME
 from lecture_utils.multimodal.palm_e.sensors import ImageEncoder, StateEncoder
 from lecture_utils.multimodal.tokenizer import Tokenizer
@@ -90,6 +91,7 @@ GOOD: dict[str, dict[str, Call]] = {
         "beside": {"at": (0.5, 0.5), "relation": word("left of")},
     },
     "multimodal.palm_e.control": {
+        "Episode.heed": {"self": made(Episode), "plan": "pick the red star . done ."},
         "run": {
             "planner": lambda words, seen, last: ["done ."] * len(words), "bodies": made(lambda: [table()]),
             "instructions": ("put it away .",), "look": lambda bodies: {}, "most": count(2),
