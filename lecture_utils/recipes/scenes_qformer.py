@@ -73,8 +73,8 @@ def in_the_open(
     *,
     mask: Mask = qformer_mask,
     contrast: Contrast = image_text_contrast,
-    steps: int = 60,
-    pictures: int = 600,
+    steps: int = 140,
+    pictures: int = 800,
     queries: int = 8,
     batch: int = 24,
 ) -> tuple[Stage1, dict[str, list[float]]]:

@@ -100,7 +100,7 @@ def retrieval_figure(images: Tensor, told: Sequence[str], similarity: Tensor, ti
     title : str
     """
     count = len(images)
-    fig = Figure(figsize=(8.5, 0.62 * count + 0.9), layout="constrained")
+    fig = Figure(figsize=(8.5, 0.6 * count + 0.4), layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
     grid = fig.subplots(count, 2, squeeze=False, width_ratios=(0.62, 7.6))
     for row, (own, image) in enumerate(zip(grid, images, strict=True)):
@@ -109,7 +109,7 @@ def retrieval_figure(images: Tensor, told: Sequence[str], similarity: Tensor, ti
         ax = bare(own[1])
         ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.text(0, 0.5, f"{float(similarity[row, best]):.2f}", va="center", fontsize=10, color=QUIET)
-        said = textwrap.fill(told[best], 92)
+        said = textwrap.fill(told[best], 118)
         ax.text(0.06, 0.5, said, va="center", fontsize=9, color=INK if best == row else VERMILION)
     return fig
 
@@ -129,6 +129,9 @@ def instructions_figure(
     title : str
     """
     columns = len(questions[0])
+    if len(questions) != len(images) or any(len(put) != columns for put in questions):
+        got = f"{[len(put) for put in questions]} for {len(images)} pictures"
+        raise ValueError(f"questions: got {got}, want as many for each picture")
     size = 8.4 / (columns + 1)
     fig = Figure(figsize=(8.5, len(images) * (size + 0.5) + 0.4), layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
