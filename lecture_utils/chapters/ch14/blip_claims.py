@@ -25,8 +25,9 @@ def started(arm: type[BLIP2], queries: int, seed: int) -> BLIP2:
     qformer = build_qformer(queries)
     state = zoo.load("scenes_qformer").qformer.state_dict()  # type: ignore[union-attr]
     qformer.load_state_dict(state | {"queries": state["queries"][:queries]})
+    lm = language_model()  # first: it draws weights as it is loaded
     torch.manual_seed(seed)
-    return arm(language_model(), qformer)
+    return arm(lm, qformer)
 
 
 def misled(model: InstructBLIP) -> Answers:
