@@ -16,7 +16,7 @@ def test_both_arms_begin_with_the_same_weights_those_of_stage_1(queries: int) ->
     aware, blind = (blip_claims.started(arm, queries, 3) for arm in (InstructBLIP, BLIP2))
     ours, theirs = aware.state_dict(), blind.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-    stage1 = zoo.load("scenes_qformer").qformer  # type: ignore[union-attr]
+    stage1 = zoo.load("scenes_qformer").qformer
     assert torch.equal(ours["qformer.queries"], stage1.queries[:queries])  # type: ignore[union-attr,index]
     assert torch.equal(ours["qformer.place"], stage1.place)  # type: ignore[union-attr,arg-type]
     other = blip_claims.started(BLIP2, queries, 4)
