@@ -23,7 +23,7 @@ def answers_figure(
     title: str,
 ) -> Figure:
     """Draw pictures (N, 3, S, S), under each its question and what each model answers, green where right."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(WIDTH, 3.2), squeeze=False)
+    figure, axes = plt.subplots(1, len(pictures), figsize=(WIDTH, 3.2), squeeze=False, layout="none")
     for ax, picture, question, n in zip(axes[0], pictures, asked, range(len(pictures)), strict=True):
         ax.imshow(picture.permute(1, 2, 0))
         ax.set_axis_off()
@@ -52,7 +52,7 @@ def _lines(text: str, most: int = 26) -> str:
 
 def kept_figure(kept: Mapping[str, Tensor], title: str) -> Figure:
     """Draw what cells keep of a signal that came at step 0, (T,) each."""
-    figure, ax = plt.subplots(figsize=(6.4, 2.6))
+    figure, ax = plt.subplots(figsize=(6.4, 2.6), layout="none")
     for (name, values), style in zip(kept.items(), ("-", "--", ":", "-."), strict=False):
         ax.plot(torch.arange(len(values)), values, style, label=name)
     ax.set_xlabel("steps later")
@@ -60,5 +60,5 @@ def kept_figure(kept: Mapping[str, Tensor], title: str) -> Figure:
     ax.set_ylim(-0.03, 1.03)
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     ax.set_title(title)
-    figure.tight_layout()
+    figure.subplots_adjust(left=0.1, right=0.66, bottom=0.2, top=0.88)
     return figure
