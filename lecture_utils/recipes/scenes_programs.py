@@ -16,7 +16,7 @@ from lecture_utils.multimodal.visual_programs.vqa import VQA
 from lecture_utils.recipes._program_training import build_vqa, build_writer, train_vqa, train_writer
 from lecture_utils.recipes._programs import answers_of_programs
 
-STEPS, VQA_STEPS = 400, 240
+STEPS, VQA_STEPS = 400, 320
 
 
 class ProgramSystem(nn.Module):

@@ -77,10 +77,8 @@ def answers_end_to_end(model: VQA, drawn: Asked) -> list[str]:
 # --- the exam ----------------------------------------------------------------------------------------
 def exams(count: int, seed: int, *, objects: int | tuple[int, int] = (2, 3)) -> dict[int, Asked]:
     """Test questions over 0 to 3 relations about the same scenes, four to each at most."""
-    of = {
-        hops: asked(count, seed=seed, split="test", kinds=DEEP, hops=hops, objects=objects) for hops in HOPS
-    }
-    return of
+    draw = functools.partial(asked, count, seed=seed, split="test", kinds=DEEP, objects=objects)
+    return {hops: draw(hops=hops) for hops in HOPS}
 
 
 def accuracy(said: Sequence[str], drawn: Asked) -> float:
@@ -102,8 +100,8 @@ def arms_of(
 ) -> tuple[dict[str, Any], Callable[[Sequence[Asked]], list[dict[str, float]]]]:
     """Train a seed's networks; return them, and how they do in exams: for each exam, arm → share.
 
-    Programs run on the course's own modules, or on modules that make no mistake; they are written by the writer
-    that takes questions apart, by one that writes at one go, by retrieval, or exactly.
+    Programs run on the course's own modules, or on modules that make no mistake; they are written by the
+    writer that takes questions apart, by one that writes at one go, by retrieval, or exactly.
     """
     network = train_end_to_end(seed, steps=steps, scenes=scenes)
     by_line, _ = train_writer(seed, steps=writer_steps)

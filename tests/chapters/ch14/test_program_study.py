@@ -60,10 +60,10 @@ def test_a_text_that_is_no_program_is_no_answer_and_says_why() -> None:
     assert answer == "" and trace == [] and "got 'import os'" in problem
 
 
-def test_simple_questions_are_three_to_a_scene() -> None:
+def test_simple_questions_are_four_to_a_scene() -> None:
     pictures, put, answers = simple_questions(6, 0)
-    assert pictures.shape == (18, 3, 48, 48) and len(put) == len(answers) == 18
-    assert put[1::3] == ["what colour is it ?"] * 6 and put[2::3] == ["what shape is it ?"] * 6
+    assert pictures.shape == (24, 3, 48, 48) and len(put) == len(answers) == 24
+    assert put[2::4] == ["what colour is it ?"] * 6 and put[3::4] == ["what shape is it ?"] * 6
     assert set(answers) <= set(build_vqa().answers)
 
 

@@ -125,7 +125,7 @@ def _looked_at(kind: str) -> tuple[str, ...]:
 def _phrases(what: Set, place: int, form: str) -> list[tuple[str, tuple[str, ...]]]:
     """The phrases of a set from the right, each with its lines, which end in the BOX of its `place`.
 
-    `form` is "the" or "a" thing or "many" things, and that word is part of the phrase; or "things", or "thing".
+    `form` is "the" or "a" thing or "many" things, and this word is in the phrase; or "things", or "thing".
     """
     box, other = f"BOX{place}", f"BOX{place + 1}"
     if isinstance(what, Either):
