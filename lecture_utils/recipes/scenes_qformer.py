@@ -74,7 +74,7 @@ def in_the_open(
     mask: Mask = qformer_mask,
     contrast: Contrast = image_text_contrast,
     steps: int = 140,
-    pictures: int = 800,
+    pictures: int = 600,
     queries: int = 8,
     batch: int = 24,
 ) -> tuple[Stage1, dict[str, list[float]]]:
