@@ -60,7 +60,7 @@ def build_vqa() -> VQA:
 
 
 def simple_questions(count: int, seed: int, split: str = "train") -> tuple[Tensor, list[str], list[str]]:
-    """Pictures (4 · N, 3, 48, 48) with a simple question and its answer: each whole, twice, and two cuts of it.
+    """Pictures (4 · N, 3, 48, 48), a simple question each and its answer: each whole, twice, and two cuts.
 
     The cuts are around true boxes, moved and grown a little, as a detector's are.
     """

@@ -131,7 +131,9 @@ def arms_of(
                 "programs, exact in both": ran(exact, true),
                 "end to end": accuracy(answers_end_to_end(network, exam), exam),
                 "prior": accuracy(prior(exam), exam),
-                "written exactly": sum(a == b for a, b in zip(texts["programs"], exact, strict=True))
+                "share of texts as written exactly": sum(
+                    a == b for a, b in zip(texts["programs"], exact, strict=True)
+                )
                 / len(exact),
             }
             out.append(scores)
