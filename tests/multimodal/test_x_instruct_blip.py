@@ -60,7 +60,7 @@ def test_nearest_is_that_of_scikit_learn() -> None:
 
 def test_point_tokens_know_no_order_of_points_and_move_with_the_cloud() -> None:
     torch.manual_seed(3)
-    tokens = PointTokens(12, centres=5, neighbours=4, hidden=8).eval()
+    tokens = PointTokens(12, centres=5, neighbours=4, hidden=8, layers=1).eval()
     cloud = torch.randn(2, 30, 3)
     order = torch.cat([torch.zeros(1, dtype=torch.long), 1 + torch.randperm(29)])  # the first centre stays
     torch.testing.assert_close(tokens(cloud[:, order]), tokens(cloud))
