@@ -86,10 +86,12 @@ def train(seed: int = 0, *, steps: dict[str, int] | None = None) -> tuple[Senses
     ear, touch = (nn.ModuleList([getattr(model, name), model.heads[name]]) for name in STEPS)
     batches = rows(struck.mel, struck.shape_id, batch=BATCH, seed=seed)
     first = taught(ear, batches, named, rate=RATE, steps=steps["sound"], label="ear")
-    batches = rows(touched.points, touched.shape_id, batch=BATCH, seed=seed)
+    examples = (
+        (points, shape) for points, shape in rows(touched.points, touched.shape_id, batch=BATCH, seed=seed)
+    )
     optimizer = MuonAndAdamW(touch, model.points.layers, RATE)
     _, second = one_cycle(
-        touch, batches, loss=felt, optimizer=optimizer, steps=steps["points"], warm_up=0.1,
+        touch, examples, loss=felt, optimizer=optimizer, steps=steps["points"], warm_up=0.1,
         cycle_momentum=False, label="touch",
     )  # fmt: skip
     info = {"steps": float(sum(steps.values())), "seconds": time.thread_time() - begun}

@@ -51,7 +51,7 @@ start("14")
 # %% [markdown] tags=["slide"]
 # ## Result first
 #
-# A small language model has read 100,000 descriptions of scenes, with questions and answers, and seen no picture. Ask it about pictures all the same: **visual question answering** (Antol et al. 2015). Half of all yes-or-no questions are to be answered yes.
+# A small language model has read 57,000 short documents: descriptions of scenes, with questions and answers. It has seen no picture. Ask it about pictures all the same: **visual question answering** (Antol et al. 2015). Half of all yes-or-no questions are to be answered yes.
 
 # %%
 predict("14.1")
@@ -279,7 +279,7 @@ predict("14.4")
 # %% tags=["widget"]
 from lecture_utils.chapters.ch14.widgets.attention_per_word import attention_per_word
 
-attention_per_word(captioner)
+attention_per_word()
 
 # %% [markdown]
 # The weights say where a word *looked*. Grad-CAM of chapter 04 asks another question: which cells, if they were stronger, would make this word likelier? It needs no attention at all, and can be asked of any captioner.
@@ -453,7 +453,7 @@ with torch.no_grad():
 # %% tags=["widget"]
 from lecture_utils.chapters.ch14.widgets.perceiver_latents import perceiver_latents
 
-perceiver_latents(flamingo)
+perceiver_latents()
 
 # %% [markdown]
 # **How to read it.** Each latent has its own way to look, the same in every picture at first, and later after what is there. Few of them can be named. What they keep was chosen by training, for the questions of training.
@@ -521,7 +521,7 @@ plotting.show(flamingo_figures.gates_figure(opening.opened), "The gates of each 
 # %% tags=["widget"]
 from lecture_utils.chapters.ch14.widgets.gates_opening import gates_opening
 
-gates_opening(flamingo)
+gates_opening()
 
 # %% [markdown]
 # ### Several pictures in one text
@@ -623,7 +623,7 @@ plotting.show(figure, "A talk about one picture; statements are marked true or f
 # %% tags=["widget"]
 from lecture_utils.chapters.ch14.widgets.chat_with_a_scene import chat_with_a_scene
 
-chat_with_a_scene(llava)
+chat_with_a_scene()
 
 # %% [markdown]
 # Ask for what is not there, too. Models that describe well often assert things that would fit and are absent: they **hallucinate** (Li et al. 2023 measure it by asking for absent objects).
@@ -790,6 +790,7 @@ Sighted = check("14.L1", Sighted)
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.chapters.ch14 import lab_debug, lab_eyes, lab_interpret
+from lecture_utils.multimodal.language_model import LanguageModel
 
 _, projection, cells = lab_eyes.parts(0)
 sighted_lm = Sighted(lm, projection, cells)  # yours
