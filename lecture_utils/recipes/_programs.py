@@ -123,13 +123,16 @@ def exact_answer(fact: Facts, things: Sequence[Found]) -> Callable[[Picture, str
 def answer_of(text: str, image: Picture, modules: Modules) -> tuple[str, list[Step], str]:
     """Run a program's text: the answer ("" where there is none), the trace, and the problem ("" where none).
 
-    A text that is no program gives no trace, and a module that fails ends it: both are no answer. `run` may
-    be another interpreter, such as the learner's.
+    A text that is no program gives no trace, a module that fails ends it, and a writer that got stuck leaves
+    off before RESULT: all three are no answer. `run` may be another interpreter, such as the learner's.
     """
     try:
-        value, trace = run(read_program(text), modules, image)
+        program = read_program(text)
+        value, trace = run(program, modules, image)
     except ProgramError as problem:
         return "", [], str(problem)
+    if not trace[-1].problem and program[-1].module != "RESULT":
+        return "", trace, f"program: got {program[-1].module} for its last line, want RESULT"
     return (value if isinstance(value, str) else ""), trace, trace[-1].problem
 
 

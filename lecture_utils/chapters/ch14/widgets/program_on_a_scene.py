@@ -70,11 +70,29 @@ def programmed(scene: int, question: str, system: Any = None) -> Figure:
     answer, trace, problem = answer_of(text, image, looked_at(model)[scene])
     if not trace:
         return refused(image, question, text, problem)
-    told = answer or "no answer: a line failed"
-    wrong = len(trace) - 1 if problem else None
+    unfinished = problem and not trace[-1].problem
+    note = f"The writer got stuck: it named a phrase that is not there. {truth(scene, question)}"
     return trace_figure(
-        image, trace, title=f"{question}  →  {told}", wrong=wrong, note=truth(scene, question)
+        image,
+        trace,
+        title=f"{question}  →  {answer or 'no answer'}",
+        wrong=len(trace) - 1 if problem else None,
+        note=note if unfinished else truth(scene, question),
     )
+
+
+def longest(system: Any) -> tuple[tuple[int, str], tuple[int, str]]:
+    """The longest question about the scenes that is answered rightly, and the longest that is not."""
+    put = sorted(scenes().questions, key=lambda q: -len(q.text.split()))
+    texts = LineWriter(system.writer).write([q.text for q in put])
+    modules, images = looked_at(system), scenes().image
+    said = [
+        answer_of(text, Picture(images[q.scene]), modules[q.scene])[0]
+        for text, q in zip(texts, put, strict=True)
+    ]
+    right = [word == q.answer for word, q in zip(said, put, strict=True)]
+    one, other = (right.index(kind) if kind in right else 0 for kind in (True, False))
+    return (put[one].scene, put[one].text), (put[other].scene, put[other].text)
 
 
 def refused(image: Picture, question: str, text: str, problem: str) -> Figure:
@@ -92,17 +110,10 @@ def refused(image: Picture, question: str, text: str, problem: str) -> Figure:
 
 def program_on_a_scene(system: Any = None) -> Widget:
     """Make the widget for a trained writer and VQA, the shipped ones where none are given."""
-    drawn = scenes()
-    deep = {q.scene: q.text for q in sorted(drawn.questions, key=lambda q: q.hops)}
-    first = max(deep, key=lambda i: len(deep[i].split()))
-    other = next(i for i in deep if i != first)
+    (first, good), (other, bad) = longest(system or shipped())
     tour = [
-        (first, deep[first], "More relations than any question had from which the writer learned."),
-        (
-            other,
-            deep[other],
-            "Another scene. Read the lines from the top: the last noun is looked for first.",
-        ),
+        (first, good, "The longest of our questions that goes well: more relations than any in training."),
+        (other, bad, "The longest that does not. Which line went wrong?"),
         (first, SHORTEST, "The shortest of programs: find all, count."),
         (first, "are there more red things than stars ?", "Two sets, and a comparison of two counts."),
         (first, "what is the ground ?", "No object at all: the whole picture goes to the small VQA."),
