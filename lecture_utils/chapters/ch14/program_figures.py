@@ -56,7 +56,10 @@ def show_value(ax: Axes, value: Value | None, image: Picture) -> None:
         ax.set_xlim(-0.5, side - 0.5)
         ax.set_ylim(side - 0.5, -0.5)
         text, colour = ("✗", VERMILION) if value is None else (str(value), INK)
-        ax.text(side / 2, side / 2, text, ha="center", va="center", fontsize=17, color=colour, weight="bold")
+        large = 17 if len(text) <= 5 else 12.5
+        ax.text(
+            side / 2, side / 2, text, ha="center", va="center", fontsize=large, color=colour, weight="bold"
+        )
 
 
 def _box(ax: Axes, thing: Found) -> None:
