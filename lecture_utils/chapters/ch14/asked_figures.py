@@ -38,13 +38,13 @@ def senses_figure(mel: Tensor, heard: Put, points: Tensor, felt: Put, title: str
 
     `heard` and `felt` are (question, answer, right answer); an answer is green where it is right.
     """
-    fig = Figure(figsize=(8.5, 3.4), layout="constrained")
+    fig = Figure(figsize=(8.5, 3.2), layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
-    sound, asked, cloud, told = fig.subplots(1, 4, width_ratios=(1.0, 1.15, 1.25, 1.15))
+    sound, asked, cloud, told = fig.subplots(1, 4, width_ratios=(0.9, 1.2, 1.5, 1.25))
     sound.imshow(mel.numpy(), origin="lower", aspect="auto", cmap="magma")
     sound.set(xlabel="time, frames", ylabel="pitch, mel bands", title="heard")
     dots = cloud.scatter(points[:, 0], points[:, 1], c=points[:, 2], s=9, cmap="viridis_r")
-    cloud.set(xlabel="to the right, m", ylabel="up, m", title="measured", aspect="equal")
+    cloud.set(xlabel="to the right, m", ylabel="up, m", title="measured", ylim=(0, 2.0))
     fig.colorbar(dots, ax=cloud, location="bottom", label="away, m", aspect=25)
     for ax in (sound, cloud):
         ax.grid(visible=False)
@@ -60,11 +60,11 @@ def _talk(ax: Axes, put: Put) -> None:
     for question, said, right in put:
         lines = textwrap.wrap(question, 22)
         ax.text(0, at, "\n".join(lines), fontsize=9.5, color=INK, va="top", transform=ax.transAxes)
-        at -= 0.085 * len(lines)
+        at -= 0.1 * len(lines)
         note = said if said == right else f"{said} (is {right})"
         colour = GREEN if said == right else VERMILION
         ax.text(0.08, at, note, fontsize=10, color=colour, va="top", weight="bold", transform=ax.transAxes)
-        at -= 0.14
+        at -= 0.13
 
 
 def shares_figure(
