@@ -38,7 +38,7 @@ def senses_figure(mel: Tensor, heard: Put, points: Tensor, felt: Put, title: str
 
     `heard` and `felt` are (question, answer, right answer); an answer is green where it is right.
     """
-    fig = Figure(figsize=(8.5, 3.2), layout="constrained")
+    fig = Figure(figsize=(8.5, 3.8), layout="constrained")
     fig.suptitle(title, x=0.01, ha="left", fontsize=11)
     sound, asked, cloud, told = fig.subplots(1, 4, width_ratios=(0.9, 1.2, 1.5, 1.25))
     sound.imshow(mel.numpy(), origin="lower", aspect="auto", cmap="magma")
@@ -73,12 +73,16 @@ def shares_figure(
     """Draw shares over ordered cases, a line a row: `rows` is name → case → share."""
     fig = Figure(figsize=(8.0, 3.0), layout="constrained")
     ax = fig.subplots()
+    ends = []
     for (name, shares), colour in zip(rows.items(), COLOURS, strict=False):
         values = list(shares.values())
-        ax.plot(range(len(values)), values, "o-", color=colour, label=name)
-        ax.text(len(values) - 0.93, values[-1], f"{values[-1]:.0%}", va="center", fontsize=10, color=colour)
+        ax.plot(range(len(values)), values, "o-", color=colour)
+        ends.append((values[-1], name, colour))
+    at = 2.0
+    for value, name, colour in sorted(ends, reverse=True):
+        at = min(value, at - 0.1)
+        ax.text(len(shares) - 0.93, at, f"{name}: {value:.0%}", va="center", fontsize=10, color=colour)
     ax.set_xticks(range(len(shares)), list(shares))
-    ax.set(ylim=(0, 1.03), xlim=(-0.2, len(shares) - 0.6), ylabel=ylabel, xlabel=xlabel)
-    ax.legend(fontsize=9, loc="lower left")
+    ax.set(ylim=(0, 1.03), xlim=(-0.2, len(shares) - 0.1), ylabel=ylabel, xlabel=xlabel)
     ax.set_title(title, loc="left", fontsize=11)
     return fig
