@@ -171,3 +171,12 @@ def cell_labels(tables: Sequence[Table], cells: int = 6) -> tuple[Tensor, Tensor
             names[n, at] = torch.tensor([1 + CLASSES.index(block.shape), 1 + COLOURS.index(block.colour)])
             places[n, at] = torch.tensor([block.x * cells - column, block.y * cells - row, i == table.held])
     return names, places
+
+
+def object_labels(objects: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of true object states (N, K, 20): names (N, K, 2), and x, y, held (N, K, 3)."""
+    there = objects[..., :1].long()
+    first, colours = 4, 4 + len(CLASSES)
+    kind = 1 + objects[..., first:colours].argmax(dim=-1)
+    names = torch.stack([kind, 1 + objects[..., colours:].argmax(dim=-1)], dim=-1)
+    return names * there, objects[..., 1:4]

@@ -1,9 +1,10 @@
 """Weights `gripper_palm`: a PaLM-E that plans for the gripper from pictures, object states, or words alone.
 
-D. Driess et al., "PaLM-E", ICML 2023. As there, the parts learn first: the image encoder to say which block a
-cell shows (the paper's ViT learned to classify), the language model to read tasks with their plans, seeing
-nothing. Then sensors come in: first the blocks' true states, whose sentences are short and cheap, then
-pictures, with a share of all forms to the end. Plans and questions are one mixture.
+D. Driess et al., "PaLM-E", ICML 2023. As there, the parts learn first: the language model reads tasks with
+their plans, seeing nothing; then the sensors learn to name what they measure (the paper's ViT learned to
+classify), here in the word vectors of this very model. Then they come together: first the blocks' true
+states, whose sentences are short and cheap, then pictures, with a share of all forms to the end. Plans and
+questions are one mixture.
 """
 
 import functools
@@ -15,13 +16,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.data.toyworld.gripper import sample_tables, sample_tasks, solved
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.multimodal.language_model import LanguageModel
 from lecture_utils.multimodal.palm_e.control import Planner, run
 from lecture_utils.multimodal.palm_e.palm_e import PaLME, plan_loss
-from lecture_utils.multimodal.palm_e.planning import prompt, write
+from lecture_utils.multimodal.palm_e.planning import NOTHING, prompt, write
 from lecture_utils.multimodal.palm_e.sensors import ImageEncoder, StateEncoder
 from lecture_utils.multimodal.tokenizer import Tokenizer
-from lecture_utils.recipes._gripper import SENSES, Portion, batches, cell_labels, lessons, readings
+from lecture_utils.recipes._gripper import (
+    SENSES,
+    Portion,
+    batches,
+    cell_labels,
+    lessons,
+    object_labels,
+    readings,
+)
 from lecture_utils.recipes._parts import rows, taught
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
@@ -29,13 +39,14 @@ from lecture_utils.training.one_cycle import one_cycle
 MERGES = 400  # at most; each word becomes one token
 DIM, HEADS, LAYERS, LENGTH = 96, 4, 3, 144
 TABLES, BATCH, FEW = 5000, 64, 32  # batches: of pictures for the eye alone, of lessons
-STEPS = {"eye": 300, "words": 300, "objects": 1100, "all": 1300}
-RATES = {"eye": 3e-3, "words": 3e-3, "objects": 3e-3, "all": 2e-3}
+STEPS = {"names": 300, "words": 300, "objects": 1100, "all": 1300}
+RATES = {"names": 3e-3, "words": 3e-3, "objects": 3e-3, "all": 2e-3}
 MIXTURES = {  # of the later stages: the share of each form
     "words": {"text": 1.0},
     "objects": {"objects": 0.9, "blind": 0.1},
     "all": {"image": 0.8, "objects": 0.1, "blind": 0.1},
 }
+SHARP = 10.0  # how sure a vector is that is the sum of its two words
 FORMS = ("image", "objects", "blind")
 MARKERS = ("image", "objects", "state")
 TESTS = 200
@@ -63,27 +74,38 @@ def build() -> PaLME:
     return PaLME(lm, sensors, markers)
 
 
-def learn_to_see(
-    eye: ImageEncoder, own: Portion, *, seed: int, steps: int = STEPS["eye"]
-) -> dict[str, float]:
-    """Teach the image encoder to say which block each cell shows, and where in it; what `taught` tells."""
-    head = nn.Linear(eye.projection.in_features, 21)
+def learn_names(model: PaLME, own: Portion, *, seed: int, steps: int = STEPS["names"]) -> dict[str, float]:
+    """Teach two sensors to name what they measure in the words' own vectors; what `taught` tells.
+
+    The vector of a cell, or of a block's state, is to lie nearest to the word vectors of that block's class
+    and colour (of "nothing" where there is none), which stay as they are; and to tell where the block is.
+    """
+    tokenizer, lm = model.lm.tokenizer, model.lm
+    spoken = [tokenizer.encode(f" {word}")[0] for word in (NOTHING, *CLASSES, NOTHING, *COLOURS)]
+    words = lm.token.weight[spoken].detach()  # (18, D)
+    scale = SHARP / words.square().sum(dim=1).mean()
     weight = torch.tensor([0.2] + [1.0] * 8)  # most cells show no block
+    sensors = nn.ModuleDict({name: model.sensors[name] for name in ("image", "objects")})
+    where = nn.ModuleDict({name: nn.Linear(lm.dim, 3) for name in sensors})
 
-    def loss(_: nn.Module, images: Tensor, told: tuple[Tensor, Tensor]) -> Tensor:
-        names, places = told
-        said = head(eye.cells(images))  # (B, P, 21)
-        named = F.cross_entropy(
-            said[..., :18].unflatten(-1, (2, 9)).flatten(0, 2), names.flatten(), weight=weight
-        )
-        shown = names[..., 0] > 0  # (B, P)
-        return named + 5 * F.mse_loss(said[..., 18:][shown], places[shown])
+    def loss(_: nn.Module, seen: dict[str, Tensor], told: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+        total = torch.zeros(())
+        for name, (names, places) in told.items():  # (B, P, 2), (B, P, 3)
+            vectors = sensors[name](seen[name])  # (B, P, D)
+            said = (scale * vectors @ words.T).unflatten(-1, (2, 9)).flatten(0, 2)
+            shown = names[..., 0] > 0  # (B, P)
+            total = total + F.cross_entropy(said, names.flatten(), weight=weight)
+            total = total + 5 * F.mse_loss(where[name](vectors)[shown], places[shown])
+        return total
 
-    labels = cell_labels([one.table for one in own.learned])
-    shown = rows(own.readings["image"], *labels, batch=BATCH, seed=seed)
-    batches = ((image, (names, places)) for image, names, places in shown)
-    both = nn.ModuleDict({"eye": eye, "head": head})
-    return taught(both, batches, loss, rate=RATES["eye"], steps=steps, label="image encoder")
+    labels = (*cell_labels([one.table for one in own.learned]), *object_labels(own.readings["objects"]))
+    shown = rows(own.readings["image"], own.readings["objects"], *labels, batch=BATCH, seed=seed)
+    batches = (
+        ({"image": image, "objects": objects}, {"image": (a, b), "objects": (c, d)})
+        for image, objects, a, b, c, d in shown
+    )
+    both = nn.ModuleDict({"sensors": sensors, "where": where})
+    return taught(both, batches, loss, rate=RATES["names"], steps=steps, label="names")
 
 
 def learn_together(
@@ -108,14 +130,14 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[PaLME, dict[str, 
     start = time.thread_time()
     model = build()
     own = Portion(lessons(TABLES if steps is None else 40, seed))
-    eye = model.sensors["image"]
-    assert isinstance(eye, ImageEncoder)
     count = {name: steps or own_steps for name, own_steps in STEPS.items()}
-    info = {"eye_loss": learn_to_see(eye, own, seed=seed, steps=count["eye"])["loss"]}
+    info = {}
     for stage, shares in MIXTURES.items():
         info[f"{stage}_loss"] = learn_together(
             model, own, shares, rate=RATES[stage], steps=count[stage], seed=seed, label=stage
         )["loss"]
+        if stage == "words":
+            info["names_loss"] = learn_names(model, own, seed=seed, steps=count["names"])["loss"]
     told = {"steps": float(sum(count.values())), "seconds": time.thread_time() - start}
     return model.eval(), told | info
 

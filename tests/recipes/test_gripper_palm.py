@@ -8,7 +8,16 @@ from lecture_utils.data.toyworld.names import CLASSES, COLOURS, HELD_OUT
 from lecture_utils.multimodal.palm_e.palm_e import IGNORE
 from lecture_utils.multimodal.palm_e.planning import ANSWER, PLAN, steps_of
 from lecture_utils.recipes import gripper_palm
-from lecture_utils.recipes._gripper import SENSES, STEPS, Portion, as_ids, batches, cell_labels, lessons
+from lecture_utils.recipes._gripper import (
+    SENSES,
+    STEPS,
+    Portion,
+    as_ids,
+    batches,
+    cell_labels,
+    lessons,
+    object_labels,
+)
 
 pytestmark = pytest.mark.system("S14.8")
 
@@ -79,6 +88,16 @@ def test_cells_name_the_block_whose_centre_they_have() -> None:
         cell = int(6 * b.y) * 6 + int(6 * b.x)
         assert own[cell].tolist() == [1 + CLASSES.index(b.shape), 1 + COLOURS.index(b.colour)]
         assert at[cell, :2].tolist() == pytest.approx([6 * b.x % 1, 6 * b.y % 1], abs=1e-5)
+
+
+def test_object_states_have_the_same_names(some: Portion) -> None:
+    objects = some.readings["objects"][:20]
+    names, places = object_labels(objects)
+    for one, own, at in zip(some.learned, names, places, strict=False):
+        want = [[1 + CLASSES.index(b.shape), 1 + COLOURS.index(b.colour)] for b in one.table.blocks]
+        assert own.tolist() == want + [[0, 0]] * (4 - len(want))
+        assert at[0, :2].tolist() == pytest.approx([one.table.blocks[0].x, one.table.blocks[0].y], abs=1e-6)
+        assert [bool(held) for held in at[:, 2]] == [i == one.table.held for i in range(4)]
 
 
 def test_the_recipe_runs_and_moves_all_parts() -> None:
