@@ -28,6 +28,7 @@ from lecture_utils.data.toyworld.gripper import (
 )
 from lecture_utils.data.toyworld.gripper.goals import KINDS
 from lecture_utils.data.toyworld.gripper.planner import DONE
+from lecture_utils.data.toyworld.gripper.sampling import possible
 from lecture_utils.data.toyworld.gripper.table import REGIONS, TOWARDS
 from lecture_utils.multimodal.palm_e.control import Episode, Planner, run
 from lecture_utils.multimodal.palm_e.palm_e import PaLME
@@ -77,7 +78,7 @@ class Share(NamedTuple):
         z, n, p = 1.96, self.trials, self.value
         middle = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return middle - half, middle + half
+        return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def share(trials: Iterable[Trial]) -> Share:
@@ -114,11 +115,15 @@ def tests(
 
 
 def planner_of(model: PaLME, reads: str, tables: Sequence[Table], tasks: Sequence[Task]) -> Planner:
-    """What one of ARMS plans with. The expert, and who sees another table, are told which table it is."""
+    """What one of ARMS plans with. The expert, and who sees another table, are told which table it is.
+
+    Where the expert finds no plan (of five picks or fewer) it gives up, and says "done".
+    """
     rng = random.Random(0)
 
     def by_expert(_: Sequence[str], seen: Mapping[str, Tensor], __: Sequence[str]) -> list[str]:
-        return [" . ".join(plan(tables[i], tasks[i])) + " ." for i in seen["number"].tolist()]
+        numbers = [i if possible(tables[i], tasks[i]) else None for i in seen["number"].tolist()]
+        return ["done ." if i is None else " . ".join(plan(tables[i], tasks[i])) + " ." for i in numbers]
 
     def at_random(_: Sequence[str], seen: Mapping[str, Tensor], __: Sequence[str]) -> list[str]:
         plans = []
