@@ -131,7 +131,7 @@ plotting.show(blip_figures.masks_figure(mask=qformer_mask), "Your three masks: r
 # %% [markdown]
 # **How to read it.** Orange is what queries see, blue what words see. The queries see words in *matching* alone. In the other two, whatever they know of the sentence they must have from the picture.
 #
-# ### Stage 1: learn what a text would say
+# ### Stage 1: train queries to find what a text would say
 #
 # In the first stage there is no language model yet. The queries learn to find what descriptions speak of, by three losses at once.
 #
@@ -297,7 +297,9 @@ rows = [(name, *(f"{score[kind]:.0%}" for kind in (*ASKED, "all"))) for name, sc
 show_table(rows, ["right answers", *ASKED, "all"])
 
 # %% [markdown]
-# **How to read it.** Reading the question is worth some 14 points over all kinds. It is worth most where one thing has to be found (*what*: a colour, a shape), and for ground and sky (*scene*). BLIP-2's queries pack for any question, and ground and sky are left behind: its 41 % are hardly more than a blind model has. Where all things have to be looked at anyway, in counting and comparing, there is little to gain. And queries that read *another* question are no better than those that read none: they looked for something else.
+# **How to read it.** Reading the question is worth some 14 points over all kinds. It is worth most where one thing has to be found (*what*: a colour, a shape), and for ground and sky (*scene*). BLIP-2's queries pack for any question, and ground and sky are left behind: its 41 % are hardly more than a blind model has. Where all things have to be looked at anyway, in counting and comparing, there is little to gain.
+#
+# Queries that read *another* question are no better than those that read none: they looked for something else.
 #
 # Where do queries look after different questions?
 
@@ -349,7 +351,8 @@ for kind in ("shape", "colour"):
 # Now both senses in one prompt: a sound, and points of *other* things. It is asked about all of them together, such as how many balls there are. In training no text ever had two senses.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-heard = [(q.text, reply({"sound": sound[:1]}, [q.text])[0], q.answer) for q in struck.questions if not q.scene]
+heard = [(q.text, reply({"sound": sound[:1]}, [q.text])[0], q.answer)
+         for q in struck.questions if q.scene == 0]
 scene = next(n for n, f in enumerate(touched.facts) if len(f.things) == 3)
 felt = [(q.text, reply({"points": points[scene, None]}, [q.text])[0], q.answer)
         for q in touched.questions if q.scene == scene]
@@ -369,7 +372,7 @@ show_table(rows, ["given", "right answers about the things of both"])
 # **How to read it.** With both senses three of four answers are right, with either alone about six of ten. So the language model adds up what two senses tell it, though nobody taught it to: an *emergent* ability, in the paper's words. It is not for free. On questions about itself alone, sound has 99.6 % and points have 88 %.
 
 # %% [markdown] tags=["slide"]
-# ## 4 · The ladder
+# ## 4 · Put together, and evaluate: the ladder
 #
 # All models of this chapter have now been built. Put one exam to all of them. The lowest rungs cannot see, the highest is told in words: the same frozen language model that reads a true description. Between them is what looking is worth. Questions over two and three relations were in nobody's training.
 
@@ -386,7 +389,9 @@ plotting.show(ladder_figures.ladder_figure(table, "The ladder of visual question
               "Right answers of nine models by kind of question and by number of relations.")
 
 # %% [markdown]
-# **How to read it.** LLaVA stands where the model stands that is told in words. So there is nothing more to be had from better eyes; what limits it is the frozen reader. InstructBLIP comes close, with 16 vectors where LLaVA has 36 and may tune the language model as well. BLIP-2 has as many vectors, and packs them blindly. Over two and three relations all fall, and *so does who is told*: such questions are too long for this reader, however well it sees. (An answer of the prior has 46 % there.)
+# **How to read it.** LLaVA stands where the model stands that is told in words. So there is nothing more to be had from better eyes; what limits it is the frozen reader. InstructBLIP comes close, with 16 vectors where LLaVA has 36 and may tune the language model as well. BLIP-2 has as many vectors, and packs them blindly.
+#
+# Over two and three relations all fall, and *so does who is told*: such questions are too long for this reader, however well it sees. (Over three, the prior of answers has 46 %.)
 
 # %% [markdown] tags=["slide"]
 # ## 5 · Programs
@@ -457,7 +462,9 @@ from lecture_utils.multimodal.visual_programs.values import Found
 # %% [markdown]
 # ### Who writes the programs?
 #
-# In the paper it is GPT-3, which has read the web, and is shown a few examples. Ours is a language model of two layers. It has read questions with their programs, over no relation and one, and has learned to take a question apart. It names the phrase that has to be dealt with first and writes the lines for it. A name such as BOX0 takes the phrase's place, and the rest is read afresh. (Zhou et al. 2023 call such prompting *least to most*.) So a long question becomes, step by step, a short one.
+# In the paper it is GPT-3, which has read the web, and is shown a few examples.
+#
+# Ours is a language model of two layers. It has read questions with their programs, over no relation and one, and has learned to take a question apart. It names the phrase that has to be dealt with first and writes the lines for it. A name such as BOX0 takes the phrase's place, and the rest is read afresh. (Zhou et al. 2023 call such prompting *least to most*.) So a long question becomes, step by step, a short one.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 writer = LineWriter(programmer.writer)
@@ -524,9 +531,11 @@ for hops, drawn in exams.items():
 show_table(rows, ["relations", "questions", "programs as an expert's", "answers right of these"])
 
 # %% [markdown]
-# **How to read it.** Programs stay ahead, and yet they fall. The table tells why. Where the program is as an expert would have written it, about 96 % of answers are right, however many relations there are: the modules hold. What gets worse is the *writing*. Over three relations the writer gets stuck in a third of questions, and then there is no answer, not even a guess. InstructBLIP always has an answer. From one relation on, it is not far above the prior, and had not much left to lose.
+# **How to read it.** Programs stay ahead, and yet they fall. The table tells why. Where the program is as an expert would have written it, about 96 % of answers are right, however many relations there are: the modules hold. What gets worse is the *writing*. Over three relations the writer gets stuck in a third of questions, and then there is no answer, not even a guess.
 #
-# ### Faults add up, and can be found
+# InstructBLIP always has an answer. From one relation on, it is not far above the prior, and had not much left to lose.
+#
+# ### Failures add up, and can be found
 
 # %%
 predict("14.19")
@@ -586,7 +595,9 @@ interleave = check("14.10", interleave)
 # The sensors here: the picture, 48 × 48, as 36 vectors; the gripper's state (where it is, open or shut, holding or not) as one. From now on your `interleave` makes all sentences.
 
 # %% tags=["system:S14.8", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.multimodal.palm_e.control import DONE, Episode, Look, Planner
 from lecture_utils.multimodal.palm_e.planning import write
+from lecture_utils.multimodal.palm_e.policy import Body, carry_out
 from lecture_utils.recipes._gripper import readings
 
 palm.interleave = interleave  # yours
@@ -601,9 +612,6 @@ show_table([(task.text, plan) for task, plan in zip(tasks, plans, strict=False)]
 # A plan that was made once is blind to what happens afterwards: a block slips, somebody passes by. So after each step the model looks again and plans what is left. Control engineers call that a **closed loop**; a plan followed to its end without a look is an **open loop**.
 
 # %% tags=["show"]
-from lecture_utils.multimodal.palm_e.control import DONE, Episode, Look, Planner
-from lecture_utils.multimodal.palm_e.policy import Body, carry_out
-
 # show: lecture_utils.multimodal.palm_e.control.run
 
 # %% tags=["widget"]
@@ -688,7 +696,7 @@ plotting.show(program_figures.hops_figure(ledger.load("C14.5").figures),
 # **A rare word.** Ask the writer of programs something it has no words for:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-strange = ["is there a green elephant ?", "how many balls are above the ring ?", "what is the meaning of it ?"]
+strange = ["is there a green elephant ?", "how many balls are above the ring ?", "what does it mean ?"]
 for text in strange:
     program = writer.write([text])[0]
     answer, _, problem = answer_by(program, Picture(far.image[0]), far_modules[0])
