@@ -17,6 +17,7 @@ from lecture_utils.data.toyworld.gripper import Table, ask, pictures, plan, samp
 from lecture_utils.data.toyworld.gripper.planner import DONE, teleport
 from lecture_utils.data.toyworld.gripper.sampling import nudge
 from lecture_utils.data.toyworld.gripper.table import REGIONS
+from lecture_utils.data.toyworld.language.facts import RELATIONS
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.multimodal.palm_e.palm_e import IGNORE
 from lecture_utils.multimodal.palm_e.planning import ANSWER, NOTHING, PLAN, prompt
@@ -39,8 +40,11 @@ class Lesson(NamedTuple):
     last: str = NOTHING
 
 
-def lessons(count: int, seed: int, split: str = "train") -> list[Lesson]:
-    """What `count` tables' tasks teach, about four lessons each, and a question now and then."""
+def lessons(count: int, seed: int, split: str = "train", *, misses: float = 0.0) -> list[Lesson]:
+    """What `count` tables' tasks teach, about four lessons each, and a question now and then.
+
+    `misses` is the share of turns at which a step is tried that cannot be, so that nothing comes of it.
+    """
     tables = sample_tables(count, seed=seed, split=split)
     learned: list[Lesson] = []
     for i, (table, task) in enumerate(zip(tables, sample_tasks(tables, seed=seed), strict=True)):
@@ -62,6 +66,9 @@ def lessons(count: int, seed: int, split: str = "train") -> list[Lesson]:
             if die > 1 - PUSHES:
                 nudge(table, rng)
                 continue
+            if misses and rng.random() < misses:
+                last = vain(table, rng)
+                continue
             last = stray(table, rng) if die < STRAYS else steps[0]
             if steps[0].startswith("place") and die > 1 - PUSHES - SLIPS:
                 slip(table, rng)
@@ -77,6 +84,13 @@ def stray(table: Table, rng: random.Random) -> str:
     )
     teleport(table, what)
     return what
+
+
+def vain(table: Table, rng: random.Random) -> str:
+    """Return a step that changes nothing: about a block that is not there."""
+    names = [f"{colour} {b.shape}" for b in table.blocks for colour in COLOURS]
+    name = rng.choice([name for name in names if table.find(name) is None])
+    return f"pick the {name}" if table.held is None else f"place {rng.choice(RELATIONS)} the {name}"
 
 
 def slip(table: Table, rng: random.Random) -> None:

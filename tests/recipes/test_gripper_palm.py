@@ -105,7 +105,7 @@ def test_the_recipe_runs_and_moves_all_parts() -> None:
     torch.manual_seed(0)
     before = gripper_palm.build()
     after, info = gripper_palm.train(0, steps=2)
-    assert info["steps"] == 8 and not after.training
+    assert info["steps"] == 10 and not after.training
     moved = [n for n, value in after.named_parameters() if not torch.equal(value, before.get_parameter(n))]
     for part in ("lm.layers.0", "lm.token", "sensors.image.eye", "sensors.state", "sensors.objects"):
         assert any(name.startswith(part) for name in moved), part
