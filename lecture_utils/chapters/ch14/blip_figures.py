@@ -187,5 +187,13 @@ def queries_figure(points: Mapping[float, Sequence[Mapping[str, Any]]], title: s
         ax.set(xlabel="queries", xlim=(-0.4, len(places) - 0.6))
     left.set_ylabel("right answers, %")
     right.set_ylabel("gained by reading, points")
-    left.legend(fontsize=9)
+    left.legend(
+        fontsize=9,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=3,
+        frameon=False,
+        columnspacing=1,
+        handlelength=1.2,
+    )
     return fig
