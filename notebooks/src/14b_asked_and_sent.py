@@ -83,8 +83,9 @@ from lecture_utils.recipes import gripper_palm
 
 palm = gripper_study.palm()
 tables, tasks = gripper_study.tests(60, kinds=("put", "sort"))
-shown = (gripper_figures.played(gripper_palm.planner(palm), *pair) for pair in zip(tables, tasks, strict=True))
-episode = next(one for one in shown if one.solved and one.episode.done)
+plans = gripper_palm.planner(palm)
+tried = (gripper_figures.played(plans, *both) for both in zip(tables, tasks, strict=True))
+episode = next(one for one in tried if one.solved and one.episode.done)
 plotting.show(gripper_figures.episode_strip(episode), "A table seen from above before each step of a plan.")
 
 # %% [markdown]
@@ -637,7 +638,9 @@ plotting.show(gripper_figures.success_bars(groups, "Who does not see does what t
               "Shares of tasks done, with eyes, without, and with another table's picture.")
 
 # %% [markdown]
-# **How to read it.** Where the words say the whole plan ("put the cyan star behind the yellow cross", and nothing is in the way), it makes no difference that can be told from chance whether the model sees. Only where eyes are needed, as for "put all pink blocks on the left", do they count. Even so most of these tasks fail. Blocks are named wrongly, and what needs two blocks to be moved is hardly ever done. Another table's picture is as good as none, so what helps is *this* picture.
+# **How to read it.** Where the words say the whole plan ("put the cyan star behind the yellow cross", and nothing is in the way), it makes no difference that can be told from chance whether the model sees. Only where eyes are needed, as for "put all pink blocks on the left", do they count.
+#
+# Even so most of these tasks fail. Blocks are named wrongly, and what needs two blocks to be moved is hardly ever done. Another table's picture is as good as none, so what helps is *this* picture.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 troubled = gripper_study.disturbed(palm, 60)
@@ -645,7 +648,7 @@ plotting.show(gripper_figures.success_bars(troubled, "Plans made anew mend littl
               "Shares of tasks done with a plan made anew after each step, and with one made once.")
 
 # %% [markdown]
-# **How to read it.** The expert sees all, plans anew, and gets everything done, whatever happens. So the loop is in order. Our planner gains nothing from looking again: it would have to see that the block is *not* where it was to be put. Its first plans are made of the words, more than of the picture, and so are the next. In the paper, feedback by pictures makes robots recover from pushes; that takes eyes one can rely on.
+# **How to read it.** The expert sees all, plans anew, and gets everything done, whatever happens. So the loop is in order. Ours gains a little by looking again, in each row, and less than sixty tasks can prove. It would have to see that a block is *not* where it was to be put, and it makes its plans more of the words than of the picture. In the paper, robots recover from pushes by such feedback; that takes eyes one can rely on.
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Claims, measured
