@@ -154,18 +154,22 @@ class LineWriter:
     def step(self, left: list[str], lines: list[list[str]], going: Sequence[int]) -> list[bool]:
         """Take up one phrase of each question that is going on; tell which have more to come."""
         named = complete(self.lm, [as_prompt(backwards(left[i])) for i in going])
-        tasks = [backwards(text) for text in named]  # such as "BOX0 = the ball"
-        written = complete(self.lm, [as_prompt(task) for task in tasks])
-        more = []
-        for i, task, text in zip(going, tasks, written, strict=True):
+        tasks = {}
+        for i, text in zip(going, named, strict=True):
+            task = backwards(text)  # such as "BOX0 = the ball"
             name, _, phrase = task.partition(IS)
             try:
                 left[i] = with_name(left[i], phrase, name)
-                lines[i] += from_completion(text)
-                more.append(name != "FINAL")
-            except ValueError:  # it names a phrase that is not there: no more can be written
-                more.append(False)
-        return more
+                opening(self.lm, as_prompt(task))
+                tasks[i] = task
+            except (
+                ValueError
+            ):  # it names a phrase that is not there, or too long a one: no more can be written
+                continue
+        written = complete(self.lm, [as_prompt(task) for task in tasks.values()]) if tasks else []
+        for i, text in zip(tasks, written, strict=True):
+            lines[i] += from_completion(text)
+        return [i in tasks and not tasks[i].startswith(f"FINAL{IS}") for i in going]
 
 
 class RetrievingWriter:
