@@ -181,7 +181,7 @@ def edits_figure(pixels: Tensor, find: str, *, title: str = "") -> Figure:
 def hops_figure(
     seeds: Sequence[Mapping[str, Any]],
     *,
-    title: str = "Programs keep what they can where questions grow longer",
+    title: str = "Running a program carries over to longer questions, writing it much less",
 ) -> Figure:
     """Draw accuracy by the number of relations: each arm's mean over seeds, and each seed as a dot.
 
