@@ -29,7 +29,7 @@
 # | 1 · Show, Attend and Tell | 60 | 5–6 · Put together, claims | 20 |
 # | 2 · A language model | 45 | 7–8 · Paper and toy, break it | 20 |
 # | 3 · Flamingo | 40 | 9 · Lab | 35 |
-# | 4 · LLaVA | 45 | 10 · Summary | 10 |
+# | 4 · LLaVA | 45 | 10–11 · Real weights, summary | 10 |
 #
 # **A GPU** is not needed: everything here runs on two processor cores.
 
@@ -935,11 +935,24 @@ reading = check("14.L3", reading)
 #
 # </details>
 
+# %% [markdown] tags=["slide"]
+# ## 10 · With real weights
+#
+# The practitioner's LLaVA comes from the library `transformers`: CLIP's ViT-L/14 and a language model of 7 billion numbers, 14 GB on disk. Two lines load it and put a question; a test holds that they do so on a tiny one. If the weights are on your machine, the cell asks about a bundled photograph. If not, one line says so, and nothing is fetched unasked.
+
+# %% tags=["nbval-ignore-output", "why:depends-on-downloaded-weights"]
+from lecture_utils.data import photographs
+from lecture_utils.hub import speaking
+
+assistant = speaking.assistant()
+if assistant is not None:
+    print(assistant.answer(photographs.load("astronaut", size=336)[None], ["What is this person's work?"])[0])
+
 # %%
 progress()
 
 # %% [markdown]
-# ## 10 · Summary
+# ## 11 · Summary
 #
 # 1. Show, Attend and Tell looks anew for each word: a softmax over places, trained from captions alone, and the place it finds is mostly that of the thing it names.
 # 2. A language model that has read can look things up; blind, it answers by what is usual, and that is the bar for all that claim to see.
