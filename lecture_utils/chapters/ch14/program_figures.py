@@ -130,6 +130,39 @@ def trace_figure(
     return fig
 
 
+STEPS_SHOWN = 9  # lines of a program for which `steps_figure` has room
+
+
+def steps_figure(
+    image: Picture, trace: Sequence[Step], *, title: str = "", wrong: int | None = None, note: str = ""
+) -> Figure:
+    """Draw a trace in two rows of five panels, always of one size; arguments as for `trace_figure`.
+
+    Lines beyond the ninth have no room; the note says how many there are.
+    """
+    fig = Figure(figsize=(WIDTH, 6.3))
+    fig.set_layout_engine("none")
+    for number, line in enumerate(textwrap.wrap(title, 78)[:2]):
+        fig.text(0.012, 0.965 - 0.04 * number, line, fontsize=13, weight="bold", color=INK, va="center")
+    for place in range(min(len(trace), STEPS_SHOWN) + 1):
+        left, low = 0.004 + 0.2 * (place % 5), 0.475 if place < 5 else 0.065
+        ax = fig.add_axes((left, low, 0.19, 0.19 * WIDTH / 6.3))
+        step = trace[place - 1] if place else None
+        show_value(ax, image if step is None else step.value, image)
+        text = "IMAGE" if step is None else f"{place} {step.line}"
+        bad = place - 1 == wrong
+        lines = textwrap.wrap(text, 26)[:4]
+        top = low + 0.19 * WIDTH / 6.3 + 0.012
+        fig.text(left, top, "\n".join(lines), family="monospace", fontsize=7.5, va="bottom",
+                 color=VERMILION if bad else INK)  # fmt: skip
+        if bad and step is not None and step.problem:
+            ax.text(0.5, 0.2, "\n".join(textwrap.wrap(step.problem, 26)[:5]), fontsize=8, color=VERMILION,
+                    ha="center", va="center", transform=ax.transAxes)  # fmt: skip
+    more = f" {len(trace)} lines in all." if len(trace) > STEPS_SHOWN else ""
+    fig.text(0.012, 0.025, note + more, fontsize=10.5, color=INK, va="center")
+    return fig
+
+
 def lines_figure(trace: Sequence[Step], image: Picture, *, title: str = "") -> Figure:
     """Draw a trace side by side: the picture, then what each line gave, its module above it."""
     fig, flat = panels(len(trace) + 1, len(trace) + 1, 1.5, titled=True, suptitle=title or None)

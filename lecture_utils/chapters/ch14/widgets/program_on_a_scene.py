@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lecture_utils import zoo
-from lecture_utils.chapters.ch14.program_figures import enlarged, trace_figure
+from lecture_utils.chapters.ch14.program_figures import enlarged, steps_figure
 from lecture_utils.data.toyworld.language.asked import Asked, asked
 from lecture_utils.data.toyworld.language.programs import Unclear, run
 from lecture_utils.data.toyworld.language.wording import parse
@@ -72,7 +72,7 @@ def programmed(scene: int, question: str, system: Any = None) -> Figure:
         return refused(image, question, text, problem)
     unfinished = problem and not trace[-1].problem
     note = f"The writer got stuck: it named a phrase that is not there. {truth(scene, question)}"
-    return trace_figure(
+    return steps_figure(
         image,
         trace,
         title=f"{question}  →  {answer or 'no answer'}",
@@ -97,14 +97,14 @@ def longest(system: Any) -> tuple[tuple[int, str], tuple[int, str]]:
 
 def refused(image: Picture, question: str, text: str, problem: str) -> Figure:
     """Draw a text that is no program: what was written, and why it was not run."""
-    fig = Figure(figsize=(9.2, 3.6))
+    fig = Figure(figsize=(9.2, 6.3))
     fig.set_layout_engine("none")
-    bare(fig.add_axes((0.01, 0.12, 0.28, 0.72))).imshow(enlarged(image.pixels))
+    bare(fig.add_axes((0.01, 0.42, 0.28, 0.41))).imshow(enlarged(image.pixels))
     fig.text(0.012, 0.93, question[:80], fontsize=13, weight="bold", color=INK, va="center")
     written = "\n".join(line[:78] for line in text.split("\n")[:8]) or "(nothing)"
     fig.text(0.31, 0.8, written, family="monospace", fontsize=9.5, color=QUIET, va="top")
     why = "\n".join(textwrap.wrap(f"This was not run. {problem}", 84)[:3])
-    fig.text(0.31, 0.14, why, fontsize=10.5, color=VERMILION, va="bottom")
+    fig.text(0.31, 0.42, why, fontsize=10.5, color=VERMILION, va="bottom")
     return fig
 
 
