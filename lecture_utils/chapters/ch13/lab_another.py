@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.chapters.ch13.draws import floats, normal
 from lecture_utils.chapters.ch13.lab_towers import TwoTowers
+from lecture_utils.exercises.draws import floats, normal
 
 __all__ = ["Another", "worlds"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch13.draws import floats, normal
 from lecture_utils.chapters.ch13.lab_debug import class_scores, class_scores_faulty
+from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["STEP_2"]

@@ -1,30 +1,9 @@
-"""Chapter 14: random numbers for the inputs on which exercises are tried, small parts made of them, and
-gradients of losses."""
+"""Chapter 14: small parts made of random numbers, for the inputs on which exercises are tried."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Given", "Table", "floats", "normal", "unit", "with_gradients"]
-
-
-def floats(numbers: Any) -> Tensor:
-    """Make a tensor of single precision."""
-    return torch.tensor(numbers, dtype=torch.float32)
-
-
-def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Tensor:
-    """Draw normal numbers."""
-    return floats(rng.normal(size=shape) * scale)
-
-
-def unit(rng: np.random.Generator, *shape: int) -> Tensor:
-    """Draw embeddings of unit length along the last axis."""
-    return F.normalize(normal(rng, *shape), dim=-1)
+__all__ = ["Given", "Table"]
 
 
 class Given(nn.Module):
@@ -49,17 +28,3 @@ class Table(Given):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (…, D)."""
         return self.numbers[ids]
-
-
-def with_gradients(loss: Callable[..., Any], given: Sequence[Any], of: Sequence[int]) -> Any:
-    """A loss, and its gradients by some of its arguments, along which a training goes."""
-    given = [x.clone().requires_grad_() if i in of else x for i, x in enumerate(given)]
-    made = loss(*given)
-    if not isinstance(made, Tensor) or not made.is_floating_point():
-        return made
-    by = [given[i] for i in of]
-    gradients = [torch.zeros_like(x) for x in by]
-    if made.requires_grad:
-        found = torch.autograd.grad(made.sum(), by, allow_unused=True)
-        gradients = [zero if g is None else g for g, zero in zip(found, gradients, strict=True)]
-    return {"loss": made.detach(), "gradients": gradients}

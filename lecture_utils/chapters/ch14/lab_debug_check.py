@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch14.draws import normal
 from lecture_utils.chapters.ch14.lab_another import SmallModel
 from lecture_utils.chapters.ch14.lab_debug import next_words, next_words_faulty
+from lecture_utils.exercises.draws import normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["STEP_2"]

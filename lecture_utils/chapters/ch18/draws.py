@@ -1,7 +1,6 @@
 """Chapter 18: random numbers and rotations for the inputs on which exercises are tried."""
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,3 @@ def turned(rng: np.random.Generator, most: float) -> Tensor:
     """Draw a rotation (3, 3) by up to `most` radians about any axis."""
     x, y, z = (rng.uniform(-most, most, size=3) / math.sqrt(3)).tolist()
     return torch.linalg.matrix_exp(torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64))
-
-
-def floats(numbers: Any) -> Tensor:
-    """Make a tensor of single precision."""
-    return torch.tensor(numbers, dtype=torch.float32)

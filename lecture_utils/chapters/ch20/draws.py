@@ -1,19 +1,12 @@
 """Chapter 20: random numbers, rotations and small skeletons for the inputs on which exercises are tried."""
 
-from typing import Any
-
 import numpy as np
-import torch
 from torch import Tensor
 
+from lecture_utils.exercises.draws import floats
 from lecture_utils.ops.rotation import axis_angle_to_matrix
 
-__all__ = ["floats", "tree", "turns", "weights_of"]
-
-
-def floats(numbers: Any) -> Tensor:
-    """Make a tensor of single precision."""
-    return torch.tensor(numbers, dtype=torch.float32)
+__all__ = ["tree", "turns", "weights_of"]
 
 
 def turns(rng: np.random.Generator, *shape: int, most: float = 2.5) -> Tensor:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from lecture_utils.chapters.ch20.clicks import Clicks
-from lecture_utils.chapters.ch20.draws import floats, tree, weights_of
+from lecture_utils.chapters.ch20.draws import tree, weights_of
 from lecture_utils.chapters.ch20.fitting_solutions import data_term, gmm_prior, place
 from lecture_utils.chapters.ch20.lab_fit import Fit, Mixture, Skeleton, stance
+from lecture_utils.exercises.draws import floats
 
 __all__ = ["Another", "fits"]
 

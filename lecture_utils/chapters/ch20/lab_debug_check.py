@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lecture_utils.body.skeleton import JOINTS, MIRROR, joint_index
-from lecture_utils.chapters.ch20.draws import floats
 from lecture_utils.chapters.ch20.lab_debug import read_clicks, read_clicks_faulty
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["STEP_2"]

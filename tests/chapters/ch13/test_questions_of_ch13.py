@@ -7,9 +7,9 @@ import torch
 
 from lecture_utils import zoo
 from lecture_utils.chapters.ch13 import solutions, style_study
-from lecture_utils.chapters.ch13.draws import floats
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.sound import impact
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.questions import questions
 from lecture_utils.multimodal.clip.clip import CLIP
 from lecture_utils.multimodal.styles import ColourMap, Pixels

@@ -17,8 +17,8 @@ from lecture_utils.body.smplify.start import torso_depth
 from lecture_utils.body.spin.fits import BestFits
 from lecture_utils.body.spin.fits import Fit as SpinFit
 from lecture_utils.chapters.ch20 import fitting_solutions as solutions
-from lecture_utils.chapters.ch20.draws import floats
 from lecture_utils.exercises.checker import exercises
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.examine import examine
 from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.rendering import volume

@@ -8,8 +8,8 @@ import torch
 from lecture_utils.body.skeleton import JOINTS, PARENTS, joint_index
 from lecture_utils.chapters.ch20 import fitting_solutions, solutions
 from lecture_utils.chapters.ch20.clicks import clicks
-from lecture_utils.chapters.ch20.draws import floats
 from lecture_utils.chapters.ch20.lab_interpret import _of, start
+from lecture_utils.exercises.draws import floats
 from lecture_utils.ops.rotation import rotation_angle_deg
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch13.crossing_solutions import balanced_loss
-from lecture_utils.chapters.ch13.draws import normal
+from lecture_utils.exercises.draws import normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE", "Two"]

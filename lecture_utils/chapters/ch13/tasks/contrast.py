@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch13.draws import floats, normal, with_gradients
 from lecture_utils.chapters.ch13.solutions import clip_loss
+from lecture_utils.exercises.draws import floats, normal, with_gradients
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

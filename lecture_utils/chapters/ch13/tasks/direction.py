@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch13.crossing_solutions import directional_loss
-from lecture_utils.chapters.ch13.draws import floats, unit
+from lecture_utils.exercises.draws import floats, unit
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.chapters.ch13.crossing_solutions import griffin_lim_step
-from lecture_utils.chapters.ch13.draws import normal
+from lecture_utils.exercises.draws import normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 from lecture_utils.ops.stft import hann, istft, stft
 

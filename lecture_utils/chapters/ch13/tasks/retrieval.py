@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lecture_utils.chapters.ch13.crossing_solutions import recall_at
-from lecture_utils.chapters.ch13.draws import floats, normal
+from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

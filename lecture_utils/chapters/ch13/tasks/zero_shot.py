@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch13.draws import floats, unit
 from lecture_utils.chapters.ch13.solutions import zero_shot_probabilities
+from lecture_utils.exercises.draws import floats, unit
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch14.asked_solutions import image_text_contrast
-from lecture_utils.chapters.ch14.draws import floats, unit, with_gradients
+from lecture_utils.exercises.draws import floats, unit, with_gradients
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch14.draws import Table, floats, normal
+from lecture_utils.chapters.ch14.draws import Table
 from lecture_utils.chapters.ch14.solutions import llava_inputs
+from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch14.draws import floats, normal
 from lecture_utils.chapters.ch14.solutions import soft_attention
+from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

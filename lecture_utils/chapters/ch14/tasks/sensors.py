@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from lecture_utils.chapters.ch14.asked_solutions import interleave
-from lecture_utils.chapters.ch14.draws import Table, floats, normal
+from lecture_utils.chapters.ch14.draws import Table
+from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

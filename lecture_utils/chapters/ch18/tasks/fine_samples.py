@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch18.draws import floats
 from lecture_utils.chapters.ch18.radiance_solutions import fine_samples, fine_samples_faulty
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

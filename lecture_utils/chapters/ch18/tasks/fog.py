@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lecture_utils.chapters.ch18.draws import floats
 from lecture_utils.chapters.ch18.radiance_solutions import composite
 from lecture_utils.chapters.ch18.tasks.fog_mistakes import MISTAKES
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise
 
 __all__ = ["EXERCISE"]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lecture_utils.chapters.ch18.draws import floats
 from lecture_utils.chapters.ch18.radiance_solutions import blend
 from lecture_utils.chapters.ch18.tasks.front_to_back_mistakes import MISTAKES
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise
 
 __all__ = ["EXERCISE"]

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch18.draws import floats
 from lecture_utils.chapters.ch18.radiance_solutions import projected_covariance
 from lecture_utils.chapters.ch18.tasks.shadow_mistakes import MISTAKES
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.ops.camera import look_at
 

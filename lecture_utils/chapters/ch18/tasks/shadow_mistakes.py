@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch18.draws import floats
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import mistake
 
 __all__ = ["MISTAKES"]

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch20.draws import floats, tree, turns
+from lecture_utils.chapters.ch20.draws import tree, turns
 from lecture_utils.chapters.ch20.solutions import forward_kinematics
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

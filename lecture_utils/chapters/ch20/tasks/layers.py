@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch20.draws import floats
 from lecture_utils.chapters.ch20.fitting_solutions import composite_layers
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

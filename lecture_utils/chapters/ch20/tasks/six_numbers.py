@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lecture_utils.chapters.ch20.draws import floats, turns
+from lecture_utils.chapters.ch20.draws import turns
 from lecture_utils.chapters.ch20.solutions import rotation_from_6d
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

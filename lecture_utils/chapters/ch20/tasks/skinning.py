@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch20.draws import floats, turns, weights_of
+from lecture_utils.chapters.ch20.draws import turns, weights_of
 from lecture_utils.chapters.ch20.solutions import skin
+from lecture_utils.exercises.draws import floats
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE"]

@@ -1,4 +1,4 @@
-"""Chapter 13: random embeddings for the inputs on which exercises are tried, and gradients of losses."""
+"""Random numbers for the inputs on which exercises are tried, and gradients of losses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
