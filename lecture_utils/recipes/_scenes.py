@@ -42,6 +42,20 @@ def frozen(model: M) -> M:
     return model.eval().requires_grad_(False)
 
 
+def left_out(model: nn.Module, part: str) -> None:
+    """Leave a frozen part that has a file of its own out of a model's state, in and out."""
+
+    def drop(_: nn.Module, state: dict[str, Tensor], prefix: str, __: object) -> None:
+        for key in [key for key in state if key.startswith(f"{prefix}{part}.")]:
+            del state[key]
+
+    def fill(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+        state.update({f"{prefix}{part}.{k}": v for k, v in module.get_submodule(part).state_dict().items()})
+
+    model.register_state_dict_post_hook(drop)
+    model.register_load_state_dict_pre_hook(fill)
+
+
 @functools.cache
 def eye() -> SceneEye:
     """The frozen eye, loaded once."""

@@ -29,7 +29,7 @@ from lecture_utils.recipes._flamingo import (
     interleave,
     lessons,
 )
-from lecture_utils.recipes._scenes import IGNORE, exam, judge, language_model, material, next_words
+from lecture_utils.recipes._scenes import IGNORE, exam, judge, language_model, left_out, material, next_words
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
 
@@ -46,20 +46,6 @@ def build(*, combine: Combine = gated_cross_attention, every: int = EVERY) -> Fl
     model = Flamingo(lm, resampler, every=every, combine=combine)
     left_out(model, "lm")
     return model
-
-
-def left_out(model: nn.Module, part: str) -> None:
-    """Leave a frozen part that has a file of its own out of a model's state, in and out."""
-
-    def drop(_: nn.Module, state: dict[str, Tensor], prefix: str, __: object) -> None:
-        for key in [key for key in state if key.startswith(f"{prefix}{part}.")]:
-            del state[key]
-
-    def fill(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-        state.update({f"{prefix}{part}.{k}": v for k, v in module.get_submodule(part).state_dict().items()})
-
-    model.register_state_dict_post_hook(drop)
-    model.register_load_state_dict_pre_hook(fill)
 
 
 def answer_loss(model: nn.Module, told: Told, target: Tensor) -> Tensor:

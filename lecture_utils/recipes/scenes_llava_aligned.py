@@ -10,8 +10,7 @@ import torch
 from lecture_utils.multimodal.llava.llava import LLaVA
 from lecture_utils.recipes import _llava
 from lecture_utils.recipes._llava import REQUEST, aligned, batches, described_lessons, polled, replies, truth
-from lecture_utils.recipes._scenes import exam, judge, material, seen
-from lecture_utils.recipes.scenes_flamingo import left_out
+from lecture_utils.recipes._scenes import exam, judge, left_out, material, seen
 
 answerer = _llava.answerer
 BATCH, STEPS, PEAK_RATE = 32, 600, 1e-2

@@ -23,6 +23,7 @@ from lecture_utils.data.toyworld.other_senses import together
 from lecture_utils.multimodal.blip2.qformer import QFormer
 from lecture_utils.multimodal.x_instruct_blip.x_instruct_blip import XInstructBLIP
 from lecture_utils.recipes import scenes_senses
+from lecture_utils.recipes._blip import cut
 from lecture_utils.recipes._scenes import IGNORE, language_model, next_words, spoken, words
 from lecture_utils.training.muon import MuonAndAdamW
 from lecture_utils.training.one_cycle import one_cycle
@@ -88,18 +89,16 @@ def lessons(sense: str, seed: int) -> Iterator[tuple[tuple[Tensor, Tensor, Tenso
         for rows in torch.randperm(len(ids), generator=made).split(BATCH):
             if len(rows) == BATCH:
                 longest = int((target[rows] != IGNORE).nonzero()[:, 1].max()) + 1
-                yield (its.tokens[scene[rows]], ids[rows, :longest], cut(asked[rows])), target[rows, :longest]
+                yield (
+                    (its.tokens[scene[rows]], ids[rows, :longest], cut(asked[rows], words().pad)),
+                    target[rows, :longest],
+                )
 
 
 def instructions(asked: Sequence[str]) -> Tensor:
     """Questions as ids (B, L) for the Q-Former: start, the question, end."""
     longest = max(len(words().encode(f" {text}")) for text in asked) + 2
     return words().batch([f" {text}" for text in asked], longest)
-
-
-def cut(ids: Tensor) -> Tensor:
-    """Leave out the columns that are padding in all rows."""
-    return ids[:, : int((ids != words().pad).sum(dim=1).max())]
 
 
 def train(seed: int = 0, *, steps: Mapping[str, int] | None = None) -> tuple[XInstructBLIP, dict[str, float]]:

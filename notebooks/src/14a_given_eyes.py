@@ -565,7 +565,18 @@ present(gates_opening())
 # show: lecture_utils.multimodal.flamingo.gated_cross_attention.last_picture_mask
 
 # %% [markdown]
-# So one can show the model some examples first: a **few-shot** prompt. Flamingo's fame rests on that. Does ours learn from examples in its prompt?
+# So one can show the model some examples first: a **few-shot** prompt. Flamingo's fame rests on that. Does ours learn from examples in its prompt? Here is one prompt, in which nothing but the examples tells that a shape is asked for:
+
+# %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
+from lecture_utils.recipes._flamingo import Tutor
+from lecture_utils.recipes._scenes import Portion
+
+tutor = Tutor(Portion(seen(test), test.facts, test.questions), 0)
+figure = flamingo_figures.prompt_figure(flamingo, tutor.unnamed(5, "shape"), test)
+plotting.show(figure, "Five pictures with the question what, and what is said after 0 to 4 examples.")
+
+# %% [markdown]
+# **How to read it.** From left to right the prompt grows. Above each picture stands what the model answers once it has read all pictures, questions and answers to the left. That is one prompt; now many:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 shots = scenes_flamingo.few_shot(flamingo, texts=150)
@@ -635,11 +646,13 @@ print(f"loss on the assistant's words: {history.losses[0]:.2f} -> {sum(history.l
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 stage_1 = zoo.load("scenes_llava_aligned").eval()  # a whole LLaVA, of which only W has learned
 plotting.show(llava_figures.nearest_figure(stage_1, test), "On each cell of three pictures the nearest word.")
+for kind, part in llava_study.words_near_cells(stage_1, exam(60)).items():
+    print(f"cells nearest to the word of their {kind}: {part:.0%}")
 
 # %% [markdown]
-# **How to read it.** The eye knows each cell's colour and kind, but no word; and $W$ only learned to make descriptions likelier. Yet the token of a cell with an object on it is mostly nearest to the *word* of its colour (blue), 86 % of them over 60 pictures. (Near among 19 words, once the words' mean and the cells' mean are taken off.)
+# **How to read it.** The eye knows each cell's colour and kind, but no word; and $W$ only learned to make descriptions likelier. Yet the token of a cell with an object on it is mostly nearest to the *word* of its colour (blue), over 60 pictures by far the most of them. (Near among 19 words, once the words' mean and the cells' mean are taken off.)
 #
-# Shapes are nearest in 7 %: they are carried as well, or it could not describe them, but not along the word's own direction. The paler a word, the farther it is.
+# Few are nearest to the word of their shape. Shapes are carried as well, or it could not describe them, but not along the word's own direction. Small grey words are near to nothing, and only the nearest of what there is.
 
 # %%
 predict("14.11")

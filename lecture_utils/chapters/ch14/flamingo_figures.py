@@ -7,17 +7,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils.chapters.ch14.flamingo_study import looks
 from lecture_utils.data.toyworld.language.asked import Asked
 from lecture_utils.data.toyworld.language.questions import Question
 from lecture_utils.multimodal.flamingo.flamingo import Flamingo
 from lecture_utils.plotting.images import bare, few
-from lecture_utils.plotting.overlays import heat_overlay
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, SKY, VERMILION
 from lecture_utils.recipes._flamingo import Turn, interleave
 from lecture_utils.recipes._scenes import next_words, seen
@@ -46,24 +43,6 @@ def gates_figure(opened: Tensor) -> Figure:
         ax.set_title(f"gates of the {name}", loc="center")
     fig.axes[0].set_ylabel("tanh(alpha)")
     fig.axes[0].legend(fontsize=8, loc="best")
-    return fig
-
-
-def latents_figure(model: Flamingo, drawn: Asked, rows: Sequence[int] = (0, 1, 2), layer: int = -1) -> Figure:
-    """Draw some pictures, and where each latent looks in them (mean over heads), one scale a picture."""
-    grid = seen(drawn)[torch.tensor(rows)].float()
-    cells, within = (part[layer] for part in looks(model, grid))  # (B, R, 6, 6), (B, R)
-    latents = cells.shape[1]
-    fig = Figure(figsize=(8.4, 1.15 * len(rows) + 0.2), layout="constrained")
-    for line, axes in enumerate(fig.subplots(len(rows), latents + 1, squeeze=False)):
-        image = drawn.image[rows[line]]
-        bare(axes[0], "picture" if line == 0 else "").imshow(few(image))
-        for k, ax in enumerate(axes[1:]):
-            bare(ax, f"latent {k}" if line == 0 else "")
-            ax.imshow(heat_overlay(image, cells[line, k], float(cells[line].max())))
-            ax.set_xlabel(f"{1 - float(within[line, k]):.0%}", fontsize=8, labelpad=2)
-        for ax in axes:
-            ax.title.set_fontsize(9)
     return fig
 
 

@@ -227,11 +227,6 @@ def said_or_seen(trial: Trial) -> str:
     return "the words say the plan" if trial.told else "eyes are needed"
 
 
-def steps_needed(trial: Trial) -> str:
-    """How many blocks the expert moves."""
-    return f"{trial.picks} block{'s' if trial.picks > 1 else ''} to move"
-
-
 def disturbed(model: PaLME, count: int = 200) -> dict[str, dict[str, Share]]:
     """Closed against open loop, in peace and in trouble; the expert, closed, beside it."""
     tables, tasks = tests(count)
