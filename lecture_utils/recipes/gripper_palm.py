@@ -52,6 +52,7 @@ SHARP = 10.0  # how sure a vector is that is the sum of its two words
 FORMS = ("image", "objects", "blind")
 MARKERS = ("image", "objects", "state")
 TESTS = 200
+STEP_LENGTH = 40  # characters, which no step exceeds
 
 
 @functools.cache
@@ -147,12 +148,16 @@ def train(seed: int = 0, *, steps: int | None = None) -> tuple[PaLME, dict[str, 
 
 
 def planner(model: PaLME, form: str = "image") -> Planner:
-    """Make the model a planner for `control.run`, which reads what SENSES says of a form."""
+    """Make the model a planner for `control.run`, which reads what SENSES says of a form.
+
+    What is longer than any step is none; its beginning is told as what was tried last.
+    """
 
     def plans(instructions: Sequence[str], seen: Mapping[str, Tensor], last: Sequence[str]) -> list[str]:
         used = {name: seen[name] for name in SENSES[form]}
         both = zip(instructions, last, strict=True)
-        return write(model, [prompt(text, SENSES[form], last=step) for text, step in both], used)
+        told = [prompt(text, SENSES[form], last=step[:STEP_LENGTH]) for text, step in both]
+        return write(model, told, used)
 
     return plans
 

@@ -1,0 +1,1 @@
+"""Chapter 15: generative models: likelihood, latent, adversarial, conditional."""
