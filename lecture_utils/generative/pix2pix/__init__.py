@@ -1,0 +1,1 @@
+"""Pix2Pix, one file a network: generator, PatchGAN, losses (chapter 15)."""
