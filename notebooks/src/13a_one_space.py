@@ -1019,7 +1019,7 @@ if real is not None:
     plotting.show(figure, "Four bundled photographs, and under each how well four sentences fit.")
 
 # %%
-progress()
+progress("13")
 
 # %% [markdown]
 # ## 13 · Summary

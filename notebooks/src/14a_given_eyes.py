@@ -962,7 +962,7 @@ if assistant is not None:
     print(assistant.answer(photographs.load("astronaut", size=336)[None], ["What is this person's work?"])[0])
 
 # %%
-progress()
+progress("14")
 
 # %% [markdown]
 # ## 11 · Summary

@@ -759,7 +759,7 @@ if listener:
 # With the weights: compare what BLIP says with what it cannot know. Whisper has heard no voice like ours, and it may well write down something else, in good English. Both belong to the same kind of fluent guessing as the colours of section 3.
 
 # %%
-progress()
+progress("14")
 
 # %% [markdown] tags=["slide"]
 # ## 11 · Summary
