@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of pictures, by Gaussians fitted to their features.
+"""The Fréchet distance between two sets of pictures, by Gaussians fitted to their features (S15.7).
 
 M. Heusel, H. Ramsauer, T. Unterthiner, B. Nessler, S. Hochreiter, "GANs Trained by a Two Time-Scale Update
 Rule Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6. The closed form for Gaussians:
@@ -7,15 +7,27 @@ Multivariate Analysis 1982.
 
 It is *not* the "FID" of papers: that takes 2,048 features of an Inception net trained on ImageNet. Here the
 features are those of a course network, so a value means something only beside another measured alike, above
-all that between two sets of *real* pictures of the same number, which is not zero: both are estimates.
+all that between two sets of *real* pictures of the same number, which is not zero: both are estimates, and
+fewer pictures push it up. How far, and what infinitely many would give: M. J. Chong, D. Forsyth, "Effectively
+Unbiased FID and Inception Score and Where to Find Them", CVPR 2020.
 
 Shapes: N pictures, F features.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_finite, check_float, check_images, check_whole
+from lecture_utils.ops.checks import (
+    check_finite,
+    check_float,
+    check_images,
+    check_numbers,
+    check_tensor,
+    check_whole,
+    check_wholes,
+)
 
 
 def gaussian_fit(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,6 +101,67 @@ def frechet_distance(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> floa
     cross = torch.linalg.eigvalsh((middle + middle.T) / 2).clamp(min=0).sqrt().sum()
     distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
     return max(0.0, distance.item())
+
+
+def frechet_at_sizes(
+    features: Tensor, reference: tuple[Tensor, Tensor], sizes: Sequence[int], *, seed: int = 0
+) -> list[float]:
+    """Fréchet distances to a reference from so many rows each, drawn without replacement.
+
+    Parameters
+    ----------
+    features : Tensor, (N, F)
+    reference : (mean (F,), covariance (F, F))
+        Of as many real pictures as there are.
+    sizes : sequence of int
+        Each from 2 to N.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    ValueError
+        For a size that cannot be drawn, and as `frechet_distance` does.
+    """
+    check_wholes(sizes, "sizes", least=2)
+    check_tensor(features, "features", "N", "F")
+    if max(sizes) > len(features):
+        raise ValueError(f"sizes: got {max(sizes)}, want at most the {len(features)} rows")
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [features[torch.randperm(len(features), generator=generator)[:size]] for size in sizes]
+    return [frechet_distance(gaussian_fit(rows), reference) for rows in drawn]
+
+
+def without_bias(sizes: Sequence[int], distances: Sequence[float]) -> tuple[float, float]:
+    """The distance that infinitely many pictures would have, and how much one picture alone would add.
+
+    The bias of a distance from n rows shrinks as 1 / n (Chong & Forsyth, section 3). So the line through the
+    distances over 1 / n is followed to 1 / n = 0: their FID∞. The reference's own sample stays in it.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        n of each, two different ones or more.
+    distances : sequence of float
+
+    Returns
+    -------
+    at_infinity, slope : float
+        distance ≈ at_infinity + slope / n, by least squares.
+
+    Raises
+    ------
+    ValueError
+        For other numbers of the two, or sizes that are all the same.
+    """
+    check_wholes(sizes, "sizes")
+    check_numbers(distances, "distances", len(sizes))
+    if len(set(sizes)) < 2:
+        raise ValueError(f"sizes: got {list(sizes)}, want two different ones or more")
+    x = 1 / torch.tensor(sizes, dtype=torch.float64)
+    y = torch.tensor(distances, dtype=torch.float64)
+    slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
+    return (y.mean() - slope * x.mean()).item(), slope.item()
 
 
 def stage_features(model: nn.Module, images: Tensor, *, batch_size: int = 256) -> Tensor:
