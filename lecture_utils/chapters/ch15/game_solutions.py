@@ -75,14 +75,16 @@ def cycle_objective(
     to_a: Callable[[Tensor], Tensor],
     cycle: float = 10.0,
     identity: float = 5.0,
-) -> Tensor:
-    """CycleGAN's two terms that need no discriminator, a scalar.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """CycleGAN's two terms that need no discriminator, a scalar; and what was made of b's domain, and of a's.
 
     `a` and `b` (B, C, S, S) are pictures of two domains, which need not belong together; `to_b` makes of a
     picture one of domain b, `to_a` one of domain a. There and back again a picture should come out as it was
     (times `cycle`, both ways round); and a picture that is in the wanted domain already should stay as it is
-    (times `identity`, both generators). Both are means of absolute differences.
+    (times `identity`, both generators). All distances are means of absolute differences. `to_b(a)` and
+    `to_a(b)` are returned too, since the discriminators are going to judge them.
     """
-    back = (to_a(to_b(a)) - a).abs().mean() + (to_b(to_a(b)) - b).abs().mean()
+    fake_b, fake_a = to_b(a), to_a(b)
+    back = (to_a(fake_b) - a).abs().mean() + (to_b(fake_a) - b).abs().mean()
     same = (to_b(b) - b).abs().mean() + (to_a(a) - a).abs().mean()
-    return cycle * back + identity * same
+    return cycle * back + identity * same, fake_b, fake_a
