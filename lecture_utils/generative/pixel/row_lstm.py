@@ -113,16 +113,14 @@ class RowLSTM(nn.Module):
         h = c = x.new_zeros(len(x), self.hidden, x.shape[3])  # (B, h, W): nothing is above the first row
         states = []
         for row in from_input.unbind(2):  # (B, 4h, W), from the top
-            h, c = self.step(row, h, c)
+            h, c = self.cell(row + self.state_to_state(h), c)
             states.append(h)
         return x + self.dropout(self.expand(torch.stack(states, 2)))  # (B, 2h, H, W)
 
-    def step(self, from_input: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """One row (equation 3): its input part (B, 4h, W), the states above (B, h, W) → the new h and c."""
-        check_tensor(h, "h", len(from_input), self.hidden, from_input.shape[-1], some=True)
-        check_tensor(c, "c", *h.shape)
-        check_tensor(from_input, "from_input", len(h), 4 * self.hidden, h.shape[-1])
-        gates = from_input + self.state_to_state(h)  # (B, 4h, W)
+    def cell(self, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """Equation 3 for one row: gates (B, 4h, W) before they are squashed, c above (B, h, W) → h and c."""
+        check_tensor(c, "c", "B", self.hidden, "W", some=True)
+        check_tensor(gates, "gates", len(c), 4 * self.hidden, c.shape[2])
         by_gate = gates.unflatten(1, (self.colours, 4, -1)).unbind(2)  # four of (B, C, h/C, W)
         o, f, i, g = (gate.flatten(1, 2) for gate in by_gate)  # each (B, h, W)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
