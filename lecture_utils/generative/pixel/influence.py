@@ -13,12 +13,13 @@ Shapes: C colours, L levels, H × W picture.
 import torch
 from torch import Tensor
 
+from lecture_utils.generative.pixel.gated_pixelcnn import GatedPixelCNN
 from lecture_utils.generative.pixel.pixelcnn import PixelCNN
 from lecture_utils.ops.checks import check_sizes, check_whole
 
 
 def influence(
-    model: PixelCNN,
+    model: PixelCNN | GatedPixelCNN,
     size: tuple[int, int],
     row: int,
     column: int,
@@ -31,8 +32,8 @@ def influence(
 
     Parameters
     ----------
-    model : PixelCNN
-        Any of this folder.
+    model : PixelCNN or GatedPixelCNN
+        The latter without classes.
     size : (int, int)
         H and W.
     row, column, colour : int

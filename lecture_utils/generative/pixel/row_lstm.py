@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.generative.pixel.masked_convolution import (
+    Kind,
     MaskedConv2d,
     MaskMaker,
     checked,
@@ -27,10 +28,12 @@ from lecture_utils.ops.checks import check_images, check_sizes, check_tensor
 
 
 class MaskedRowConv(nn.Conv2d):
-    """A k × 1 convolution along a row, masked: the middle row of a kernel of kind "B".
+    """A k × 1 convolution along a row, masked: the middle row of a kernel of `pixel_mask`.
 
     Parameters
     ----------
+    kind : "A" or "B"
+        As for `pixel_mask`.
     in_channels, out_channels : int
         Multiples of `colours`.
     size : int
@@ -50,6 +53,7 @@ class MaskedRowConv(nn.Conv2d):
 
     def __init__(
         self,
+        kind: Kind,
         in_channels: int,
         out_channels: int,
         size: int,
@@ -59,7 +63,7 @@ class MaskedRowConv(nn.Conv2d):
     ) -> None:
         check_sizes("row convolution", in_channels=in_channels, out_channels=out_channels, size=size)
         super().__init__(in_channels, out_channels, (1, size), padding=(0, size // 2))
-        whole = mask("B", size, in_channels, out_channels, colours)  # (O, I, k, k)
+        whole = mask(kind, size, in_channels, out_channels, colours)  # (O, I, k, k)
         middle = checked(whole[:, :, size // 2, None], self.weight)  # (O, I, 1, k)
         self.register_buffer("mask", middle, persistent=False)
 
@@ -102,7 +106,7 @@ class RowLSTM(nn.Module):
         super().__init__()
         check_block(width, colours, dropout)
         self.hidden, self.colours = width // 2, colours
-        self.input_to_state = MaskedRowConv(width, 4 * self.hidden, size, colours=colours, mask=mask)
+        self.input_to_state = MaskedRowConv("B", width, 4 * self.hidden, size, colours=colours, mask=mask)
         self.state_to_state = nn.Conv1d(self.hidden, 4 * self.hidden, size, padding=size // 2, bias=False)
         self.expand = MaskedConv2d("B", self.hidden, width, 1, colours=colours, mask=mask)
         self.dropout = nn.Dropout2d(dropout)

@@ -134,8 +134,8 @@ def test_lively_networks_depend_on_the_rows_above():
         (lambda: RowLSTM(4)(torch.zeros(1, 3, 4, 4)), "3"),
         (lambda: RowLSTM(4).cell(torch.zeros(1, 8, 3), torch.zeros(1, 3, 3)), "c: got"),
         (lambda: RowLSTM(4).cell(torch.zeros(1, 6, 3), torch.zeros(1, 2, 3)), "gates: got"),
-        (lambda: MaskedRowConv(4, 6, 3, colours=3), "want multiples of 3 colours"),
-        (lambda: MaskedRowConv(4, 6, 3)(torch.zeros(4, 4, 4)), "want"),
+        (lambda: MaskedRowConv("B", 4, 6, 3, colours=3), "want multiples of 3 colours"),
+        (lambda: MaskedRowConv("B", 4, 6, 3)(torch.zeros(4, 4, 4)), "want"),
     ],
 )
 def test_bad_input_is_refused(call, message):
