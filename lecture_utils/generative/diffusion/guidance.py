@@ -56,7 +56,8 @@ def guided(model: ConditionalModel, context: Tensor, null: Tensor, scale: float)
         if scale in (0, 1):
             return model(x, t, context if scale == 1 else without)
         both = model(torch.cat([x, x]), torch.cat([t, t]), torch.cat([without, context]))
-        return guide(*both.chunk(2), scale)
+        without_it, with_it = both.chunk(2)
+        return guide(without_it, with_it, scale)
 
     return predict
 
