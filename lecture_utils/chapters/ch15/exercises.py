@@ -1,8 +1,20 @@
 """Chapter 15: the exercises of part a (likelihood and latent) and part b (a game of two), and the lab."""
 
-from lecture_utils.chapters.ch15.tasks import bits, importance, latent, mask, sampling
+from lecture_utils.chapters.ch15.tasks import (
+    bits,
+    distance,
+    field,
+    importance,
+    latent,
+    losses,
+    mask,
+    paired,
+    sampling,
+    unpaired,
+)
 
 __all__ = ["EXERCISES"]
 
 LATENT = (mask, bits, sampling, latent, importance)
-EXERCISES = [task.EXERCISE for task in LATENT]
+GAME = (losses, distance, field, paired, unpaired)
+EXERCISES = [task.EXERCISE for task in (*LATENT, *GAME)]
