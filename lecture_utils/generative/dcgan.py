@@ -116,14 +116,17 @@ class Discriminator(nn.Module):
         init_(self)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, S, S)
+        return self.head(self.features(x)).squeeze(1)  # (B,)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer judges by: pictures (B, C, S, S) → (B, (U + 1) · 16)."""
         check_images(x, self.channels)
         if x.shape[2:] != (self.size, self.size):
             raise ValueError(f"images: got {tuple(x.shape)}, want (B, C, {self.size}, {self.size})")
         x = 2 * x - 1
         for conv in self.blocks:
             x = F.leaky_relu(conv(x), SLOPE)  # (B, U, S/2, S/2) … (B, U, 4, 4)
-        x = torch.cat([x, batch_spread(x)], dim=1)  # (B, U + 1, 4, 4)
-        return self.head(x.flatten(1)).squeeze(1)  # (B,)
+        return torch.cat([x, batch_spread(x)], dim=1).flatten(1)
 
 
 def batch_spread(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_images, check_number
+from lecture_utils.ops.checks import check_images, check_number, check_tensor
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -33,6 +33,65 @@ def generator_loss(fake: Tensor) -> Tensor:
     """
     check_scores(fake)
     return F.softplus(-fake).mean()
+
+
+def saturating_generator_loss(fake: Tensor) -> Tensor:
+    """Mean of log(1 - D(G(z))), the generator's side of equation 1: scores (B,) → scalar.
+
+    Its slope is -D(G(z)): next to nothing where the discriminator is sure that a picture is generated. Shown
+    to be compared with `generator_loss`, whose slope there is -(1 - D(G(z))).
+    """
+    check_scores(fake)
+    return -F.softplus(fake).mean()
+
+
+def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
+    """D* = p / (p + q), the best answer to a fixed generator (proposition 1).
+
+    Parameters
+    ----------
+    p, q : Tensor
+        Densities of real and generated data at the same places, of one shape, 0 or more.
+
+    Returns
+    -------
+    Tensor
+        In [0, 1]; one half where neither density is above 0.
+
+    Raises
+    ------
+    ValueError
+        For negative or infinite densities, or two shapes.
+    """
+    check_densities(p, q)
+    return torch.where(p + q > 0, p / (p + q).clamp(min=torch.finfo(p.dtype).tiny), 0.5)
+
+
+def game_value(d: Tensor, p: Tensor, q: Tensor, *, cell: float) -> Tensor:
+    """V(D, G) = ∫ p log D + q log(1 - D), as a sum over the cells of a grid (equation 1 and theorem 1).
+
+    At D* it is -log 4 + 2 JSD(p, q), so never less than -log 4, which it is where p = q.
+
+    Parameters
+    ----------
+    d : Tensor
+        D at each place, in [0, 1].
+    p, q : Tensor
+        Densities there, which sum to 1 / cell.
+    cell : float
+        Length (area, …) of a cell.
+
+    Raises
+    ------
+    ValueError
+        For three shapes, negative densities, D outside [0, 1], or a cell that is not above 0.
+    """
+    check_densities(p, q)
+    check_tensor(d, "d", *p.shape, finite=True)
+    if bool(((d < 0) | (d > 1)).any()):
+        raise ValueError(f"d: got values from {float(d.min())} to {float(d.max())}, want 0 to 1")
+    check_number(cell, "cell", 0, above=True)
+    return (torch.xlogy(p, d) + torch.xlogy(q, 1 - d)).sum() * cell
 
 
 def r1_penalty(score: Tensor, images: Tensor) -> Tensor:
@@ -119,6 +178,15 @@ def play_round(
     generator_optimizer.step()
     discriminator.requires_grad_(True)
     return loss_d.item(), loss_g.item()
+
+
+def check_densities(p: Tensor, q: Tensor) -> None:
+    """Raise ValueError unless both are finite, floating point, of one shape, and nowhere negative."""
+    check_tensor(p, "p", "…", finite=True, some=True)
+    check_tensor(q, "q", *p.shape, finite=True)
+    for density, name in ((p, "p"), (q, "q")):
+        if bool((density < 0).any()):
+            raise ValueError(f"{name}: got a density of {float(density.min())}, want 0 or more")
 
 
 def check_scores(*scores: Tensor) -> None:

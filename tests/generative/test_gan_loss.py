@@ -1,13 +1,23 @@
 """The losses of the adversarial game against cross-entropy, closed forms and a round played by hand."""
 
 import copy
+import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.generative.gan_loss import discriminator_loss, generator_loss, play_round, r1_penalty
+from lecture_utils.generative.gan_loss import (
+    discriminator_loss,
+    game_value,
+    generator_loss,
+    optimal_discriminator,
+    play_round,
+    r1_penalty,
+    saturating_generator_loss,
+)
+from tests.mutants import planted
 
 
 def test_losses_are_cross_entropies() -> None:
@@ -123,3 +133,71 @@ def test_bad_rounds() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             play_round(generator, judge, pictures, z, r1=r1, **optimizers)
+
+
+def densities() -> tuple[Tensor, Tensor, float]:
+    """Two bells on a 1-D grid, each of mass 1."""
+    x = torch.linspace(-5, 5, 1001, dtype=torch.float64)
+    cell = 0.01
+    bells = [torch.exp(-((x - mean) ** 2) / (2 * width**2)) for mean, width in ((-1.0, 1.0), (1.5, 0.9))]
+    p, q = (bell / (bell.sum() * cell) for bell in bells)
+    return p, q, cell
+
+
+@pytest.mark.system("S15.4")
+def test_no_discriminator_is_better_than_p_over_p_plus_q() -> None:
+    p, q, cell = densities()
+    best = optimal_discriminator(p, q)
+    d = best.clamp(1e-9, 1 - 1e-9).requires_grad_()
+    value = game_value(d, p, q, cell=cell)
+    (slope,) = torch.autograd.grad(value, d)
+    seen = (p > 1e-3) & (q > 1e-3)  # elsewhere the clamp has moved D
+    assert slope[seen].abs().max() < 1e-9
+    for shift in (-0.05, 0.05):
+        assert game_value((best + shift).clamp(0.001, 0.999), p, q, cell=cell) < value - 1e-3
+    assert game_value(q / (p + q), p, q, cell=cell) < value - 1  # the fault: p and q exchanged
+
+
+@pytest.mark.system("S15.4")
+def test_the_games_value_is_two_jensen_shannon_minus_log_four() -> None:
+    p, q, cell = densities()
+    middle = (p + q) / 2
+    divergence = ((torch.xlogy(p, p / middle) + torch.xlogy(q, q / middle)) / 2).sum() * cell
+    value = game_value(optimal_discriminator(p, q), p, q, cell=cell)
+    torch.testing.assert_close(value, 2 * divergence - math.log(4))
+    equal = game_value(optimal_discriminator(p, p), p, p, cell=cell)
+    assert equal.item() == pytest.approx(-math.log(4), abs=1e-12)
+    assert value > equal + 0.5
+    apart = game_value(*(torch.tensor(x) for x in ([1.0, 0.0], [2.0, 0.0], [0.0, 2.0])), cell=0.5)
+    assert apart.item() == pytest.approx(0.0, abs=1e-12)  # nothing in common: D is never wrong
+    assert optimal_discriminator(torch.zeros(2), torch.zeros(2)).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.system("S15.4")
+def test_slopes_of_both_generator_losses_have_their_closed_forms() -> None:
+    score = torch.linspace(-12, 12, 49, dtype=torch.float64, requires_grad=True)
+    d = torch.sigmoid(score.detach())
+    for loss, want in ((generator_loss, -(1 - d)), (saturating_generator_loss, -d)):
+        (slope,) = torch.autograd.grad(loss(score), score)
+        torch.testing.assert_close(slope * len(score), want)
+    want = torch.log(1 - d).mean()
+    torch.testing.assert_close(saturating_generator_loss(score), want)
+    entropy = -F.binary_cross_entropy_with_logits(score, torch.zeros_like(score))
+    torch.testing.assert_close(saturating_generator_loss(score), entropy)
+    module = "lecture_utils.generative.gan_loss"
+    wrong = planted(module, ("return -F.softplus(fake).mean()", "return F.softplus(-fake).mean()"))
+    assert abs(wrong.saturating_generator_loss(score) - want) > 1
+    assert saturating_generator_loss(torch.tensor([1e4])).isfinite()
+
+
+@pytest.mark.system("S15.4")
+def test_bad_densities() -> None:
+    p = torch.ones(4)
+    with pytest.raises(ValueError, match="q: got a density of -1"):
+        optimal_discriminator(p, -p)
+    with pytest.raises(ValueError, match="q: got"):
+        optimal_discriminator(p, torch.ones(3))
+    with pytest.raises(ValueError, match=r"d: got values from 2\.0 to 2\.0"):
+        game_value(2 * p, p, p, cell=0.25)
+    with pytest.raises(ValueError, match="cell: got 0"):
+        game_value(p / 2, p, p, cell=0.0)
