@@ -14,6 +14,7 @@ from tests.good_calls import (
     captioning,
     concepts,
     contrasting,
+    cycling,
     detecting,
     explaining,
     figures,
@@ -31,6 +32,7 @@ from tests.good_calls import (
     other_senses,
     panoptic,
     people,
+    pixel_by_pixel,
     points,
     programming,
     prototypes,
@@ -82,10 +84,12 @@ PARTS = (
     flamingo,
     gripping,
     contrasting,
+    cycling,
     sound,
     motion,
     senses,
     instructing,
+    pixel_by_pixel,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments

@@ -108,37 +108,37 @@ class PixelByPixel:
             if check_whole(place, name, 0) >= end:
                 raise ValueError(f"{name}: got {place}, want 0 to {end - 1}")
         picture = F.pad(model.scaled(image), (self.edge,) * 4)
-        x = apply(model.first, self.window(picture, at, model.first))  # (n, 2h, 1, 1)
+        x = _apply(model.first, self._window(picture, at, model.first))  # (n, 2h, 1, 1)
         for layer in self.layers:
             x = x + (
-                self.look(layer, x, at) if isinstance(layer, ResidualBlock) else self.recur(layer, x, at)
+                self._look(layer, x, at) if isinstance(layer, ResidualBlock) else self._recur(layer, x, at)
             )
         for conv in (model.mix, model.mix_again, model.score):
-            x = apply(conv, x.relu())
+            x = _apply(conv, x.relu())
         return x.unflatten(1, (model.colours, model.levels)).transpose(1, 2)[..., 0, 0]  # (n, L, C)
 
-    def look(self, layer: ResidualBlock, x: Tensor, at: tuple[int, int]) -> Tensor:
+    def _look(self, layer: ResidualBlock, x: Tensor, at: tuple[int, int]) -> Tensor:
         """What a residual block adds at one pixel, (n, 2h, 1, 1)."""
-        y = apply(layer.reduce, x.relu()).relu()
-        y = apply(layer.look, self.window(self.keep(layer, "input", y, at), at, layer.look))
-        return apply(layer.expand, y.relu())
+        y = _apply(layer.reduce, x.relu()).relu()
+        y = _apply(layer.look, self._window(self._keep(layer, "input", y, at), at, layer.look))
+        return _apply(layer.expand, y.relu())
 
-    def recur(self, layer: RowLSTM, x: Tensor, at: tuple[int, int]) -> Tensor:
+    def _recur(self, layer: RowLSTM, x: Tensor, at: tuple[int, int]) -> Tensor:
         """What a Row LSTM adds at one pixel, (n, 2h, 1, 1)."""
         row_conv, above = layer.input_to_state, (at[0] - 1, at[1])
-        from_input = apply(
-            row_conv, self.window(self.keep(layer, "input", x, at), at, row_conv)
+        from_input = _apply(
+            row_conv, self._window(self._keep(layer, "input", x, at), at, row_conv)
         )  # (n, 4h, 1, 1)
         nothing = x.new_zeros(self.n, layer.hidden, 1, 1)
-        states, cells = (self.keep(layer, name, nothing, at) for name in "hc")
-        states = self.window(states, above, row_conv)[:, :, 0]  # (n, h, k)
+        states, cells = (self._keep(layer, name, nothing, at) for name in "hc")
+        states = self._window(states, above, row_conv)[:, :, 0]  # (n, h, k)
         gates = from_input[..., 0] + F.conv1d(states, layer.state_to_state.weight)  # (n, 4h, 1)
-        h, c = layer.cell(gates, self.window(cells, above, layer.expand)[..., 0])
+        h, c = layer.cell(gates, self._window(cells, above, layer.expand)[..., 0])
         for name, value in (("h", h), ("c", c)):
-            self.keep(layer, name, value[..., None], at)
-        return apply(layer.expand, h[..., None])
+            self._keep(layer, name, value[..., None], at)
+        return _apply(layer.expand, h[..., None])
 
-    def keep(self, layer: nn.Module, name: str, pixel: Tensor, at: tuple[int, int]) -> Tensor:
+    def _keep(self, layer: nn.Module, name: str, pixel: Tensor, at: tuple[int, int]) -> Tensor:
         """Write a pixel (n, I, 1, 1) into one of the maps of a layer, and return this map."""
         if (layer, name) not in self.maps:
             height, width = (side + 2 * self.edge for side in self.size)
@@ -147,7 +147,7 @@ class PixelByPixel:
         kept[:, :, at[0] + self.edge, at[1] + self.edge] = pixel[..., 0, 0]
         return kept
 
-    def window(self, kept: Tensor, at: tuple[int, int], conv: nn.Conv2d) -> Tensor:
+    def _window(self, kept: Tensor, at: tuple[int, int], conv: nn.Conv2d) -> Tensor:
         """What a kernel reads at one pixel of a map, (n, I, k, k); of a row kernel (n, I, 1, k)."""
         rows, columns = (
             slice(place + self.edge - size // 2, place + self.edge + size // 2 + 1)
@@ -156,6 +156,6 @@ class PixelByPixel:
         return kept[:, :, rows, columns]
 
 
-def apply(conv: Masked, read: Tensor) -> Tensor:
+def _apply(conv: Masked, read: Tensor) -> Tensor:
     """A masked convolution at one place: what its kernel reads (n, I, k, k) → (n, O, 1, 1)."""
     return F.conv2d(read, conv.weight * conv.mask, conv.bias)

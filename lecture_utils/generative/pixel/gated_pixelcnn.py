@@ -107,6 +107,9 @@ class GatedLayer(nn.Module):
 def gate(x: Tensor, colours: int = 1) -> Tensor:
     """tanh of one half of the channels times the sigmoid of the other (equation 2): (B, 2N, H, W) → N."""
     check_images(x, maps=True)
+    check_sizes("gate", colours=colours)
+    if x.shape[1] % (2 * colours):
+        raise ValueError(f"channels: got {x.shape[1]}, want a multiple of {2 * colours}")
     what, how_much = x.unflatten(1, (colours, 2, -1)).unbind(2)  # (B, C, N/C, H, W) each
     return (what.tanh() * how_much.sigmoid()).flatten(1, 2)
 
@@ -157,11 +160,11 @@ class GatedPixelCNN(nn.Module):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Levels (B, C, H, W) int64 and classes (B,) int64 → logits (B, L, C, H, W)."""
-        check_tensor(image, "image", "B", self.colours, "H", "W", kind="any", some=True)
         return self.logits(self.scaled(image), label)
 
     def scaled(self, image: Tensor) -> Tensor:
         """Levels as numbers from -1 to 1, of the type of the weights."""
+        check_tensor(image, "image", "B", self.colours, "H", "W", kind="any", some=True)
         check_ids(image, self.levels, name="image")
         return image.to(self.score.weight.dtype) * (2 / (self.levels - 1)) - 1
 

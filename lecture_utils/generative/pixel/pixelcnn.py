@@ -122,11 +122,11 @@ class PixelCNN(nn.Module):
         self.score = masked("B", head, colours * levels, 1)
 
     def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) int64 → logits (B, L, C, H, W)
-        check_tensor(image, "image", "B", self.colours, "H", "W", kind="any", some=True)
         return self.logits(self.scaled(image))
 
     def scaled(self, image: Tensor) -> Tensor:
         """Levels as numbers from -1 to 1, of the type of the weights."""
+        check_tensor(image, "image", "B", self.colours, "H", "W", kind="any", some=True)
         check_ids(image, self.levels, name="image")
         return image.to(self.first.weight.dtype) * (2 / (self.levels - 1)) - 1
 

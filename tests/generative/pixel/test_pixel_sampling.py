@@ -114,7 +114,7 @@ def test_the_fast_logits_are_those_of_the_whole_picture(kind):
     ("kind", "fault"),
     [
         ("cnn", ("kept[:, :, at[0] + self.edge, at[1] + self.edge] = pixel[..., 0, 0]", "pass")),
-        ("cnn", ("y = apply(layer.reduce, x.relu()).relu()", "y = apply(layer.reduce, x).relu()")),
+        ("cnn", ("y = _apply(layer.reduce, x.relu()).relu()", "y = _apply(layer.reduce, x).relu()")),
         ("rnn", ("above = layer.input_to_state, (at[0] - 1, at[1])", "above = layer.input_to_state, at")),
         ("rnn", ('for name, value in (("h", h), ("c", c)):', 'for name, value in (("h", h),):')),
         ("rnn", ("if row < rows:\n", "if row < rows and row % 2:\n")),
