@@ -61,6 +61,8 @@ class Attention(nn.Module):
         """Return queries (B, heads, N, d), keys and values (B, heads, M, d)."""
         check_tokens(x, self.to_query.in_features, like=self.to_query.weight)
         check_context(context, self.context, len(x))
+        if bool(x.isnan().any()):  # the fused kernel would answer a NaN query with zeros
+            raise ValueError("tokens: got NaN, want numbers")
         context = x if context is None else context
         projections = self.to_query(x), self.to_key(context), self.to_value(context)
         query, key, value = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projections)
@@ -94,6 +96,7 @@ class TransformerBlock(nn.Module):
 
     def __init__(self, dim: int, heads: int, context: int | None = None) -> None:
         super().__init__()
+        check_sizes("transformer block", dim=dim)
         self.norm1, self.look_around = nn.LayerNorm(dim), Attention(dim, heads)
         self.norm2 = None if context is None else nn.LayerNorm(dim)
         self.look_at_context = None if context is None else Attention(dim, heads, context)

@@ -19,7 +19,7 @@ from torch import Tensor
 from lecture_utils.generative.diffusion.forward_process import Gaussian, check_pair, noised, posterior
 from lecture_utils.generative.diffusion.prediction import Predict, to_sample
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule
-from lecture_utils.ops.checks import check_choice, check_float, check_whole
+from lecture_utils.ops.checks import check_choice, check_whole
 
 
 class Bound(NamedTuple):
@@ -53,7 +53,7 @@ def log_grey_values(x0: Tensor, p: Gaussian, levels: int) -> Tensor:
     levels : int
         How many grey values there are: 256 for 8 bits. The outer bins reach to infinity.
     """
-    check_float(x0, name="x0")
+    check_pair(p.mean, x0, name="x0")
     half = 1 / (check_whole(levels, "levels", 2) - 1)
     scaled = lambda x: (x - p.mean) / (p.variance.sqrt() * math.sqrt(2))  # noqa: E731
     above = torch.where(x0 > 1 - half, torch.inf, scaled(x0 + half))
@@ -64,6 +64,7 @@ def log_grey_values(x0: Tensor, p: Gaussian, levels: int) -> Tensor:
 
 def log_density(x0: Tensor, p: Gaussian) -> Tensor:
     """Return log N(x0; mean, variance), summed over all but the batch, (B,)."""
+    check_pair(p.mean, x0, name="x0")
     each = -((x0 - p.mean).square() / p.variance + (2 * math.pi * p.variance).log()) / 2
     return each.expand_as(x0).flatten(1).sum(1)
 

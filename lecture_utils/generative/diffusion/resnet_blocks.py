@@ -126,8 +126,9 @@ class Downsample(nn.Module):
 
     def __init__(self, channels: int, out_channels: int | None = None) -> None:
         super().__init__()
-        check_sizes("downsample", channels=channels, out_channels=out_channels or channels)
-        self.conv = nn.Conv2d(channels, out_channels or channels, 3, stride=2, padding=1)
+        out_channels = channels if out_channels is None else out_channels
+        check_sizes("downsample", channels=channels, out_channels=out_channels)
+        self.conv = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Halve the map."""
@@ -142,8 +143,9 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int, out_channels: int | None = None) -> None:
         super().__init__()
-        check_sizes("upsample", channels=channels, out_channels=out_channels or channels)
-        self.conv = nn.Conv2d(channels, out_channels or channels, 3, padding=1)
+        out_channels = channels if out_channels is None else out_channels
+        check_sizes("upsample", channels=channels, out_channels=out_channels)
+        self.conv = nn.Conv2d(channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Double the map."""

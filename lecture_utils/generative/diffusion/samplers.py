@@ -20,7 +20,7 @@ from torch import Tensor
 from lecture_utils.generative.diffusion.forward_process import check_order, check_pair, posterior
 from lecture_utils.generative.diffusion.prediction import Predict, to_epsilon, to_sample
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule
-from lecture_utils.ops.checks import check_choice, check_number, check_whole
+from lecture_utils.ops.checks import check_choice, check_float, check_number, check_whole
 
 
 def spaced_steps(steps: int, count: int, spacing: str = "leading") -> list[int]:
@@ -154,6 +154,7 @@ def ddpm_sample(
 
     `keep` receives x after each step; the rest is as in `ddpm_step`.
     """
+    check_float(x, name="x")
     times = check_times(times, schedule)
     for t, s in itertools.pairwise([*times, 0]):
         prediction = predict(x, torch.full((len(x),), t, device=x.device))
@@ -180,6 +181,7 @@ def ddim_sample(
 
     `keep` receives x after each step; the rest is as in `ddim_step`.
     """
+    check_float(x, name="x")
     times = check_times(times, schedule)
     for t, s in itertools.pairwise([*times, 0]):
         prediction = predict(x, torch.full((len(x),), t, device=x.device))
@@ -203,6 +205,7 @@ def ddim_encode(
     The steps are walked the other way, with the prediction at the step that is left. The network knows no
     step 0, so the clean picture is taken for x_1, whose noise no eye can see.
     """
+    check_float(x0, name="x0")
     times = sorted(check_times(times, schedule))
     x = x0
     for t, s in itertools.pairwise([1, *(t for t in times if t > 1)]):
@@ -215,6 +218,7 @@ def clipped(x0: Tensor, clip: float | None) -> Tensor:
     """Return x0 held in [-clip, clip], as it is where that is None."""
     if clip is None:
         return x0
+    check_float(x0, name="x0")
     clip = check_number(clip, "clip", 0, above=True)
     return x0.clamp(-clip, clip)
 

@@ -71,7 +71,7 @@ class SlimUNet(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes("slim U-Net", channels=channels, fold=fold, embedding=embedding, levels=len(widths))
-        check_sizes("slim U-Net", least=0, attention=attention)
+        check_sizes("slim U-Net", least=0, attention=attention, context=context or 0)
         check_groups("slim U-Net", groups, *widths)
         self.fold, self.widths, self.context = fold, tuple(widths), context
         self.embed = StepEmbedding(widths[0], embedding)

@@ -178,7 +178,8 @@ def test_transformer_blocks_are_theirs_and_attention_sums_to_one():
 def their_unet(scale_shift=True):
     seeded()
     return diffusers.UNet2DConditionModel(
-        in_channels=3, out_channels=5, block_out_channels=(16, 24, 32), mid_block_type="UNetMidBlock2DCrossAttn",
+        in_channels=3, out_channels=5, block_out_channels=(16, 24, 32),
+        mid_block_type="UNetMidBlock2DCrossAttn",
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         resnet_time_scale_shift="scale_shift" if scale_shift else "default", **SIZE,
