@@ -28,7 +28,10 @@ def _pictures(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
 
 def _use(answer: Callable[..., Any], logits: Tensor, image: Tensor) -> Any:
     """The bits, and their gradient by the logits: they are what the training makes small."""
-    return with_gradients(answer, (logits, image), of=(0,))
+    told = with_gradients(answer, (logits, image), of=(0,))
+    if isinstance(told, dict) and not bool(told["loss"].isfinite().all()):
+        return told | {"gradients": [torch.zeros_like(logits)]}  # there is none
+    return told
 
 
 def _log_p(logits: Tensor) -> Tensor:

@@ -96,6 +96,14 @@ def _a_blind_at_centre(*given: Any) -> Tensor:
 
 
 @mistake(
+    "Your centre is as for one colour: shut to all channels in kind A, open to all in kind B. With several "
+    "it is a table of groups: A sees the colours before its own, B its own too."
+)
+def _grey(*given: Any) -> Tensor:
+    return _mask(*given, at_centre=lambda kind, own, seen: own + seen >= (0 if kind == "B" else 1000))
+
+
+@mistake(
     "In kind B your centre sees all channels. Those of later colours have seen what is to be guessed: only "
     "colours before, and its own."
 )
@@ -211,7 +219,7 @@ def _inverted(*given: Any) -> Tensor:
 
 
 WRONG: Any = (
-    _exchanged, _always_b, _always_a, _a_blind_at_centre, _b_sees_all, _b_own_alone, _later_colours,
+    _exchanged, _always_b, _always_a, _a_blind_at_centre, _grey, _b_sees_all, _b_own_alone, _later_colours,
     _in_first, _interleaved, _wrong_groups, _channel_numbers, _everywhere, _below, _right, _corner,
     _rows_alone, _left_alone, _whole_row, _by_columns, _inverted,
 )  # fmt: skip

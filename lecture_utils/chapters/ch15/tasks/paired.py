@@ -166,6 +166,25 @@ def _overflow(*given: Any) -> Tensor:
     return _objective(*given, patch=lambda scores: -scores.sigmoid().log())
 
 
+@mistake(
+    "A small number or a clamp keeps your logarithm finite, and takes the gradient where D is sure. -log "
+    "sigmoid(s) is softplus(-s), which needs none."
+)
+def _clamped(*given: Any) -> Tensor:
+    return _objective(*given, patch=lambda scores: -(scores.sigmoid() + 1e-8).log())
+
+
+@mistake(
+    "Your binary_cross_entropy of a sigmoid has no gradient where the sigmoid has become 0. Its sister "
+    "with_logits takes the scores as they are."
+)
+def _bce_of_sigmoid(*given: Any) -> Tensor:
+    def patch(scores: Tensor) -> Tensor:
+        return F.binary_cross_entropy(scores.sigmoid(), torch.ones_like(scores), reduction="none")
+
+    return _objective(*given, patch=patch)
+
+
 @mistake("You take squares of the scores, (s - 1)², as CycleGAN does. Pix2Pix plays for -log D.")
 def _least_squares(*given: Any) -> Tensor:
     return _objective(*given, patch=lambda scores: (scores - 1).square())
@@ -189,7 +208,8 @@ def _scores_detached(scores: Tensor, *given: Any) -> Tensor:
 WRONG: Any = (
     _squares, _root_mean_square, _signed, _abs_of_mean, _sum_of_pixels, _sum_of_a_picture, _sum_of_patches,
     _mean_score, _weight_on_game, _weight_on_both, _no_weight, _fixed_weight, _game_alone, _l1_alone, _minus,
-    _other_side, _saturating, _sign, _overflow, _least_squares, _bare, _fake_detached, _scores_detached,
+    _other_side, _saturating, _sign, _overflow, _clamped, _bce_of_sigmoid, _least_squares, _bare,
+    _fake_detached, _scores_detached,
 )  # fmt: skip
 EXERCISE = Exercise(
     "15.9",

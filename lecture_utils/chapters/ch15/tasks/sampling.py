@@ -36,7 +36,10 @@ def use_sample(answer: Callable[..., Any], model: Certain, n: int, size: int, se
     if not isinstance(made, Tensor):
         return made
     if type(model) is Certain:
-        return {"pictures": made, "it was shown something before the end": bool(model.shown.any())}
+        return {
+            "pictures": made,
+            "drawn pixels were shown to the model": size > 1 and bool(model.shown.any()),
+        }
     if made.shape != (n, 1, size, size) or made.is_floating_point():
         return made
     return {
