@@ -1,0 +1,1 @@
+"""CycleGAN: translation between two domains of pictures of which no two belong together (S15.6)."""
