@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lecture_utils.data import digits
-from lecture_utils.generative.autoencoder import Decoder, Encoder
+from lecture_utils.generative.autoencoder import AutoEncoder, Decoder, Encoder
 from lecture_utils.generative.vae import VAE
 from lecture_utils.recipes import _latent
 from lecture_utils.training.loop import minibatches
@@ -15,13 +15,26 @@ from lecture_utils.training.loop import minibatches
 STEPS = 3000
 
 
+def encoder(outputs: int) -> Encoder:
+    """From digits (B, 1, 8, 8) to numbers."""
+    return Encoder(outputs, size=8, channels=1, widths=(32, 64))
+
+
+def decoder(latent: int) -> Decoder:
+    """From latent numbers to digits (B, 1, 8, 8)."""
+    return Decoder(latent, size=8, channels=1, widths=(32, 64))
+
+
 def build(latent: int = 2) -> VAE:
     """The model, untrained: (B, 1, 8, 8) → two latent numbers → (B, 1, 8, 8)."""
-    return VAE(
-        Encoder(2 * latent, size=8, channels=1, widths=(32, 64)),
-        Decoder(latent, size=8, channels=1, widths=(32, 64)),
-        likelihood="bernoulli",
-    )
+    return VAE(encoder(2 * latent), decoder(latent), likelihood="bernoulli")
+
+
+def build_arm(arm: str, latent: int) -> nn.Module:
+    """An untrained "auto-encoder" or "VAE" of Gaussian likelihood, with the same convolutions."""
+    if arm == "auto-encoder":
+        return AutoEncoder(encoder(latent), decoder(latent))
+    return VAE(encoder(2 * latent), decoder(latent), deviation=0.2)
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:

@@ -9,12 +9,12 @@ from torch import nn
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.recipes import _latent
 
-STEPS = 3600
+STEPS = 7000
 build = _latent.build_autoencoder
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
-    """Train on fresh pictures, 64 a step; return the model and steps, seconds, last loss."""
+    """Train on fresh pictures, 32 a step; return the model and steps, seconds, last loss."""
     torch.manual_seed(seed)
     return _latent.trained(build(), _latent.squared_error, seed, steps, "auto-encoder")
 

@@ -10,12 +10,12 @@ from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.generative.vae import VAE
 from lecture_utils.recipes import _latent
 
-STEPS = 3600
+STEPS = 7000
 build = _latent.build_vae
 
 
 def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, float]]:
-    """Train on fresh pictures, 64 a step; return the model and steps, seconds, last loss."""
+    """Train on fresh pictures, 32 a step; return the model and steps, seconds, last loss."""
     torch.manual_seed(seed)
     return _latent.trained(build(), _latent.negative_elbo(), seed, steps, "VAE")
 

@@ -3,3 +3,7 @@
 Each claim is one function of a seed, with a rule that was fixed before any run; `ledger.run` applies it. They
 stand in the files that are imported here.
 """
+
+from lecture_utils.chapters.ch15.latent_claims import c15_1_noise
+
+__all__ = ["c15_1_noise"]
