@@ -4,6 +4,7 @@ Shapes: N digits, B batch, C = 1 colour, L = 17 levels, 8 × 8 pixels.
 """
 
 import math
+import time
 from collections.abc import Iterator
 
 import torch
@@ -13,10 +14,11 @@ from torch import Tensor, nn
 from lecture_utils.data import digits
 from lecture_utils.generative.pixel.likelihood import bits_per_dim
 from lecture_utils.selfsup.ema import EMA
-from lecture_utils.training.loop import minibatches, predictions
+from lecture_utils.training.loop import minibatches
 from lecture_utils.training.one_cycle import one_cycle
 
 LEVELS, SIDE, BATCH = 17, 8, 32  # whole numbers from 0 to 16; pixels a side; digits a step
+PEAK_RATE, MOMENTUM = 2e-3, 0.995  # the highest rate; of the moving average of the weights
 
 
 def as_levels(images: Tensor) -> Tensor:
@@ -53,50 +55,50 @@ def shifted(image: Tensor, generator: torch.Generator, share: float) -> Tensor:
 
 
 def level_batches(seed: int, share: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Training digits, a batch at a time, as input and as what is to be told; see `shifted`."""
+    """Training digits as levels (B, 1, 8, 8), moved as `shifted` says, and their classes (B,)."""
     drawn = torch.Generator().manual_seed(seed + 1)
-    train = levels_of("train")
-    for image, _ in minibatches(train, train, batch_size=BATCH, seed=seed):
-        moved = shifted(image, drawn, share)
-        yield moved, moved
+    labels = digits.load(SIDE, "train")[1]
+    for image, label in minibatches(levels_of("train"), labels, batch_size=BATCH, seed=seed):
+        yield shifted(image, drawn, share), label
 
 
-def bits_loss(model: nn.Module, image: Tensor, told: Tensor) -> Tensor:
+def told(model: nn.Module, image: Tensor, label: Tensor) -> Tensor:
+    """Logits of levels (B, 1, H, W), of a network that is given the class where it takes one."""
+    return model(image, label) if getattr(model, "classes", 0) else model(image)
+
+
+def bits_loss(model: nn.Module, image: Tensor, label: Tensor) -> Tensor:
     """Mean bits per dimension."""
-    return bits_per_dim(model(image), told).mean()
+    return bits_per_dim(told(model, image, label), image).mean()
 
 
 def train_levels(
-    model: nn.Module,
-    seed: int,
-    *,
-    steps: int,
-    rate: float,
-    share: float,
-    decay: float,
-    momentum: float,
-    label: str,
+    model: nn.Module, seed: int, *, steps: int, share: float = 0.0, label: str
 ) -> tuple[nn.Module, dict[str, float]]:
     """Train on digits; return the moving average of the weights, and steps, seconds, last loss."""
-    average = EMA(model, momentum=momentum)
+    average = EMA(model, momentum=MOMENTUM)
 
     def follow(step: int) -> None:
-        average.update(model, min(momentum, (1 + step) / (10 + step)))
+        average.update(model, min(MOMENTUM, (1 + step) / (10 + step)))
 
     _, info = one_cycle(
         model, level_batches(seed, share), loss=bits_loss,
-        optimizer=torch.optim.AdamW(model.parameters(), rate, weight_decay=decay),
+        optimizer=torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=0.01),
         steps=steps, warm_up=0.1, cycle_momentum=False, after_step=follow, label=label,
+        clock=time.thread_time,
     )  # fmt: skip
     return average.average.eval(), info
 
 
+@torch.inference_mode()
 def evaluate_levels(model: nn.Module) -> dict[str, float]:
     """Bits per dimension over the digits of each split: the mean, in bits."""
     out = {}
-    for split in ("train", "val", "test"):
-        image = levels_of(split)
-        out[f"{split}_bits_per_dim"] = float(bits_per_dim(predictions(model, image, 100), image).mean())
+    for split in digits.SPLITS:
+        image, label = levels_of(split), digits.load(SIDE, split)[1]
+        parts = zip(image.split(100), label.split(100), strict=True)
+        bits = [bits_per_dim(told(model.eval(), x, y), x) for x, y in parts]
+        out[f"{split}_bits_per_dim"] = float(torch.cat(bits).mean())
     return out
 
 

@@ -56,7 +56,7 @@ def masks_figure(size: int = 5, mask: MaskMaker = pixel_mask, title: str = "") -
     fig = Figure(figsize=(5.6, 3.1), layout="constrained")
     for ax, kind in zip(fig.subplots(1, 2), KINDS, strict=True):
         seen = mask(kind, size, 1, 1, 1)[0, 0]  # (k, k)
-        bare(ax).imshow(seen.float(), cmap=SEEN, vmin=0, vmax=1.3)
+        bare(ax).imshow(seen.float().numpy(), cmap=SEEN, vmin=0, vmax=1.3)
         for y, x in np.ndindex(size, size):
             shown = int(seen[y, x])
             ax.text(x, y, str(shown), ha="center", va="center", color="white" if shown else QUIET)
@@ -73,7 +73,7 @@ def colour_mask_figure(mask: MaskMaker = pixel_mask, title: str = "") -> Figure:
     fig = Figure(figsize=(5.8, 3.0), layout="constrained")
     for ax, kind in zip(fig.subplots(1, 2), KINDS, strict=True):
         seen = mask(kind, 1, 3, 3, 3)[:, :, 0, 0]  # (O, I)
-        ax.imshow(seen.float(), cmap=SEEN, vmin=0, vmax=1.3)
+        ax.imshow(seen.float().numpy(), cmap=SEEN, vmin=0, vmax=1.3)
         for o, i in np.ndindex(3, 3):
             ax.text(
                 i, o, str(int(seen[o, i])), ha="center", va="center", color="white" if seen[o, i] else QUIET
@@ -184,7 +184,7 @@ def bits_map_figure(maps: Mapping[str, Tensor], title: str = "") -> Figure:
     top = max(float(bits.max()) for bits in maps.values())
     fig = Figure(figsize=(0.4 + 3.6 * len(maps), 3.9), layout="constrained")
     for ax, (name, bits) in zip(np.atleast_1d(fig.subplots(1, len(maps))), maps.items(), strict=True):
-        bare(ax).imshow(bits, cmap="cividis", vmin=0, vmax=top)
+        bare(ax).imshow(bits.numpy(), cmap="cividis", vmin=0, vmax=top)
         for y, x in np.ndindex(*bits.shape):
             value = float(bits[y, x])
             ax.text(x, y, f"{value:.1f}", ha="center", va="center", fontsize=8,
@@ -219,7 +219,7 @@ def next_pixel_figure(image: Tensor, logits: Tensor, at: int) -> Figure:
     frame(ax, row, column)
     ax = fig.add_axes((5.75 / width, 0.5 / height, (width - 5.9) / width, 2.1 / height))
     colours = [GREEN if i == level else BLUE for i in range(len(p))]
-    ax.bar(range(len(p)), p, color=colours, width=0.8)
+    ax.bar(range(len(p)), p.tolist(), color=colours, width=0.8)
     ax.set(ylim=(0, 1), xlabel="level: 0 paper, 16 ink", xticks=[0, 4, 8, 12, 16])
     ax.grid(visible=False, axis="x")
     doubt = float(entropy(logits[:, row, column]))

@@ -4,19 +4,36 @@ Shapes: N digits, K completions of each, C = 1 colour, L = 17 levels, 8 × 8 pix
 """
 
 import functools
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lecture_utils import zoo
+from lecture_utils.data import digits
 from lecture_utils.generative.pixel.fast_sampling import fast_sample
-from lecture_utils.generative.pixel.likelihood import pixel_bits
+from lecture_utils.generative.pixel.gated_pixelcnn import GatedPixelCNN
+from lecture_utils.generative.pixel.likelihood import pixel_bits, sample
 from lecture_utils.generative.pixel.pixelcnn import PixelCNN
 from lecture_utils.ops.checks import check_sizes
-from lecture_utils.recipes._digits_pixels import levels_of
+from lecture_utils.recipes._digits_pixels import as_pictures, levels_of
+from lecture_utils.recipes._judged import digit_fidelity, digit_judge, digits_named
 from lecture_utils.training.loop import predictions
 
-__all__ = ["bits_by_pixel", "completions", "entropy", "one_of_each", "opened", "shipped_pixels"]
+__all__ = [
+    "bits_by_pixel",
+    "completions",
+    "copied",
+    "draw",
+    "entropy",
+    "one_of_each",
+    "opened",
+    "samples_judged",
+    "shipped_gated",
+    "shipped_pixels",
+]
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @functools.lru_cache(maxsize=2)
@@ -27,10 +44,16 @@ def shipped_pixels(name: str = "digits_pixelcnn") -> PixelCNN:
     return model.eval()
 
 
+@functools.lru_cache(maxsize=1)
+def shipped_gated() -> GatedPixelCNN:
+    """The course's own Gated PixelCNN, which is told the class, in evaluation mode."""
+    model = zoo.load("digits_gated_pixelcnn")
+    assert isinstance(model, GatedPixelCNN)
+    return model.eval()
+
+
 def one_of_each(split: str = "test", *, skip: int = 0) -> Tensor:
     """A digit of each class, the first of the split but `skip`, as levels (10, 1, 8, 8)."""
-    from lecture_utils.data import digits
-
     labels = digits.load(8, split)[1]
     rows = [int((labels == digit).nonzero()[skip, 0]) for digit in range(10)]
     return levels_of(split)[rows]
@@ -57,7 +80,7 @@ def entropy(logits: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(0) / torch.log(torch.tensor(2.0))
 
 
-def opened(model: PixelCNN, seed: int = 0) -> PixelCNN:
+def opened(model: Net, seed: int = 0) -> Net:
     """Draw weights anew, in place, so that no ReLU is shut: then a gradient tells which paths there are.
 
     A trained network, or a fresh one, may have paths on which nothing comes through for any picture.
@@ -69,3 +92,49 @@ def opened(model: PixelCNN, seed: int = 0) -> PixelCNN:
             drawn = torch.randn(value.shape, generator=generator)
             value.copy_(drawn / fan**0.5 if value.ndim > 1 else 0.5 + 0.3 * drawn)
     return model.eval()
+
+
+def samples_judged(model: PixelCNN | GatedPixelCNN, n: int = 300, *, seed: int = 0) -> dict[str, float]:
+    """What the judge of digits says of samples, and of as many validation digits.
+
+    Returns
+    -------
+    dict of str to float
+        "frechet_digits" and "frechet_digits_real" (see `recipes._judged.digit_fidelity`); "sure" and
+        "sure_of_real": the mean probability of the class that it names; of a network by class also
+        "right": the share of samples in which it sees the digit that was asked for.
+    """
+    label = torch.arange(n) % 10
+    image = draw(model, n, label=label, seed=seed)
+    real = as_pictures(levels_of("val")[:n])
+    out = digit_fidelity(as_pictures(image))
+    judge = digit_judge()
+    for name, pictures in (("sure", as_pictures(image)), ("sure_of_real", real)):
+        out[name] = float(predictions(judge, pictures).softmax(1).amax(1).mean())
+    if isinstance(model, GatedPixelCNN):
+        out["right"] = float((digits_named(as_pictures(image)) == label).float().mean())
+    return out
+
+
+def draw(model: PixelCNN | GatedPixelCNN, n: int, *, label: Tensor | None = None, seed: int = 0) -> Tensor:
+    """Draw n digits (n, 1, 8, 8); a network by class draws the digits `label` (n,)."""
+    if isinstance(model, PixelCNN):
+        return fast_sample(model, n, seed=seed)
+    return sample(functools.partial(model, label=label), n, seed=seed)
+
+
+def copied(image: Tensor) -> dict[str, float]:
+    """How far samples, levels (N, 1, 8, 8), are from the nearest training digit, and test digits from it.
+
+    Returns
+    -------
+    dict of str to float
+        "samples" and "fresh digits": median root mean square difference in levels; "copies": the share of
+        samples that are a training digit, number for number.
+    """
+    pool = levels_of("train").flatten(1).float()
+    out, near = {}, {}
+    for name, some in (("samples", image), ("fresh digits", levels_of("test"))):
+        near[name] = torch.cdist(some.flatten(1).float(), pool).amin(1) / pool.shape[1] ** 0.5
+        out[name] = float(near[name].median())
+    return {**out, "copies": float((near["samples"] < 1e-6).float().mean())}
