@@ -8,14 +8,15 @@ Shapes: N pictures, Z latent numbers.
 import torch
 from torch import Tensor, nn
 
+from lecture_utils import zoo
 from lecture_utils.data import digits
 from lecture_utils.experiments.rules import Boundary, Rule, claim
 from lecture_utils.generative.vae import VAE
+from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit, stage_features
 from lecture_utils.recipes import _latent
-from lecture_utils.recipes._judged import digit_fidelity, digit_judge
 from lecture_utils.recipes.digits_vae import build_arm
 from lecture_utils.training.kit import Figures, size
-from lecture_utils.training.loop import minibatches
+from lecture_utils.training.loop import minibatches, predictions
 
 LATENT, OTHERS = 8, (2.0, 32.0)
 STEPS = 1000
@@ -41,9 +42,12 @@ def from_noise(model: nn.Module, images: Tensor, n: int, seed: int) -> dict[str,
 
 
 def judged(images: Tensor) -> tuple[float, float]:
-    """Fréchet distance to the test digits, and the share of whose class the judge of digits is sure."""
-    sure = digit_judge()(images).softmax(1).amax(1) >= _latent.SURE
-    return digit_fidelity(images)["frechet_digits"], sure.float().mean().item()
+    """Fréchet distance to as many test digits, and the share of whose digit ``digits_judge`` is sure."""
+    judge = zoo.load("digits_judge")
+    real = digits.load(8, "test")[0][: len(images)]
+    made, true = (gaussian_fit(stage_features(judge, some)) for some in (images, real))
+    sure = predictions(judge, images).softmax(1).amax(1) >= _latent.SURE
+    return frechet_distance(made, true), sure.float().mean().item()
 
 
 def compared(seed: int, budget: str, latent: float) -> Figures:
