@@ -96,6 +96,7 @@ def frechet_distance(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> floa
         raise ValueError(f"gaussians: got shapes {got}, want (F,), (F, F), (F,), (F, F)")
     for part in (mean_a, cov_a, mean_b, cov_b):
         check_finite(part, "gaussians")
+    mean_a, cov_a, mean_b, cov_b = (part.double() for part in (mean_a, cov_a, mean_b, cov_b))
     root = sqrt_psd(cov_a)
     middle = root @ cov_b @ root  # (F, F), symmetric
     cross = torch.linalg.eigvalsh((middle + middle.T) / 2).clamp(min=0).sqrt().sum()

@@ -15,7 +15,7 @@ from torch import Tensor
 from lecture_utils.metrics.nearest import check_rows
 
 
-def cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
+def _cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
     """(x·y / F + 1)³ of all pairs of rows (N, F) and (M, F): (N, M)."""
     return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -46,7 +46,7 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     if min(n, m) < 2:
         raise ValueError(f"features: got {n} and {m} rows, want two or more of each")
     a, b = a.double(), b.double()
-    within_a, within_b = cubic_kernel(a, a), cubic_kernel(b, b)  # (N, N), (M, M)
+    within_a, within_b = _cubic_kernel(a, a), _cubic_kernel(b, b)  # (N, N), (M, M)
     mean_a = (within_a.sum() - within_a.trace()) / (n * (n - 1))
     mean_b = (within_b.sum() - within_b.trace()) / (m * (m - 1))
-    return (mean_a + mean_b - 2 * cubic_kernel(a, b).mean()).item()
+    return (mean_a + mean_b - 2 * _cubic_kernel(a, b).mean()).item()

@@ -18,7 +18,7 @@ from lecture_utils.metrics.nearest import PORTION, check_rows, nearest_rows
 from lecture_utils.ops.checks import check_whole
 
 
-def inside(rows: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
+def _inside(rows: Tensor, centres: Tensor, radii: Tensor) -> Tensor:
     """Which rows (N, F) lie in some ball of centres (M, F) and radii (M,), its edge included: (N,) bool."""
     exact = "donot_use_mm_for_euclid_dist"  # 0 between equals: a ball of radius 0 holds its copies
     parts = [torch.cdist(part, centres, compute_mode=exact) <= radii for part in rows.split(PORTION)]
@@ -55,6 +55,6 @@ def precision_recall(generated: Tensor, real: Tensor, k: int = 3) -> tuple[float
     generated, real = generated.double(), real.double()
     radius_real, _ = nearest_rows(real, real, k + 1)  # (M,): the first neighbour is the row itself
     radius_generated, _ = nearest_rows(generated, generated, k + 1)  # (N,)
-    precision = inside(generated, real, radius_real).double().mean()
-    recall = inside(real, generated, radius_generated).double().mean()
+    precision = _inside(generated, real, radius_real).double().mean()
+    recall = _inside(real, generated, radius_generated).double().mean()
     return precision.item(), recall.item()

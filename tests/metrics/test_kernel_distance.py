@@ -47,7 +47,7 @@ FAULTS = (
     (") ** 3", ") ** 2"),
     ("within_a.trace()) / (n * (n - 1))", "0) / (n * n)"),  # the biased estimate
     ("within_b.trace()) / (m * (m - 1))", "0) / (m * m)"),
-    ("2 * cubic_kernel(a, b)", "cubic_kernel(a, b)"),
+    ("2 * _cubic_kernel(a, b)", "_cubic_kernel(a, b)"),
 )
 
 

@@ -40,8 +40,8 @@ def test_equals_scikit_learns_neighbours(k: int) -> None:
 
 FAULTS = (
     ("nearest_rows(real, real, k + 1)", "nearest_rows(real, real, k)"),  # a row as its own neighbour
-    ("inside(generated, real, radius_real)", "inside(generated, real, radius_real.mean())"),
-    ("recall = inside(real, generated, radius_generated)", "recall = inside(generated, real, radius_real)"),
+    ("_inside(generated, real, radius_real)", "_inside(generated, real, radius_real.mean())"),
+    ("recall = _inside(real, generated, radius_generated)", "recall = _inside(generated, real, radius_real)"),
     ("any(dim=1)", "all(dim=1)"),
 )
 
