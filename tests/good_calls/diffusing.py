@@ -4,9 +4,10 @@ import torch
 
 from lecture_utils.generative.diffusion import attention_blocks, condition, resnet_blocks, slim_unet, unet
 from lecture_utils.generative.diffusion.forward_process import Gaussian
+from lecture_utils.generative.diffusion.kl_autoencoder import KLAutoEncoder, MapAttention
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
-from tests.bad_calls import count, floats, labels, made, masks, number, word
+from tests.bad_calls import count, floats, images, labels, made, masks, number, word
 from tests.good_calls.makers import Call, draw
 
 T = 10
@@ -48,6 +49,7 @@ def net() -> unet.ConditionalUNet:
     return unet.ConditionalUNet(1, (8, 16), context=6, heads=2).eval()
 
 
+CODER, CODE = made(lambda: KLAutoEncoder(3, (8, 16)).eval()), floats(2, 4, 2, 1)
 FORWARD: Call = {"x": floats(2, 1, 8, 4), "t": floats(2), "context": WORDS}
 GOOD: dict[str, dict[str, Call]] = {
     "generative.diffusion.schedule": {
@@ -185,5 +187,21 @@ GOOD: dict[str, dict[str, Call]] = {
             "self": made(lambda: condition.LabelTokens((3, 3), 4)), "labels": labels(3, 2, 2),
             "dropped": masks(2),
         },
+    },
+    "generative.diffusion.kl_autoencoder": {
+        "MapAttention": {"channels": count(8), "groups": count(4)},
+        "MapAttention.forward": {"self": made(lambda: MapAttention(8)), "x": MAP},
+        "KLAutoEncoder": {
+            "channels": count(3), "widths": (8, 16), "latent": count(4), "fold": count(2), "groups": count(4),
+        },
+        "KLAutoEncoder.encode": {"self": CODER, "x": images(2, 3, 8, 4)},
+        "KLAutoEncoder.decode": {"self": CODER, "z": CODE},
+        "KLAutoEncoder.forward": {"self": CODER, "x": images(2, 3, 8, 4), "noise": CODE},
+        "KLAutoEncoder.to_latent": {"self": CODER, "x": images(2, 3, 8, 4), "noise": CODE},
+        "KLAutoEncoder.from_latent": {"self": CODER, "latent": CODE},
+        "KLAutoEncoder.measure_scale": {"self": CODER, "x": images(2, 3, 8, 4), "noise": CODE},
+        "drawn": {"mean": CODE, "log_var": CODE, "noise": CODE},
+        "picture_loss": {"got": images(2, 3, 8, 4), "want": images(2, 3, 8, 4)},
+        "losses": {"model": CODER, "x": images(2, 3, 8, 4), "noise": CODE, "weight": number(0.1)},
     },
 }  # fmt: skip

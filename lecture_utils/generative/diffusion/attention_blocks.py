@@ -29,6 +29,8 @@ class Attention(nn.Module):
         Their number.
     context : int, optional
         D; where None, the tokens look at themselves.
+    bias : bool
+        Whether queries, keys and values have one.
 
     Raises
     ------
@@ -36,15 +38,15 @@ class Attention(nn.Module):
         If `dim` is no multiple of `heads`; when called, for tokens that do not fit.
     """
 
-    def __init__(self, dim: int, heads: int, context: int | None = None) -> None:
+    def __init__(self, dim: int, heads: int, context: int | None = None, *, bias: bool = False) -> None:
         super().__init__()
         check_sizes("attention", dim=dim, heads=heads, context=dim if context is None else context)
         if dim % heads:
             raise ValueError(f"attention: got width {dim} and {heads} heads, want a multiple")
         self.heads, self.context = heads, context
-        self.to_query = nn.Linear(dim, dim, bias=False)
-        self.to_key = nn.Linear(context or dim, dim, bias=False)
-        self.to_value = nn.Linear(context or dim, dim, bias=False)
+        self.to_query = nn.Linear(dim, dim, bias=bias)
+        self.to_key = nn.Linear(context or dim, dim, bias=bias)
+        self.to_value = nn.Linear(context or dim, dim, bias=bias)
         self.to_output = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_images, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_images, check_number, check_sizes, check_tensor
 
 
 def step_encoding(t: Tensor, dim: int) -> Tensor:
@@ -76,9 +76,9 @@ class ResNetBlock(nn.Module):
     ----------
     channels, out_channels : int
         Multiples of `groups`. Where they differ, the identity is a 1 × 1 convolution.
-    embedding : int
-        E.
-    groups : int
+    embedding : int, optional
+        E; None for a block that knows of no step, as in an auto-encoder.
+    groups, eps : int, float
         Of the group norms.
     scale_shift : bool
         The embedding scales and shifts the normalised map; False: it is added before the norm, as in DDPM.
@@ -94,31 +94,49 @@ class ResNetBlock(nn.Module):
     """
 
     def __init__(
-        self, channels: int, out_channels: int, embedding: int, *, groups: int = 8, scale_shift: bool = True
+        self,
+        channels: int,
+        out_channels: int,
+        embedding: int | None,
+        *,
+        groups: int = 8,
+        scale_shift: bool = True,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__()
         check_groups("ResNet block", groups, channels, out_channels)
-        check_sizes("ResNet block", embedding=embedding)
+        check_sizes("ResNet block", embedding=1 if embedding is None else embedding)
+        check_number(eps, "eps", 0, above=True)
         self.scale_shift = scale_shift
-        self.norm1 = nn.GroupNorm(groups, channels)
+        self.norm1 = nn.GroupNorm(groups, channels, eps)
         self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.to_step = nn.Linear(embedding, out_channels * (2 if scale_shift else 1))
-        self.norm2 = nn.GroupNorm(groups, out_channels)
+        wide = out_channels * (2 if scale_shift else 1)
+        self.to_step = None if embedding is None else nn.Linear(embedding, wide)
+        self.norm2 = nn.GroupNorm(groups, out_channels, eps)
         self.conv2 = zero(nn.Conv2d(out_channels, out_channels, 3, padding=1))
         self.shortcut = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x: Tensor, step: Tensor) -> Tensor:
+    def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
         """Map (B, C, H, W) and embedded steps (B, E) → (B, C', H, W)."""
-        check_images(x, self.conv1.in_channels, like=self.conv1.weight, maps=True)
-        check_tensor(step, "step", len(x), self.to_step.in_features)
+        self.check(x, step)
         y = self.conv1(F.silu(self.norm1(x)))  # (B, C', H, W)
-        step = self.to_step(F.silu(step))[..., None, None]  # (B, 2C', 1, 1) or (B, C', 1, 1)
-        if self.scale_shift:
-            scale, shift = step.chunk(2, dim=1)
+        if self.to_step is None or step is None:
+            y = self.norm2(y)
+        elif self.scale_shift:
+            scale, shift = self.to_step(F.silu(step))[..., None, None].chunk(2, dim=1)  # (B, C', 1, 1)
             y = self.norm2(y) * (1 + scale) + shift
         else:
-            y = self.norm2(y + step)
+            y = self.norm2(y + self.to_step(F.silu(step))[..., None, None])
         return self.shortcut(x) + self.conv2(F.silu(y))
+
+    def check(self, x: Tensor, step: Tensor | None) -> None:
+        """Raise ValueError unless maps and embedded steps fit the block."""
+        check_images(x, self.conv1.in_channels, like=self.conv1.weight, maps=True)
+        if (step is None) != (self.to_step is None):
+            got, want = ("no step", "one") if step is None else ("a step", "none")
+            raise ValueError(f"ResNet block: got {got}, want {want}: it was made so")
+        if self.to_step is not None and step is not None:
+            check_tensor(step, "step", len(x), self.to_step.in_features)
 
 
 class Downsample(nn.Module):

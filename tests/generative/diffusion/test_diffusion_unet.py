@@ -116,8 +116,11 @@ def test_residual_blocks_are_theirs(channels, out, scale_shift):
 
 BLOCK_FAULTS = {
     "scale without the one": ("* (1 + scale) + shift", "* scale + shift"),
-    "shift and scale swapped": ("scale, shift = step.chunk", "shift, scale = step.chunk"),
-    "no activation of the step": ("self.to_step(F.silu(step))", "self.to_step(step)"),
+    "shift and scale swapped": ("scale, shift = self", "shift, scale = self"),
+    "no activation of the step": (
+        "self.to_step(F.silu(step))[..., None, None].chunk",
+        "self.to_step(step)[..., None, None].chunk",
+    ),
     "norm after the convolution": ("self.conv1(F.silu(self.norm1(x)))", "F.silu(self.norm1(self.conv1(x)))"),
     "no shortcut": ("self.shortcut(x) + self.conv2", "self.conv2"),
 }
