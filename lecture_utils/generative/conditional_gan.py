@@ -97,6 +97,7 @@ class ConcatDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(counts)
+        check_whole(channels, "channels")
         self.counts, self.channels = tuple(counts), channels
         self.body = Discriminator(widths=widths, channels=channels + sum(counts))
 
@@ -153,14 +154,20 @@ class Given(nn.Module):
     Parameters
     ----------
     player : nn.Module
-        (B, …), labels (B, K) → (B, …).
+        One of the three above: (B, …), labels (B, K) → (B, …).
     labels : Tensor, (B, K)
         int64.
+
+    Raises
+    ------
+    ValueError
+        For labels that the player does not take.
     """
 
     def __init__(self, player: nn.Module, labels: Tensor) -> None:
         super().__init__()
-        check_tensor(labels, "labels", "B", "K", kind="int")
+        check_tensor(labels, "labels", "B", "K", kind="int", some=True)
+        check_label_rows(labels, player.counts, len(labels))  # type: ignore[arg-type]
         self.player, self.labels = player, labels
 
     def forward(self, x: Tensor) -> Tensor:

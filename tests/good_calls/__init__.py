@@ -7,6 +7,7 @@ under "*" comes after it, by position).
 from typing import Any
 
 from tests.good_calls import (
+    adversarial,
     asking,
     augmenting,
     binding,
@@ -59,6 +60,7 @@ from tests.good_calls import (
 )
 
 PARTS = (
+    adversarial,
     layers, networks, explaining, augmenting, segmenting,
     detecting, two_stage, one_stage, key_points, measuring,
     instances, prototypes, panoptic, video,
