@@ -9,7 +9,7 @@ Shapes: N pairs, K = 12 classes of pixels, S the picture's side.
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -29,7 +29,8 @@ from lecture_utils.recipes._shared import SIZE
 
 CLASSES = len(toyworld.SEMANTIC)  # K
 OBJECT = len(toyworld.STUFF)  # the first class that is an object
-WIDTHS, JUDGE_WIDTH, LAYERS = (24, 48, 64, 64), 16, 1  # patches of 16 × 16 pixels, half the picture's side
+WIDTHS, NOISY = (48, 48, 32, 32), 2  # the first level holds 2 × 2 pixels of 12 classes: 48 numbers
+JUDGE_WIDTH, LAYERS = 16, 1  # patches of 16 × 16 pixels, half the picture's side
 BATCH, RATE, JUDGE_RATE, WEIGHT = 8, 1e-3, 4e-4, 100.0
 PORTION = 800  # pairs rendered at a time
 
@@ -87,13 +88,23 @@ def pair_batches(seed: int, batch: int = BATCH) -> Iterator[tuple[Tensor, Tensor
             yield one_hot(labels), image
 
 
-def build_generator(*, skips: bool = True) -> Generator:
-    """The generator, untrained: one-hot maps (B, K, S, S) → pictures (B, 3, S, S), S a multiple of 16."""
-    return Generator(CLASSES, 3, widths=WIDTHS, norm="instance", skips=skips)
+class Task(NamedTuple):
+    """What is translated: channels of the input, and seed → endless batches of inputs and pictures."""
+
+    channels: int
+    batches: Callable[[int], Iterator[tuple[Tensor, Tensor]]]
+
+
+LABELS = Task(CLASSES, pair_batches)
+
+
+def build_generator(channels: int = CLASSES, *, skips: bool = True) -> Generator:
+    """The generator, untrained: inputs (B, channels, S, S) → pictures (B, 3, S, S), S a multiple of 16."""
+    return Generator(channels, 3, widths=WIDTHS, norm="instance", noisy=NOISY, skips=skips)
 
 
 def train_arm(
-    arm: Arm, seed: int, *, steps: int, layers: int = LAYERS, skips: bool = True
+    arm: Arm, seed: int, *, steps: int, layers: int = LAYERS, skips: bool = True, task: Task = LABELS
 ) -> tuple[Generator, list[dict[str, float]]]:
     """Train a generator with one objective; return it and the losses of every step.
 
@@ -101,13 +112,14 @@ def train_arm(
     the last third of the steps falls to nothing in a straight line, as it does in the authors' code.
     """
     torch.manual_seed(seed)
-    generator = build_generator(skips=skips)
-    judge = PatchGAN(3, CLASSES if arm.sees_input else 0, layers=layers, width=JUDGE_WIDTH, norm="instance")
+    generator = build_generator(task.channels, skips=skips)
+    beside = task.channels if arm.sees_input else 0
+    judge = PatchGAN(3, beside, layers=layers, width=JUDGE_WIDTH, norm="instance")
     torch.manual_seed(seed)  # dropout is the same in all arms, whatever the judge drew
     adam_g = torch.optim.Adam(generator.parameters(), RATE, betas=(0.5, 0.999))
     adam_d = torch.optim.Adam(judge.parameters(), JUDGE_RATE, betas=(0.5, 0.999))
     losses = []
-    for step, (given, target) in zip(range(steps), pair_batches(seed), strict=False):
+    for step, (given, target) in zip(range(steps), task.batches(seed), strict=False):
         share = min(1.0, 3 * (1 - step / steps))  # 1, and down to 0 from two thirds on
         adam_g.param_groups[0]["lr"], adam_d.param_groups[0]["lr"] = RATE * share, JUDGE_RATE * share
         if arm.game:

@@ -22,7 +22,6 @@ from lecture_utils.generative.pix2pix.patchgan import SLOPE, Norm, init_, norm_l
 from lecture_utils.ops.checks import check_choice, check_images, check_number, check_sizes, check_wholes
 
 PAPER = (64, 128, 256, 512, 512, 512, 512, 512)  # units on the way down, for pictures of 256 × 256
-NOISY = 3  # levels of the decoder that have dropout, from the innermost
 
 
 class Generator(nn.Module):
@@ -37,7 +36,9 @@ class Generator(nn.Module):
     norm : "batch" or "instance"
         Batch norm takes the batch at hand, instance norm each picture by itself: the same for a batch of one.
     dropout : float
-        Share that is dropped in the first levels of the decoder; 0 makes the generator deterministic.
+        Share that is dropped; 0 makes the generator deterministic.
+    noisy : int
+        Levels of the decoder that have dropout, from the innermost: the paper's 3 of 8.
     skips : bool
         Hand finer maps across. Without, zeros take their place, so that the number of weights stays.
 
@@ -56,6 +57,7 @@ class Generator(nn.Module):
         widths: tuple[int, ...] = PAPER,
         norm: Norm = "batch",
         dropout: float = 0.5,
+        noisy: int = 3,
         skips: bool = True,
     ) -> None:
         super().__init__()
@@ -65,7 +67,8 @@ class Generator(nn.Module):
             raise ValueError(f"widths: got {widths}, want two or more")
         check_choice(norm, "norm", "batch", "instance")
         check_number(dropout, "dropout", 0, 0.99)
-        self.in_channels, self.dropout, self.skips = in_channels, dropout, skips
+        check_sizes("generator", noisy=noisy, least=0)
+        self.in_channels, self.dropout, self.noisy, self.skips = in_channels, dropout, noisy, skips
         last = len(widths) - 1
         self.down = nn.ModuleList(
             Halve(a, b, norm if 0 < i < last else "none")
@@ -92,7 +95,7 @@ class Generator(nn.Module):
                 finer = maps[-1 - i]
                 x = torch.cat([finer if self.skips else torch.zeros_like(finer), x], dim=1)
             x = double(F.relu(x))  # twice the side
-            if i < min(NOISY, len(self.up) - 1):
+            if i < min(self.noisy, len(self.up) - 1):
                 x = drop(x, self.dropout, noise)
         return (torch.tanh(x) + 1) / 2  # (B, channels, H, W) in [0, 1]
 
