@@ -211,6 +211,8 @@ RIGHT: dict[str, str] = {
     "detection.rpn.RPNHead.forward | features | one too few": "as many as one likes",
     "detection.resize.* | images | one too few": "as many as one likes",
     "detection.subnet.Subnet.forward | features | one too few": "as many as one likes",
+    "generative.elbo.reparameterise | noise | axis added": LEADING,
+    "generative.elbo.normal_log_density | z | axis added": LEADING,
     "detection.yolo_grid.Layout.split | block | axis added": LEADING,
     "detection.yolo_grid.to_boxes | cells | axis added": LEADING,
     "detection.yolo_grid.place_objects | boxes | empty": NONE,

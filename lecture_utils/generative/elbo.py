@@ -108,7 +108,7 @@ def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
 def normal_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     """Log density of latent numbers under independent normals: (…, B, Z) and twice (B, Z) → (…, B)."""
     check_posterior(mean, log_var)
-    check_tensor(z, "z", "…", *mean.shape)
+    check_tensor(z, "z", "…", *mean.shape, finite=True)
     squared = (z - mean).square() / log_var.exp()
     return -(squared + log_var + LOG_2_PI).sum(dim=-1) / 2
 
@@ -131,10 +131,10 @@ def importance_log_likelihood(log_joint: Tensor, log_posterior: Tensor) -> Tenso
     Raises
     ------
     ValueError
-        For other shapes, or no sample.
+        For other shapes, no sample, or values that are not finite.
     """
-    check_tensor(log_joint, "log_joint", "K", "B", some=True)
-    check_tensor(log_posterior, "log_posterior", *log_joint.shape)
+    check_tensor(log_joint, "log_joint", "K", "B", finite=True, some=True)
+    check_tensor(log_posterior, "log_posterior", *log_joint.shape, finite=True)
     log_weight = log_joint - log_posterior  # (K, B)
     return torch.logsumexp(log_weight, dim=0) - math.log(len(log_weight))
 

@@ -22,7 +22,7 @@ from lecture_utils.ops.checks import check_images, check_whole
 from lecture_utils.recipes._judged import fidelity, judge, nearest
 from lecture_utils.training.one_cycle import one_cycle
 
-LATENT, DEVIATION = 32, 0.1
+LATENT, DEVIATION = 32, 0.2
 BATCH, RATE, PORTION = 32, 4e-3, 3200
 SURE = 0.9  # the judge is sure of a class that it gives this probability or more
 ACTIVE = 0.05  # nats: a latent number whose divergence is less carries nothing

@@ -1,6 +1,6 @@
 """Weights `shapes_vae`: a variational auto-encoder of the narrow world, 32 numbers a picture (S15.3).
 
-Gaussian likelihood with deviation 0.1, beta 1. Nets, pictures, steps and optimiser are those of `shapes_ae`.
+Gaussian likelihood with deviation 0.2, beta 1. Nets, pictures, steps and optimiser are those of `shapes_ae`.
 """
 
 import torch

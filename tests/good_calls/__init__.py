@@ -24,6 +24,7 @@ from tests.good_calls import (
     instances,
     instructing,
     key_points,
+    latents,
     layers,
     measuring,
     motion,
@@ -92,6 +93,7 @@ PARTS = (
     senses,
     instructing,
     pixel_by_pixel,
+    latents,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
