@@ -220,7 +220,8 @@ def next_pixel_figure(image: Tensor, logits: Tensor, at: int) -> Figure:
     ax = fig.add_axes((5.75 / width, 0.5 / height, (width - 5.9) / width, 2.1 / height))
     colours = [GREEN if i == level else BLUE for i in range(len(p))]
     ax.bar(range(len(p)), p.tolist(), color=colours, width=0.8)
-    ax.set(ylim=(0, 1), xlabel="level: 0 paper, 16 ink", xticks=[0, 4, 8, 12, 16])
+    top = 1.0 if float(p.max()) > 0.4 else 0.4
+    ax.set(ylim=(0, top), xlabel="level: 0 paper (black), 16 ink", xticks=[0, 4, 8, 12, 16])
     ax.grid(visible=False, axis="x")
     doubt = float(entropy(logits[:, row, column]))
     cost = -float(p[level].log2())

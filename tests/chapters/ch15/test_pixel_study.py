@@ -7,7 +7,7 @@ import torch
 from matplotlib.colors import to_rgba
 
 from lecture_utils.chapters.ch15 import pixel_figures, pixel_study
-from lecture_utils.chapters.ch15.widgets.next_pixel import next_pixel
+from lecture_utils.chapters.ch15.widgets.next_pixel import expected, told
 from lecture_utils.data import digits
 from lecture_utils.generative.pixel.gated_pixelcnn import GatedPixelCNN
 from lecture_utils.generative.pixel.influence import influence
@@ -148,8 +148,20 @@ def test_the_next_pixels_figure_says_doubt_and_cost():
 
 
 def test_the_widget_takes_any_network_and_hides_what_comes_later(small):
-    early, late = (next_pixel(4, pixel, small) for pixel in (0, 63))
+    early, late = (expected(4, pixel, small) for pixel in (0, 63))
     a, b = (torch.as_tensor(fig.axes[0].images[0].get_array()).reshape(64, 3) for fig in (early, late))
     assert (a == a[0]).all()
     assert torch.equal(b[63], a[0])  # the last pixel is not seen yet
     torch.testing.assert_close(b[:63, 0] * 16, pixel_study.one_of_each()[4].flatten()[:63].double())
+
+
+def test_the_tour_says_what_the_shipped_network_does():
+    image, logits = told(pixel_study.shipped_pixels())
+    doubt = pixel_study.entropy(logits.transpose(0, 1)).flatten(1)  # (10, 64)
+    cost = -logits.log_softmax(1).gather(1, image[:, None])[:, 0].flatten(1) / math.log(2)
+    likely = logits.argmax(1).flatten(1)
+    assert cost[3, 21] > 6 and likely[3, 21] == 16 > image[3].flatten()[21] > 0
+    for digit, pixel in ((3, 0), (3, 31), (0, 36)):
+        assert doubt[digit, pixel] < 0.5 and likely[digit, pixel] == 0
+    assert likely[3, 3] >= 12 and likely[7, 34] == 16 and doubt[7, 34] < 2
+    assert doubt[3, 2] > 3 and doubt[8, 26] > 3

@@ -22,7 +22,7 @@ def told(model: PixelCNN) -> tuple[Tensor, Tensor]:
         return image[:, 0], model.eval()(image)[:, :, 0]
 
 
-def next_pixel(digit: int, pixel: int, model: PixelCNN | None = None) -> Figure:
+def expected(digit: int, pixel: int, model: PixelCNN | None = None) -> Figure:
     """Draw what is seen of a digit before a pixel, and how likely each level of this pixel is.
 
     Parameters
@@ -38,21 +38,21 @@ def next_pixel(digit: int, pixel: int, model: PixelCNN | None = None) -> Figure:
     return next_pixel_figure(image[digit], logits[digit], pixel)
 
 
-def next_pixels_distribution(model: PixelCNN | None = None) -> Widget:
+def next_pixel(model: PixelCNN | None = None) -> Widget:
     """Make the widget for a trained network, the shipped PixelCNN where none is given."""
     tour = [
-        ("In the middle of a stroke: two heaps, paper or ink.", {"digit": 3, "pixel": 27}),
-        ("The first pixel of all: nearly always paper.", {"digit": 3, "pixel": 0}),
-        ("The first that can be ink: nobody knows yet which digit it will be.", {"digit": 3, "pixel": 2}),
-        ("Beside full ink.", {"digit": 3, "pixel": 4}),
-        ("The last column: paper, and little doubt.", {"digit": 3, "pixel": 31}),
-        ("Further down, the digit is clear, the stroke's edge is not.", {"digit": 3, "pixel": 45}),
-        ("Another digit at the same pixel.", {"digit": 0, "pixel": 27}),
-        ("And another.", {"digit": 7, "pixel": 27}),
+        ("Full ink was expected here, and grey came: a surprise.", {"digit": 3, "pixel": 21}),
+        ("The first pixel of all: paper, without a doubt.", {"digit": 3, "pixel": 0}),
+        ("The first that is often ink: nearly every level is possible.", {"digit": 3, "pixel": 2}),
+        ("To the right of ink: more ink.", {"digit": 3, "pixel": 3}),
+        ("The last column: paper again.", {"digit": 3, "pixel": 31}),
+        ("Inside the 0: by now the hole is no surprise.", {"digit": 0, "pixel": 36}),
+        ("The bar of the 7: full ink.", {"digit": 7, "pixel": 34}),
+        ("Where the 8 becomes narrow: much doubt.", {"digit": 8, "pixel": 26}),
     ]
     return Widget(
         title="The next pixel's distribution",
-        compute=partial(next_pixel, model=model),
+        compute=partial(expected, model=model),
         controls={
             "digit": Slider(0, 9, 1, 3, label="digit"),
             "pixel": Slider(0, SIDE * SIDE - 1, 1, 0, label="pixel"),
