@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from lecture_utils import zoo
 from lecture_utils.data import digits
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS
-from lecture_utils.generative.conditional_gan import ConditionalGenerator
+from lecture_utils.generative.conditional_gan import ConditionalGenerator, Given, ProjectionDiscriminator
 from lecture_utils.generative.dcgan import Discriminator, Generator
-from lecture_utils.generative.gan_loss import generator_loss, saturating_generator_loss
+from lecture_utils.generative.gan_loss import generator_loss, play_round, saturating_generator_loss
 from lecture_utils.metrics.mode_coverage import mode_coverage
 from lecture_utils.ops.checks import check_whole
 from lecture_utils.recipes import gaussians_gan
@@ -23,8 +23,8 @@ from lecture_utils.recipes._judged import judged
 from lecture_utils.recipes.shapes_cgan import painted
 
 __all__ = [
-    "GENERATOR_LOSSES", "Stage", "class_by_colour", "every_pair", "last", "misread", "recorded",
-    "shipped_cgan", "slopes", "stages", "starved", "walk", "watched",
+    "GENERATOR_LOSSES", "Stage", "class_by_colour", "every_pair", "last", "little_game", "misread",
+    "recorded", "shipped_cgan", "slopes", "stages", "starved", "walk", "watched",
 ]  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def slopes(scores: Tensor) -> dict[str, Tensor]:
 
 
 def gradient_size(generator: nn.Module, discriminator: nn.Module, z: Tensor) -> dict[str, float]:
-    """Length of the gradient that reaches a generator from latent numbers (B, Z), under each of its losses."""
+    """Length of the gradient that reaches a generator from latent numbers (B, Z), under each loss."""
     score = discriminator(generator(z))  # (B,)
     sizes = {}
     for name, loss in GENERATOR_LOSSES.items():
@@ -107,6 +107,28 @@ def starved(rounds: int = 100, *, every: int = 5, seed: int = 0) -> dict[str, li
                 told[name].append(value)
         gaussians_gan.descend(adam, gaussians_gan.non_saturating(scores[0], scores[1])[0])
     return told
+
+
+def little_game(*, told: bool = True, steps: int = 800, seed: int = 0) -> ConditionalGenerator:
+    """Play the conditional game on digits of 8 × 8 pixels; `told` says whether D gets to know the label.
+
+    The generator is told in both cases.
+    """
+    torch.manual_seed(seed)
+    images, labels = digits.load(8)
+    painter = ConditionalGenerator((10,), latent=8, embed=8, widths=(48, 24), channels=1)
+    judge = ProjectionDiscriminator((10,), widths=(48,), channels=1)
+    adam_g = torch.optim.Adam(painter.parameters(), 2e-3, betas=(0.0, 0.99))
+    adam_d = torch.optim.Adam(judge.parameters(), 2e-3, betas=(0.0, 0.99))
+    optimizers = {"generator_optimizer": adam_g, "discriminator_optimizer": adam_d}  # not shown
+    for step in range(steps):
+        rows = torch.randint(len(images), (64,))
+        y = labels[rows, None]  # (64, 1)
+        z = torch.randn(64, painter.latent)
+        second = Given(judge, y) if told else judge.body
+        r1 = 0.8 if step % 8 == 0 else 0.0
+        play_round(Given(painter, y), second, images[rows], z, r1=r1, **optimizers)
+    return painter.eval()
 
 
 def every_pair() -> Tensor:

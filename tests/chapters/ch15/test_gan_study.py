@@ -12,7 +12,8 @@ from lecture_utils.chapters.ch15.widgets.gan_on_gaussians import game, gan_on_ga
 from lecture_utils.data.toyworld.names import HELD_OUT
 from lecture_utils.plotting.display import pixels
 from lecture_utils.plotting.style import styled
-from lecture_utils.recipes import gaussians_gan, shapes_cgan
+from lecture_utils.recipes import digits_cgan, gaussians_gan, shapes_cgan
+from lecture_utils.recipes._judged import digits_named
 from lecture_utils.widgets.widget import Widget
 
 pytestmark = pytest.mark.system("S15.4")
@@ -66,6 +67,26 @@ def test_the_game_is_played_with_the_learners_losses() -> None:
     assert not torch.equal(seen[0].points, seen[1].points)
     same = gan_study.watched(gaussians_gan.GOOD, steps=3, times=(3,))[0]
     torch.testing.assert_close(same.points, seen[1].points, rtol=1e-4, atol=1e-5)
+
+
+def test_a_little_game_is_told_or_not() -> None:
+    """What D is told makes another generator; the same game repeats."""
+    ends = [gan_study.little_game(told=told, steps=3).body.head.weight for told in (True, True, False)]
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+@pytest.mark.nightly
+def test_a_generator_writes_what_was_asked_only_if_d_is_told() -> None:
+    """Untold, which digit a label stands for is luck: on average a tenth are right."""
+    asked = torch.arange(10).repeat(30)
+
+    def right(told: bool, seed: int) -> float:
+        made = digits_cgan.written(gan_study.little_game(told=told, steps=500, seed=seed), asked, seed=1)
+        return (digits_named(made) == asked).float().mean().item()
+
+    assert right(True, 0) > 0.8
+    assert sum(right(False, seed) for seed in range(3)) / 3 < 0.5
 
 
 def test_stages_are_read_from_the_record(record: gaussians_gan.Record) -> None:
