@@ -5,9 +5,10 @@ import torch
 from lecture_utils.generative.diffusion import attention_blocks, condition, resnet_blocks, slim_unet, unet
 from lecture_utils.generative.diffusion.forward_process import Gaussian
 from lecture_utils.generative.diffusion.kl_autoencoder import KLAutoEncoder, MapAttention
+from lecture_utils.generative.diffusion.labelled import LabelledDiffusion
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
-from tests.bad_calls import count, floats, images, labels, made, masks, number, word
+from tests.bad_calls import count, floats, images, labels, made, masks, number, pixels, word
 from tests.good_calls.makers import Call, draw
 
 T = 10
@@ -50,7 +51,16 @@ def net() -> unet.ConditionalUNet:
 
 
 CODER, CODE = made(lambda: KLAutoEncoder(3, (8, 16)).eval()), floats(2, 4, 2, 1)
-FORWARD: Call = {"x": floats(2, 1, 8, 4), "t": floats(2), "context": WORDS}
+
+
+def labelled() -> LabelledDiffusion:
+    tokens = condition.LabelTokens((3, 3), 6)
+    return LabelledDiffusion(net(), tokens, NoiseSchedule(linear_betas(T)), (1, 8, 4)).eval()
+
+
+LABELLED = made(labelled)
+FORWARD_X: Call = {"x": floats(2, 1, 8, 4), "t": floats(2)}
+FORWARD: Call = {**FORWARD_X, "context": WORDS}
 GOOD: dict[str, dict[str, Call]] = {
     "generative.diffusion.schedule": {
         "linear_betas": {"steps": count(T), "start": number(0.01), "end": number(0.2)},
@@ -203,5 +213,19 @@ GOOD: dict[str, dict[str, Call]] = {
         "drawn": {"mean": CODE, "log_var": CODE, "noise": CODE},
         "picture_loss": {"got": images(2, 3, 8, 4), "want": images(2, 3, 8, 4)},
         "losses": {"model": CODER, "x": images(2, 3, 8, 4), "noise": CODE, "weight": number(0.1)},
+    },
+    "generative.diffusion.labelled": {
+        "LabelledDiffusion": {
+            "net": made(net), "tokens": made(lambda: condition.LabelTokens((3, 3), 6)), "schedule": SCHEDULE,
+            "shape": (1, 8, 4), "kind": KIND, "drop": number(0.1),
+        },
+        "LabelledDiffusion.forward": {"self": LABELLED, **FORWARD_X, "labels": labels(3, 2, 2)},
+        "LabelledDiffusion.loss": {
+            "self": LABELLED, "images": pixels(2, 1, 8, 4), "labels": labels(3, 2, 2), "draw": draw,
+        },
+        "LabelledDiffusion.sample": {
+            "self": LABELLED, "labels": labels(3, 2, 2), "steps": count(2), "scale": number(2.0),
+            "sampler": word("ddim"), "eta": number(0.5), "noise": floats(2, 1, 8, 4),
+        },
     },
 }  # fmt: skip
