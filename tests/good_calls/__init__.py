@@ -54,6 +54,7 @@ from tests.good_calls import (
     splats,
     styles,
     toy_faces,
+    translating,
     two_stage,
     two_views,
     video,
@@ -94,6 +95,7 @@ PARTS = (
     instructing,
     pixel_by_pixel,
     latents,
+    translating,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {
     f"{module}.{name}": arguments
