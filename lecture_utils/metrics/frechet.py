@@ -125,6 +125,7 @@ def frechet_at_sizes(
         For a size that cannot be drawn, and as `frechet_distance` does.
     """
     check_wholes(sizes, "sizes", least=2)
+    check_whole(seed, "seed", 0)
     check_tensor(features, "features", "N", "F")
     if max(sizes) > len(features):
         raise ValueError(f"sizes: got {max(sizes)}, want at most the {len(features)} rows")
