@@ -4,6 +4,7 @@ Each claim is one function of a seed, with a rule that was fixed before any run;
 stand in the files that are imported here.
 """
 
+from lecture_utils.chapters.ch15.cycle_claims import c15_3_cycle
 from lecture_utils.chapters.ch15.latent_claims import c15_1_noise
 
-__all__ = ["c15_1_noise"]
+__all__ = ["c15_1_noise", "c15_3_cycle"]
