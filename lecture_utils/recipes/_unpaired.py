@@ -27,6 +27,7 @@ LIGHTS = {
 MATERIALS = {"plain": ("plain",), "striped": ("striped",)}
 WORLDS = {"light": ("day", "dusk"), "material": ("plain", "striped")}  # domains A and B
 OTHER = {domain: pair[1 - i] for pair in WORLDS.values() for i, domain in enumerate(pair)}
+DOMAINS = tuple(OTHER)
 
 
 class Domain(NamedTuple):

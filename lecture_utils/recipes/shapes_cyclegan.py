@@ -16,8 +16,9 @@ from lecture_utils.generative.cyclegan.generator import Generator
 from lecture_utils.generative.cyclegan.losses import CYCLE, IDENTITY, distance
 from lecture_utils.generative.pix2pix.patchgan import PatchGAN
 from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit
+from lecture_utils.ops.checks import check_choice
 from lecture_utils.recipes._judged import course_features, judged
-from lecture_utils.recipes._unpaired import SIZE, WORLDS, unpaired_batches, with_partners
+from lecture_utils.recipes._unpaired import DOMAINS, SIZE, WORLDS, unpaired_batches, with_partners
 
 STEPS = {"light": 2200, "material": 4000}
 BATCH, RATE, WIDTH, BLOCKS = 4, 2e-3, 12, 3
@@ -141,6 +142,7 @@ def measured(model: CycleGAN, domain: str, *, count: int = 500, seed: int = 1) -
 
 def sides(model: CycleGAN, domain: str) -> tuple[nn.Module, nn.Module]:
     """The generator that leads out of a domain, and the one that leads back."""
+    check_choice(domain, "domain", *DOMAINS)
     first = domain in (pair[0] for pair in WORLDS.values())
     return (model.to_b, model.to_a) if first else (model.to_a, model.to_b)
 

@@ -10,9 +10,9 @@ import functools
 import torch
 from torch import Tensor
 
+from lecture_utils import zoo
 from lecture_utils.generative.cyclegan.cyclegan import CycleGAN
-from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit
-from lecture_utils.recipes._judged import course_features
+from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit, stage_features
 from lecture_utils.recipes._unpaired import WORLDS, Domain, with_partners
 from lecture_utils.recipes.shapes_cyclegan import Watch, pair, played, sides, translated
 from lecture_utils.training.kit import size
@@ -95,13 +95,13 @@ def kept(model: CycleGAN, *, count: int, seed: int) -> dict[str, float]:
         input itself; "frechet" to real pictures of the other domain (other scenes), "frechet_of_copies";
         "spread": standard deviation of the outputs over that of the exact pictures.
     """
-    rows = []
+    eye, rows = zoo.load("shapes_resnet"), []
     for i, domain in enumerate(WORLDS["light"]):
         own = tests(domain, count, 4 * seed + i)
         fresh = tests(domain, count, 4 * seed + 2 + i).partner
         made = translated(sides(model, domain)[0], own.image)
-        real = gaussian_fit(course_features(fresh))
-        far = [frechet_distance(gaussian_fit(course_features(x)), real) for x in (made, own.image)]
+        real = gaussian_fit(stage_features(eye, fresh))
+        far = [frechet_distance(gaussian_fit(stage_features(eye, x)), real) for x in (made, own.image)]
         rows.append(
             {
                 "found": found_own(made, own.partner),
