@@ -1,5 +1,6 @@
 """Chapter 15: the exercises of part a (likelihood and latent) and part b (a game of two), and the lab."""
 
+from lecture_utils.chapters.ch15.lab import LAB
 from lecture_utils.chapters.ch15.tasks import (
     bits,
     distance,
@@ -13,7 +14,7 @@ from lecture_utils.chapters.ch15.tasks import (
     unpaired,
 )
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "LAB"]
 
 LATENT = (mask, bits, sampling, latent, importance)
 GAME = (losses, distance, field, paired, unpaired)
