@@ -4,6 +4,7 @@ Shapes: N digits, K completions of each, C = 1 colour, L = 17 levels, 8 × 8 pix
 """
 
 import functools
+import math
 from typing import TypeVar
 
 import torch
@@ -22,6 +23,7 @@ from lecture_utils.training.loop import predictions
 
 __all__ = [
     "bits_by_pixel",
+    "by_every_class",
     "completions",
     "copied",
     "draw",
@@ -77,7 +79,7 @@ def bits_by_pixel(model: nn.Module, split: str = "test") -> Tensor:
 def entropy(logits: Tensor) -> Tensor:
     """Bits of doubt in a distribution over levels, (L, …) logits → (…)."""
     log_p = logits.log_softmax(0)
-    return -(log_p.exp() * log_p).sum(0) / torch.log(torch.tensor(2.0))
+    return -(log_p.exp() * log_p).sum(0) / math.log(2)
 
 
 def opened(model: Net, seed: int = 0) -> Net:
@@ -138,3 +140,26 @@ def copied(image: Tensor) -> dict[str, float]:
         near[name] = torch.cdist(some.flatten(1).float(), pool).amin(1) / pool.shape[1] ** 0.5
         out[name] = float(near[name].median())
     return {**out, "copies": float((near["samples"] < 1e-6).float().mean())}
+
+
+@torch.inference_mode()
+def by_every_class(model: GatedPixelCNN, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Bits per dimension of digits (N, 1, 8, 8) without being told the class, and the class by Bayes' rule.
+
+    p(x) is the mean of p(x | class) over the classes, which are taken to be equally frequent; a class is as
+    likely after the digit was seen as its share of this sum.
+
+    Returns
+    -------
+    bits : Tensor (N,)
+        Bits per dimension.
+    posterior : Tensor (N, K)
+        Probabilities of the classes.
+    """
+    log2_p = []
+    for label in range(model.classes):
+        labels = torch.full((len(image),), label)
+        log2_p.append(-pixel_bits(model(image, labels), image).flatten(1).sum(1))
+    nats = torch.stack(log2_p, 1).double() * math.log(2)  # (N, K)
+    evidence = nats.logsumexp(1) - math.log(model.classes)
+    return -evidence / math.log(2) / image[0].numel(), nats.softmax(1)

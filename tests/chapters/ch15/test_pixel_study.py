@@ -165,3 +165,16 @@ def test_the_tour_says_what_the_shipped_network_does():
         assert doubt[digit, pixel] < 0.5 and likely[digit, pixel] == 0
     assert likely[3, 3] >= 12 and likely[7, 34] == 16 and doubt[7, 34] < 2
     assert doubt[3, 2] > 3 and doubt[8, 26] > 3
+
+
+def test_without_its_class_a_digit_costs_a_little_more_and_bayes_names_it():
+    """p(x) lies between p(x | its class) / 10 and the largest p(x | class)."""
+    model = pixel_study.shipped_gated()
+    image, label = levels_of("val")[:60], digits.load(8, "val")[1][:60]
+    bits, posterior = pixel_study.by_every_class(model, image)
+    with torch.no_grad():
+        told_class = bits_per_dim(model(image, label), image).double()
+    assert (bits < told_class + math.log2(10) / 64 + 1e-6).all()
+    assert bits.mean() > told_class.mean()
+    torch.testing.assert_close(posterior.sum(1), torch.ones(60, dtype=torch.float64))
+    assert (posterior.argmax(1) == label).double().mean() > 0.8
