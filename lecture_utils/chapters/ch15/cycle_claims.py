@@ -25,14 +25,14 @@ def weighed(seed: int, budget: str, point: float) -> Figures:
     rule=(Rule("gap", above=0.0), Rule("found_without", below=0.5)),
     seeds=3,
     note="Day and dusk at 16 × 16 pixels, 500 steps of 8 pictures of each domain, no identity loss; arms of "
-    "a seed have the same first weights and pictures. A translated picture is compared with the exact "
-    "pictures of 64 test scenes in the other light, its own among them (chance 0.016); 1,024 pictures each "
-    "way. Half is midway between following the input and not depending on it. In the record too: what a "
-    "linear reader gets back of the input from the output with noise of 0.05, the distance to the exact "
-    "picture, the Fréchet distance to the other domain in the course's features; the arm with both cycle "
-    "and identity loss; and generators without the shortcuts of their residual blocks, without the cycle "
-    "loss. Boundary: the weight of the cycle loss, 10 in the paper (there for pictures in [-1, 1], so that "
-    "10 here is 5 there).",
+    "a seed have the same first weights and pictures. A translated picture is compared, less the mean "
+    "picture of its kind, with the exact pictures of 64 test scenes in the other light, its own among them "
+    "(chance 0.016; an unchanged copy 1); 1,024 pictures each way. Half is midway between following the "
+    "input and not depending on it. In the record too: what a linear reader gets back of the input from the "
+    "output with noise of 0.05, the distance to the exact picture, the Fréchet distance to the other domain "
+    "in the course's features; the arm with both cycle and identity loss; and generators without the "
+    "shortcuts of their residual blocks, without the cycle loss. Boundary: the weight of the cycle loss, 10 "
+    "in the paper (there for pictures in [-1, 1], so that 10 here is 5 there).",
     names={
         "gap": "share matched with the cycle loss (weight 10) minus the share without",
         "found_without": "share matched with its scene, without the cycle loss",
