@@ -17,7 +17,7 @@ from lecture_utils.recipes._judged import conditional_accuracy, fidelity
 from lecture_utils.training.one_cycle import one_cycle
 
 STEPS, BATCH, RATE, PORTION = 2000, 32, 3e-3, 3200
-CODE = (4, 8, 8)
+CODE, MEASURED = (4, 8, 8), 1000
 
 
 def build() -> KLAutoEncoder:
@@ -48,8 +48,8 @@ def train(seed: int = 0, *, steps: int = STEPS) -> tuple[nn.Module, dict[str, fl
         model, fresh_batches(seed), loss=rebuilding, optimizer=optimizer, steps=steps, warm_up=0.05,
         label="auto-encoder", cycle_momentum=False,
     )  # fmt: skip
-    x = captioned(1000, seed=seed, split="val").image
-    model.measure_scale(x, torch.randn(1000, *CODE, generator=torch.Generator().manual_seed(seed)))
+    x = captioned(MEASURED, seed=seed, split="val").image
+    model.measure_scale(x, torch.randn(MEASURED, *CODE, generator=torch.Generator().manual_seed(seed)))
     return model.eval(), info
 
 
