@@ -22,8 +22,8 @@ from lecture_utils.metrics.mode_coverage import mode_coverage
 CENTRES = torch.cartesian_prod(torch.arange(-4.0, 5, 2), torch.arange(-4.0, 5, 2))  # (25, 2)
 DEVIATION = 0.1
 LATENT, WIDTH, BATCH = 2, 128, 128
-STEPS, SEEDS = 2000, 3
-TIMES = (0, 50, 150, 300, 600, 1000, 1500, STEPS)  # rounds after which is looked
+STEPS, SEEDS = 4000, 3
+TIMES = (0, 50, 200, 500, 1000, 1800, 2800, STEPS)  # rounds after which is looked
 POINTS, JUDGED, REACH, CELLS = 500, 2500, 5.0, 40
 
 Losses = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # scores of real and fake → D's loss and G's
@@ -77,7 +77,7 @@ class Arm:
     losses: Losses = non_saturating
     rate_g: float = 1e-3
     rate_d: float = 4e-3
-    r1: float = 0.05
+    r1: float = 0.03
     d_steps: int = 1
 
 
@@ -95,8 +95,8 @@ def play(arm: Arm, *, seed: int = 0, steps: int = STEPS) -> Iterator[tuple[nn.Se
     """Play the game; the players are handed out before the first round and after each."""
     torch.manual_seed(seed)
     generator, discriminator = mlp(LATENT, 2), mlp(2, 1)
-    adam_g = torch.optim.Adam(generator.parameters(), arm.rate_g, betas=(0.0, 0.99))
-    adam_d = torch.optim.Adam(discriminator.parameters(), arm.rate_d, betas=(0.0, 0.99))
+    adam_g = torch.optim.Adam(generator.parameters(), arm.rate_g, betas=(0.0, 0.99), fused=True)
+    adam_d = torch.optim.Adam(discriminator.parameters(), arm.rate_d, betas=(0.0, 0.99), fused=True)
     for step in range(steps):
         yield generator, discriminator
         slow_down((adam_g, arm.rate_g), (adam_d, arm.rate_d), left=1 - step / steps)  # not shown

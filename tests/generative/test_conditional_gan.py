@@ -139,6 +139,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("make", [generator, concat, projection])
+@torch.no_grad()
 def test_as_the_twin(make: Callable[..., Any]) -> None:
     net = make()
     twin = twin_of(net)

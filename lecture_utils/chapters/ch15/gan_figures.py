@@ -18,8 +18,9 @@ from lecture_utils.data.toyworld.names import CLASSES, COLOURS, HELD_OUT
 from lecture_utils.generative.gan_loss import game_value, optimal_discriminator
 from lecture_utils.plotting.images import bare, few, to_image
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, PINK, QUIET, SKY, VERMILION
-from lecture_utils.recipes.gaussians_gan import ARMS, CENTRES, REACH, TIMES, Record, real_points
+from lecture_utils.recipes.gaussians_gan import ARMS, CENTRES, DEVIATION, REACH, TIMES, Record, real_points
 
+SPACING = 2.0  # between neighbouring modes
 ARM_COLOURS = dict(zip(ARMS, (BLUE, GREEN, ORANGE, VERMILION, PINK), strict=True))
 LOSS_COLOURS = {"saturating": VERMILION, "non-saturating": BLUE}
 
@@ -54,18 +55,23 @@ def trail_figure(games: Mapping[str, Sequence[Stage]]) -> Figure:
 
 
 def coverage_figure(record: Record, arms: Sequence[str] = tuple(ARMS)) -> Figure:
-    """Draw modes hit and share of good points over the rounds: a line a seed, a colour an arm."""
-    fig = Figure(figsize=(8.4, 3.0), layout="constrained")
+    """Draw modes hit and share of good points over the rounds: a line a seed, a colour an arm.
+
+    Dashed: what points spread evenly over the plane would get, for the discs around the modes cover so much.
+    """
+    fig = Figure(figsize=(9.0, 3.0), layout="constrained")
     parts = (("modes hit, of 25", record.modes), ("share of good points", record.quality))
     for ax, (label, values) in zip(fig.subplots(1, 2), parts, strict=True):
         for name in arms:
             for r, line in enumerate(values[list(ARMS).index(name)]):
                 known = name if r == 0 else None
                 ax.plot(TIMES, line.numpy(), color=ARM_COLOURS[name], linewidth=1.4, alpha=0.85, label=known)
-        ax.set(xlabel="rounds", ylabel=label, xscale="symlog", ylim=(0, None))
-    fig.axes[0].axhline(25, color=QUIET, linewidth=0.8)
-    fig.axes[1].axhline(1 - float(np.exp(-4.5)), color=QUIET, linewidth=0.8)
-    fig.axes[1].legend(fontsize=8, loc="upper left")
+        ax.set(xlabel="rounds", ylabel=label, ylim=(0, None))
+    modes, quality = fig.axes
+    modes.axhline(len(CENTRES), color=QUIET, linewidth=0.8)
+    quality.axhline(1 - float(np.exp(-4.5)), color=QUIET, linewidth=0.8)
+    quality.axhline(np.pi * (3 * DEVIATION) ** 2 / SPACING**2, color=QUIET, linewidth=1.2, linestyle="--")
+    quality.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig
 
 

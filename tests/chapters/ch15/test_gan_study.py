@@ -98,7 +98,7 @@ def test_stages_are_read_from_the_record(record: gaussians_gan.Record) -> None:
     figure = gan_figures.trail_figure({"weak": seen[::3]})
     assert [ax.get_title(loc="left") for ax in figure.axes][:2] == [
         "0 rounds: 0 modes",
-        "300 rounds: 1 modes",
+        "500 rounds: 1 modes",
     ]
     assert len(gan_figures.coverage_figure(record).axes) == 2
 

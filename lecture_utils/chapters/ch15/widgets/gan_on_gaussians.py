@@ -30,7 +30,7 @@ def game(arm: str, when: int, record: Record | None = None) -> Figure:
             colour = ARM_COLOURS[arm] if r == 0 else QUIET
             ax.plot(TIMES, line.numpy(), color=colour, linewidth=2 if r == 0 else 0.9, zorder=3 - r)
         ax.plot(TIMES[when], float(values[a, 0, when]), "o", color=ARM_COLOURS[arm], markersize=9, zorder=4)
-        ax.set(xscale="symlog", ylim=(0, top))
+        ax.set(ylim=(0, top))
         ax.set_title(label, fontsize=9, loc="left", color=INK)
         if k == 0:
             ax.tick_params(labelbottom=False)
