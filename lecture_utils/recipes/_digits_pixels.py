@@ -36,30 +36,13 @@ def levels_of(split: str) -> Tensor:
     return as_levels(digits.load(SIDE, split)[0])
 
 
-def shifted(image: Tensor, generator: torch.Generator, share: float) -> Tensor:
-    """Move pictures (B, C, H, W) by a pixel, up or down and left or right, each with probability `share`.
+def level_batches(seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Training digits as levels (B, 1, 8, 8), as they are, and their classes (B,).
 
-    What moves in is 0, paper.
+    None is moved: one-pixel shifts (two in ten, either way, with half the dropout) gained nothing on the
+    validation digits, 1.80 bits with them and without.
     """
-    batch, _, height, width = image.shape
-
-    def offsets() -> Tensor:  # (B, 1, 1): -1, 0 or 1
-        moved = torch.rand(batch, generator=generator) < share
-        side = 2 * torch.randint(0, 2, (batch,), generator=generator) - 1
-        return (moved * side)[:, None, None]
-
-    y = 1 + offsets() + torch.arange(height)[:, None]  # (B, H, 1), in the padded picture
-    x = 1 + offsets() + torch.arange(width)  # (B, 1, W)
-    padded = F.pad(image, (1, 1, 1, 1)).movedim(1, 3)  # (B, H + 2, W + 2, C)
-    return padded[torch.arange(batch)[:, None, None], y, x].movedim(3, 1)
-
-
-def level_batches(seed: int, share: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Training digits as levels (B, 1, 8, 8), moved as `shifted` says, and their classes (B,)."""
-    drawn = torch.Generator().manual_seed(seed + 1)
-    labels = digits.load(SIDE, "train")[1]
-    for image, label in minibatches(levels_of("train"), labels, batch_size=BATCH, seed=seed):
-        yield shifted(image, drawn, share), label
+    return minibatches(levels_of("train"), digits.load(SIDE, "train")[1], batch_size=BATCH, seed=seed)
 
 
 def told(model: nn.Module, image: Tensor, label: Tensor) -> Tensor:
@@ -73,7 +56,7 @@ def bits_loss(model: nn.Module, image: Tensor, label: Tensor) -> Tensor:
 
 
 def train_levels(
-    model: nn.Module, seed: int, *, steps: int, share: float = 0.0, label: str
+    model: nn.Module, seed: int, *, steps: int, label: str
 ) -> tuple[nn.Module, dict[str, float]]:
     """Train on digits; return the moving average of the weights, and steps, seconds, last loss."""
     average = EMA(model, momentum=MOMENTUM)
@@ -82,7 +65,7 @@ def train_levels(
         average.update(model, min(MOMENTUM, (1 + step) / (10 + step)))
 
     _, info = one_cycle(
-        model, level_batches(seed, share), loss=bits_loss,
+        model, level_batches(seed), loss=bits_loss,
         optimizer=torch.optim.AdamW(model.parameters(), PEAK_RATE, weight_decay=0.01),
         steps=steps, warm_up=0.1, cycle_momentum=False, after_step=follow, label=label,
         clock=time.thread_time,

@@ -1,7 +1,7 @@
 """Weights `digits_gated_pixelcnn`: a Gated PixelCNN of 8 × 8 digits that is told which digit to draw (S15.1).
 
 A. van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", NeurIPS 2016, small: two stacks
-of 4 layers and 24 channels.
+of 4 layers and 24 channels. Dropout and steps are those of `digits_pixelcnn`.
 """
 
 import torch

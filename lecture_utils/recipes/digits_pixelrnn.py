@@ -1,8 +1,7 @@
 """Weights `digits_pixelrnn`: a PixelRNN (Row LSTM) of 8 × 8 digits with 17 levels (S15.1).
 
-A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, "Pixel Recurrent Neural Networks", ICML 2016, section 3.5,
-with 4 blocks where the paper has 15. The 1,197 training digits are soon known by heart, so a fifth of each
-block's maps is left out in training, and the steps were chosen on the validation digits.
+A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, "Pixel Recurrent Neural Networks", ICML 2016, section 3.1,
+with 2 Row LSTMs where the paper has up to 12. Dropout and steps are those of `digits_pixelcnn`.
 """
 
 import torch
