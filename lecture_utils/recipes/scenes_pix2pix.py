@@ -11,16 +11,8 @@ import time
 from torch import nn
 
 from lecture_utils.generative.pix2pix.generator import Generator
-from lecture_utils.recipes._translated import (
-    ARMS,
-    agreement,
-    build_generator,
-    frechet,
-    measured,
-    outputs,
-    train_arm,
-    translated,
-)
+from lecture_utils.recipes._translated import ARMS, build_generator, outputs, train_arm, translated
+from lecture_utils.recipes._translated_measured import agreement, frechet, measured
 
 STEPS, TESTED = 7000, 1000
 

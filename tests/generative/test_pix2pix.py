@@ -217,9 +217,10 @@ def test_losses_are_cross_entropies_over_patches() -> None:
     assert adversarial_loss(torch.full((1, 1, 2, 2), -1e4)).isfinite()
 
 
-@pytest.mark.parametrize("condition", [0, 2])
-@pytest.mark.parametrize("weight", [0.0, 30.0])
-def test_a_round_is_a_step_of_each(condition: int, weight: float) -> None:
+@pytest.mark.parametrize(
+    ("condition", "weight", "r1"), [(0, 0.0, 0.0), (0, 30.0, 2.0), (2, 0.0, 3.0), (2, 30.0, 0.0)]
+)
+def test_a_round_is_a_step_of_each(condition: int, weight: float, r1: float) -> None:
     torch.manual_seed(0)
     net, judge = Generator(2, 3, widths=(3, 4), dropout=0.0), PatchGAN(3, condition, layers=1, width=2)
     net, judge = net.double(), judge.double()
@@ -231,7 +232,11 @@ def test_a_round_is_a_step_of_each(condition: int, weight: float) -> None:
         return torch.sigmoid(s).log().mean()
 
     made = hand_g(x).detach()
-    loss = -(log_sigmoid(hand_d(y, *beside)) + log_sigmoid(-hand_d(made, *beside))) / 2
+    real = y.clone().requires_grad_()
+    told = hand_d(real, *beside)
+    loss = -(log_sigmoid(told) + log_sigmoid(-hand_d(made, *beside))) / 2
+    (slope,) = torch.autograd.grad(told.mean((1, 2, 3)).sum(), real, create_graph=True)
+    loss = loss + r1 * slope.flatten(1).norm(dim=1).square().mean() / 2
     slopes = torch.autograd.grad(loss, list(hand_d.parameters()))
     with torch.no_grad():
         for value, slope in zip(hand_d.parameters(), slopes, strict=True):
@@ -244,7 +249,7 @@ def test_a_round_is_a_step_of_each(condition: int, weight: float) -> None:
             value -= 0.1 * slope
     sgd = [torch.optim.SGD(part.parameters(), 0.1) for part in (net, judge)]
     told = play_round(
-        net, judge, x, y, weight=weight, generator_optimizer=sgd[0], discriminator_optimizer=sgd[1]
+        net, judge, x, y, weight=weight, r1=r1, generator_optimizer=sgd[0], discriminator_optimizer=sgd[1]
     )
     for ours, theirs in ((net, hand_g), (judge, hand_d)):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):

@@ -9,15 +9,19 @@ from lecture_utils.recipes._translated import (
     ARMS,
     CLASSES,
     LABELS,
+    LOOSE,
+    one_hot,
+    outputs,
+    started,
+    train_arm,
+    translated,
+)
+from lecture_utils.recipes._translated_measured import (
     agreement,
     colour_overlap,
     colourfulness,
     detail,
     measured,
-    one_hot,
-    outputs,
-    train_arm,
-    translated,
 )
 
 pytestmark = pytest.mark.system("S15.5")
@@ -59,6 +63,16 @@ def test_arms_begin_alike_and_differ_in_their_objective(monkeypatch: pytest.Monk
     ends = [train_arm(arm, 0, steps=3)[0].state_dict()["up.3.conv.weight"] for arm in ARMS.values()]
     assert all(not torch.equal(a, b) for i, a in enumerate(ends) for b in ends[:i])
     assert [arm.sees_input for arm in ARMS.values()] == [False, False, True, False, True]
+
+
+def test_a_start_is_not_changed_by_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_translated, "PORTION", 8)
+    first = started(0, steps=1)
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    after, losses = train_arm(ARMS["cGAN"], 0, steps=2, setting=LOOSE, start=first)
+    assert all(torch.equal(before[name], value) for name, value in first.state_dict().items())
+    assert any(not torch.equal(before[name], value) for name, value in after.state_dict().items())
+    assert len(losses) == 2 and set(losses[0]) == {"discriminator", "generator", "l1"}
 
 
 def test_batches_are_of_the_training_split_and_never_repeat(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,5 +6,6 @@ stand in the files that are imported here.
 
 from lecture_utils.chapters.ch15.cycle_claims import c15_3_cycle
 from lecture_utils.chapters.ch15.latent_claims import c15_1_noise
+from lecture_utils.chapters.ch15.pix2pix_claims import c15_2_objectives
 
-__all__ = ["c15_1_noise", "c15_3_cycle"]
+__all__ = ["c15_1_noise", "c15_2_objectives", "c15_3_cycle"]
