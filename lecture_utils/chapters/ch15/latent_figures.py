@@ -25,10 +25,9 @@ __all__ = [
     "blur_figure",
     "plane_figure",
     "reconstructions_figure",
-    "samples_figure",
+    "rows_figure",
     "traversal_figure",
     "units_figure",
-    "walk_figure",
     "widths_figure",
 ]
 
@@ -50,8 +49,17 @@ def strip(ax: Axes, images: Tensor, said: str = "") -> None:
         )
 
 
-def strips(rows: Mapping[str, Tensor], title: str, *, width: float = 8.5, left: float = 1.6) -> Figure:
-    """Draw rows of pictures, each under its name at the left; all rows have as many pictures."""
+def rows_figure(rows: Mapping[str, Tensor], title: str, *, width: float = 8.5, left: float = 1.6) -> Figure:
+    """Draw rows of pictures, each with its name at the left: a walk, samples above their nearest pictures.
+
+    Parameters
+    ----------
+    rows : mapping
+        Name → (N, C, S, S) in [0, 1]; N the same for all.
+    title : str
+    width, left : float
+        Inches of the figure, and of what is kept for the names.
+    """
     first = next(iter(rows.values()))
     side = (width - left) / len(first)
     fig = Figure(figsize=(width, side * len(rows) + 0.5))
@@ -71,7 +79,7 @@ def reconstructions_figure(models: Mapping[str, nn.Module], x: Tensor, title: st
     for name, model in models.items():
         made = _latent.reconstructed(model, x)
         rows[f"{name}\n{psnr(made, x).mean().item():.1f} dB"] = made
-    return strips(rows, title)
+    return rows_figure(rows, title)
 
 
 def widths_figure(points: Mapping[int, Mapping[str, float]], title: str) -> Figure:
@@ -84,17 +92,6 @@ def widths_figure(points: Mapping[int, Mapping[str, float]], title: str) -> Figu
     ax.set_xticks(range(len(widths)), [str(w) for w in widths])
     ax.set(xlabel="numbers in the code (a digit has 64 pixels)", ylabel="PSNR of test digits, dB")
     ax.legend(frameon=False)
-    return fig
-
-
-def samples_figure(sheets: Mapping[str, Tensor], title: str, *, columns: int = 8) -> Figure:
-    """Draw sheets of decoded noise side by side: name → (N, C, S, S)."""
-    fig = titled(9.0, 9.0 / len(sheets) + 0.6, title)
-    for ax, (name, images) in zip(
-        fig.subplots(1, len(sheets), squeeze=False)[0], sheets.items(), strict=True
-    ):
-        bare(ax).imshow(mosaic(images, columns), interpolation="nearest")
-        ax.set_title(name, fontsize=9.5, loc="left", color=INK)
     return fig
 
 
@@ -150,7 +147,7 @@ def units_figure(said: Mapping[str, Units], title: str) -> Figure:
 
 def traversal_figure(made: Tensor, names: Sequence[str], values: Sequence[float], title: str) -> Figure:
     """Draw `latent_study.traversal`'s pictures (units, values, C, S, S), a row for each latent number."""
-    fig = strips(dict(zip(names, made, strict=True)), title, left=1.2)
+    fig = rows_figure(dict(zip(names, made, strict=True)), title, left=1.2)
     for place, value in enumerate(values):
         at = 1.2 / 8.5 + (1 - 1.25 / 8.5) * (place + 0.5) / len(values)
         fig.text(
@@ -165,16 +162,11 @@ def traversal_figure(made: Tensor, names: Sequence[str], values: Sequence[float]
     return fig
 
 
-def walk_figure(rows: Mapping[str, Tensor], title: str) -> Figure:
-    """Draw walks between two pictures, a row each: name → (steps, C, S, S)."""
-    return strips(rows, title)
-
-
 def blur_figure(parts: tuple[Tensor, Tensor, Tensor], title: str) -> Figure:
     """Draw `latent_study.unsure`: what was decoded, the pictures that share its code, and their mean."""
     made, near, mean = parts
     count = len(near)
-    fig = titled(9.0, 1.75, title)
+    fig = titled(9.0, 1.5, title)
     axes = fig.subplots(1, count + 2)
     for i, (ax, image) in enumerate(zip(axes, [made, *near, mean], strict=True)):
         bare(ax).imshow(to_image(image.clamp(0, 1)), interpolation="nearest")

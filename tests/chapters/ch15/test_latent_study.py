@@ -89,8 +89,7 @@ def test_every_figure_draws(broken):
         latent_figures.units_figure(said, "t"),
         latent_figures.plane_figure(plane, images, labels, "t", side=4),
         latent_figures.reconstructions_figure({"VAE": model}, images[:5], "t"),
-        latent_figures.samples_figure({"a": images[:16], "b": images[16:32]}, "t"),
-        latent_figures.walk_figure({"codes": latent_study.walk(model, images[0], images[1])}, "t"),
+        latent_figures.rows_figure({"codes": latent_study.walk(model, images[0], images[1])}, "t"),
         latent_figures.traversal_figure(
             latent_study.traversal(model, images[0], [0], [-1, 1]), ["z"], [-1, 1], "t"
         ),
