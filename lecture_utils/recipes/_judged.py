@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,7 +53,7 @@ class Judged:
 @functools.cache
 def judge(name: str = "shapes_judge") -> nn.Module:
     """A shipped judge, loaded once a session: "shapes_judge", "shapes_resnet" or "digits_judge"."""
-    return zoo.load(name)
+    return zoo.load(name).to(memory_format=torch.channels_last)
 
 
 def judged(images: Tensor) -> Judged:
@@ -99,7 +100,7 @@ def conditional_accuracy(images: Tensor, class_id: Tensor, colour_id: Tensor) ->
 
 def course_features(images: Tensor) -> Tensor:
     """(N, 112): what the stages of ``shapes_resnet`` see on average, as in chapter 4."""
-    return stage_features(judge("shapes_resnet"), images)
+    return stage_features(judge("shapes_resnet"), images.contiguous(memory_format=torch.channels_last))
 
 
 SPACES: dict[str, Callable[[Tensor], Tensor]] = {"course": course_features, "imagenet": imagenet_features}

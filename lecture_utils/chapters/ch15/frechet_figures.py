@@ -30,7 +30,9 @@ def ellipse(mean: Tensor, cov: Tensor, sigmas: float, colour: str) -> Ellipse:
     wide, high = (2 * sigmas * values.clamp(min=0).sqrt()).flip(0).tolist()
     x, y = vectors[:, 1].tolist()
     angle = float(np.degrees(np.arctan2(y, x)))
-    return Ellipse(mean.tolist(), wide, high, angle=angle, fill=False, edgecolor=colour, linewidth=1.6)
+    return Ellipse(
+        (mean[0].item(), mean[1].item()), wide, high, angle=angle, fill=False, edgecolor=colour, linewidth=1.6
+    )
 
 
 def plane_figure(
@@ -46,13 +48,13 @@ def plane_figure(
     for ax, (name, rows) in zip(panels, others.items(), strict=True):
         made = gaussian_fit(rows)
         for points, gauss, colour, label in ((real, fit, BLUE, "real"), (rows, made, VERMILION, name)):
-            ax.plot(*points.T, ".", color=colour, markersize=3, alpha=0.35, markeredgewidth=0, label=label)
+            ax.plot(*points.T, ".", color=colour, markersize=4, alpha=0.55, markeredgewidth=0, label=label)
             for sigmas in (1.0, 2.0):
                 ax.add_patch(ellipse(*gauss, sigmas, colour))
         means = (fit[0] - made[0]).square().sum().item()
         spreads = frechet_distance(fit, made) - means
         said = f"{name}\n{1000 * means:.2f} by means + {1000 * spreads:.2f} by spreads"
-        ax.set_title(said, fontsize=9.5, loc="left", color=INK)
+        ax.set_title(said, fontsize=9.5, loc="left", color=INK, fontweight="normal")
         ax.set_xlabel(axes[0])
     panels[0].set_ylabel(axes[1])
     fig.suptitle(title or "Fréchet distance of two features, in thousandths", x=0.01, ha="left", fontsize=11)
@@ -76,9 +78,9 @@ def corruption_figure(
     real : float
         Distance of real pictures.
     """
-    fig = Figure(figsize=(8.6, 4.2), layout="constrained")
+    fig = Figure(figsize=(8.6, 3.7), layout="constrained")
     most = max(len(steps) for steps in levels.values())
-    grid = fig.add_gridspec(2, len(levels), height_ratios=(1, 1.5))
+    grid = fig.add_gridspec(2, len(levels), height_ratios=(0.62, 1.5))
     for column, (kind, steps) in enumerate(levels.items()):
         shown = [to_image(worse(kind, level, images[:1] if "class" not in kind else images)[0])
                  for level in steps]  # fmt: skip

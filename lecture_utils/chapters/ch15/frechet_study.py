@@ -8,6 +8,7 @@ Shapes: N pictures, F features.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ Space = Callable[[Tensor], Tensor]  # pictures (N, 3, 32, 32) → features (N, F
 
 def judge_features(images: Tensor) -> Tensor:
     """(N, 112): what the stages of ``shapes_judge`` see, a net that has learnt to overlook noise."""
-    return stage_features(judge(), images)
+    return stage_features(judge(), images.contiguous(memory_format=torch.channels_last))
 
 
 EYES: dict[str, Space] = {**SPACES, "judge": judge_features}
@@ -117,7 +118,8 @@ def reactions(
 # --- shipped generators -------------------------------------------------------------------------------
 @torch.inference_mode()
 def _vae(n: int) -> Tensor:
-    return zoo.load("shapes_vae").sample(n, seed=1)
+    model: Any = zoo.load("shapes_vae")
+    return model.sample(n, seed=1)
 
 
 def _ae(n: int) -> Tensor:
@@ -126,14 +128,15 @@ def _ae(n: int) -> Tensor:
 
 @torch.inference_mode()
 def _cgan(n: int) -> Tensor:
-    model, drawn = zoo.load("shapes_cgan"), captioned(n, seed=2, split="test", size=8)
+    model: Any = zoo.load("shapes_cgan")
+    drawn = captioned(n, seed=2, split="test", size=8)
     labels = torch.stack([drawn.class_id, drawn.colour_id], dim=1)
     return model(model.sample(n, seed=1), labels)
 
 
 @torch.inference_mode()
 def _gan(n: int) -> Tensor:
-    model = zoo.load("shapes_gan")
+    model: Any = zoo.load("shapes_gan")
     return model(model.sample(n, seed=1))
 
 
@@ -204,7 +207,7 @@ def quality(
         raise ValueError(f"pictures: got {len(images)}, {len(reference)}, {len(other)}, want equal numbers")
     seen = {eye: [EYES[eye](x) for x in (images, reference, other)] for eye in eyes}
     fits = {eye: [gaussian_fit(rows) for rows in parts] for eye, parts in seen.items()}
-    precision, recall = precision_recall(*seen[eyes[0]][:2])
+    precision, recall = precision_recall(seen[eyes[0]][0], seen[eyes[0]][1])
     return Quality(
         frechet={eye: frechet_distance(made, true) for eye, (made, true, _) in fits.items()},
         frechet_real={eye: frechet_distance(others, true) for eye, (_, true, others) in fits.items()},
