@@ -128,7 +128,8 @@ def test_planted_faults_are_seen(fault: tuple[str, str]) -> None:
 
 
 def test_the_papers_generator() -> None:
-    net = Generator(widths=PAPER)
+    with torch.device("meta"):
+        net = Generator(widths=PAPER)
     # 54,413,955 in the authors' code, which gives the first and the innermost convolution no bias
     assert sum(p.numel() for p in net.parameters()) == 54_413_955 + 64 + 512
     down = [halve.conv.out_channels for halve in net.down]
