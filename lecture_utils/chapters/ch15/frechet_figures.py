@@ -126,33 +126,38 @@ def reactions_figure(reactions: Mapping[str, Mapping[str, float]], title: str) -
 
 
 def bias_figure(
-    sizes: Sequence[int], distances: Sequence[float], kernels: Sequence[float] | None = None
+    sizes: Sequence[int], distances: Sequence[float], kernels: Sequence[float], fault: tuple[float, float]
 ) -> Figure:
     """Draw distances between real pictures over how many there are, and over 1 / n with the line to infinity.
 
-    `kernels`, where given, are kernel distances at the same sizes, scaled to the first Fréchet distance.
+    Parameters
+    ----------
+    sizes, distances, kernels : sequence of int or float
+        n of each, the Fréchet and the kernel distance.
+    fault : (float, float)
+        Both distances for pictures with a plain fault: what the left panel counts in.
     """
     fig = Figure(figsize=(8.4, 3.1), layout="constrained")
-    left, right = fig.subplots(1, 2, sharey=True)
-    left.plot(sizes, distances, "o-", color=BLUE, label="Fréchet distance")
-    if kernels is not None:
-        scale = distances[0] / max(abs(value) for value in kernels)
-        left.plot(
-            sizes, [scale * value for value in kernels], "s-", color=GREEN, label="kernel distance, scaled"
-        )
+    left, right = fig.subplots(1, 2)
+    parts = ((distances, "o", BLUE, "Fréchet distance"), (kernels, "s", GREEN, "kernel distance"))
+    for (values, mark, colour, label), unit in zip(parts, fault, strict=True):
+        left.plot(sizes, [100 * v / unit for v in values], f"{mark}-", color=colour, label=label)
     left.axhline(0, color=QUIET, linewidth=1)
-    left.set(xscale="log", xlabel="pictures, n", ylabel="distance, real to real")
+    left.set(xscale="log", xlabel="pictures, n", ylabel="real to real, % of a plain fault's")
+    left.set_xticks(sizes, [str(size) for size in sizes], fontsize=8.5)
+    left.set_xticks([], minor=True)
     left.legend(fontsize=9)
     inverse = [1 / size for size in sizes]
     at_infinity, slope = without_bias(sizes, distances)
     right.plot(inverse, distances, "o", color=BLUE)
     right.plot([0, max(inverse)], [at_infinity, at_infinity + slope * max(inverse)], "-", color=VERMILION)
     right.plot(0, at_infinity, "D", color=VERMILION, markersize=7)
-    right.annotate(f"n = ∞: {at_infinity:.2f}", (0, at_infinity), (12, 8), textcoords="offset points",
+    right.annotate(f"n = ∞: {at_infinity:.2f}", (0, at_infinity), (14, -4), textcoords="offset points",
                    fontsize=9.5, color=VERMILION)  # fmt: skip
-    right.set(xlabel="1 / n")
-    fig.suptitle("Fewer pictures, larger distance: there is nothing to see, and it is not 0",
-                 x=0.01, ha="left", fontsize=11)  # fmt: skip
+    right.set(xlabel="1 / n", ylabel="Fréchet distance")
+    fig.suptitle(
+        "Fewer pictures, larger distance, though all of them are real", x=0.01, ha="left", fontsize=11
+    )
     return fig
 
 
@@ -169,8 +174,10 @@ def spaces_figure(table: Mapping[str, Quality], title: str) -> Figure:
         ax.plot(range(len(eyes)), times, "o-", color=colour, linewidth=2)
         ax.text(len(eyes) - 0.93, times[-1], TITLES.get(name, name), fontsize=9.5, color=colour, va="center")
     ax.axhline(1, color=QUIET, linewidth=1, linestyle="--")
-    ax.set_xticks(range(len(eyes)), [EYE_NAMES[eye].replace(" that", "\nthat") for eye in eyes])
+    ax.set_xticks(range(len(eyes)), [EYE_NAMES[eye] for eye in eyes])
     ax.set(yscale="log", xlim=(-0.3, len(eyes) - 0.1), ylabel="times that of real pictures")
+    for axis_formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+        axis_formatter("{x:g}")
     ax.set_title(title, loc="left", fontsize=11)
     return fig
 

@@ -34,9 +34,9 @@ def judge_features(images: Tensor) -> Tensor:
 
 EYES: dict[str, Space] = {**SPACES, "judge": judge_features}
 EYE_NAMES = {
-    "course": "ResNet that learnt from clean shapes",
-    "judge": "ResNet that learnt from bad pictures too",
-    "imagenet": "EfficientNet-Lite0 (ImageNet)",
+    "course": "ResNet, clean shapes",
+    "judge": "ResNet, bad pictures too",
+    "imagenet": "EfficientNet, ImageNet",
 }
 
 

@@ -93,8 +93,9 @@ def test_figures_draw_what_they_are_given() -> None:
     real = torch.rand(50, 2)
     fig = frechet_figures.plane_figure(real, {"same": real, "moved": real + 1}, ("one", "two"))
     assert "2000.00 by means + 0.00" in fig.axes[1].get_title(loc="left")
-    fig = frechet_figures.bias_figure([100, 200, 400], [4.0, 2.0, 1.0], [0.1, -0.1, 0.0])
-    assert "n = ∞: -0.00" in fig.axes[1].texts[0].get_text() or "0.00" in fig.axes[1].texts[0].get_text()
+    fig = frechet_figures.bias_figure([100, 200, 400], [4.0, 2.0, 1.0], [0.1, -0.1, 0.0], (8.0, 0.2))
+    assert list(fig.axes[0].lines[0].get_ydata()) == [50, 25, 12.5]
+    assert abs(float(fig.axes[1].texts[0].get_text().removeprefix("n = ∞: "))) < 0.01
     images = captioned(30, seed=0, split="test").image
     levels = {"noise": (0.1, 0.2), "missing classes": (1, 2)}
     fig = frechet_figures.corruption_figure(images, levels, {"noise": (2, 3), "missing classes": (4, 5)}, 1.0)
