@@ -122,7 +122,9 @@ def noise_figure(model: Generator, labels: Tensor, draws: int = 6) -> Figure:
     bare(first, "label map").imshow(map_pictures(labels[None])[0].movedim(0, -1), interpolation="nearest")
     for i, (ax, image) in enumerate(zip(others, made, strict=True)):
         bare(ax, f"noise {i + 1}").imshow(mosaic(image[None], 1), interpolation="nearest")
-    shown = bare(last, "deviation").imshow(spread, cmap="viridis", vmin=0, vmax=0.25, interpolation="nearest")
+    shown = bare(last, "deviation").imshow(
+        spread.numpy(), cmap="viridis", vmin=0, vmax=0.25, interpolation="nearest"
+    )
     fig.colorbar(shown, ax=last, shrink=0.6)
     return fig
 
@@ -140,6 +142,17 @@ def failures_figure(model: Generator) -> Figure:
     return fig
 
 
+def statistics_figure(model: Generator, stored: Generator, pairs: Pairs) -> Figure:
+    """Draw what a generator makes by each picture's own statistics, and by stored ones."""
+    rows = {
+        "label map": map_pictures(pairs.labels),
+        "its own": outputs(model, pairs.labels),
+        "stored": outputs(stored, pairs.labels),
+        "real": pairs.image,
+    }
+    return rows_figure(rows, "Normalised by the picture's own statistics, or by stored ones")
+
+
 def colours_figure(gallery: Gallery) -> Figure:
     """Draw how far from grey the objects' pixels are, by objective (after the paper's figure 7)."""
     on_objects = gallery.maps() >= OBJECT  # (N, S, S)
@@ -149,7 +162,7 @@ def colours_figure(gallery: Gallery) -> Figure:
         images = gallery.pictures(name)
         away = (images.amax(1) - images.amin(1))[on_objects]
         share = torch.histc(away, 20, 0, 1) / len(away)
-        ax.stairs(share, torch.linspace(0, 1, 21), color=colour, linewidth=2, label=name)
+        ax.stairs(share.numpy(), torch.linspace(0, 1, 21).numpy(), color=colour, linewidth=2, label=name)
     ax.set(xlabel="distance from grey: largest of R, G, B minus smallest", ylabel="share of objects' pixels")
     ax.legend(fontsize=9)
     ax.set_title("L1 alone paints objects grey: the map does not tell their colour", loc="left", fontsize=11)

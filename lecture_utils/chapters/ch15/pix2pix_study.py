@@ -1,13 +1,18 @@
-"""Chapter 15: what Pix2Pix is asked beside its task: label maps that nobody rendered.
+"""Chapter 15: Pix2Pix beside its task: label maps that nobody rendered, and statistics that are not its own.
 
-Shapes: S the map's side.
+Shapes: N maps, S their side.
 """
 
+import copy
+from collections.abc import Callable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lecture_utils.data import toyworld
+from lecture_utils.generative.pix2pix.generator import Generator
 from lecture_utils.recipes._shared import SIZE
+from lecture_utils.recipes._translated import one_hot
 
 HORIZON = 12  # row at which the ground begins in hand-made maps
 
@@ -43,3 +48,34 @@ def odd_maps() -> dict[str, Tensor]:
         "ground in columns": stripes,
         "star everywhere": whole,
     }
+
+
+def with_stored_statistics(model: Generator, labels: Tensor) -> Generator:
+    """A copy that normalises by the mean statistics over these maps (N, S, S), not by each picture's own.
+
+    What batch norm's moving averages do at test time, and what section 3.3 of the paper does not do.
+    """
+    stored: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            x = inputs[0]  # (N, U, h, w)
+            stored[name] = x.mean((0, 2, 3)), x.var((2, 3), correction=0).mean(0)
+
+        return hook
+
+    norms = {name: part for name, part in model.named_modules() if isinstance(part, nn.InstanceNorm2d)}
+    hooks = [part.register_forward_pre_hook(note(name)) for name, part in norms.items()]
+    with torch.no_grad():
+        model(one_hot(labels), torch.Generator().manual_seed(0))
+    for hook in hooks:
+        hook.remove()
+    twin = copy.deepcopy(model)
+    for name, part in norms.items():
+        norm = nn.BatchNorm2d(part.num_features, eps=part.eps).eval()
+        norm.load_state_dict(part.state_dict(), strict=False)  # scale and shift
+        mean, variance = stored[name]
+        norm.running_mean, norm.running_var = mean, variance
+        parent, _, last = name.rpartition(".")
+        setattr(twin.get_submodule(parent), last, norm)
+    return twin.requires_grad_(False)
