@@ -101,7 +101,7 @@ def ddim_step(
     *,
     kind: str = "epsilon",
     eta: float = 0.0,
-    clip: float | None = None,
+    clip: float | None = None,  # not shown
 ) -> Tensor:
     """Return x_s from x_t: the predicted picture, noised again with the predicted noise (equation 12).
 
@@ -129,7 +129,7 @@ def ddim_step(
     check_ddim(schedule, x, t, s, noise, eta)
     x0 = to_sample(schedule, prediction, x, t, kind=kind)
     epsilon = to_epsilon(schedule, prediction, x, t, kind=kind)
-    if clip is not None:
+    if clip is not None:  # not shown
         x0 = clipped(x0, clip)
         epsilon = to_epsilon(schedule, x0, x, t, kind="sample")
     now, then = schedule.at(t, x), schedule.at(s, x)  # ᾱ_t, ᾱ_s
@@ -148,7 +148,7 @@ def ddpm_sample(
     variance: str = "small",
     clip: float | None = None,
     draw: torch.Generator | None = None,
-    keep: list[Tensor] | None = None,
+    keep: list[Tensor] | None = None,  # not shown
 ) -> Tensor:
     """Return pictures (B, …) from noise `x` (B, …), by ancestral steps at falling `times` (default: all).
 
@@ -175,7 +175,7 @@ def ddim_sample(
     eta: float = 0.0,
     clip: float | None = None,
     draw: torch.Generator | None = None,
-    keep: list[Tensor] | None = None,
+    keep: list[Tensor] | None = None,  # not shown
 ) -> Tensor:
     """Return pictures (B, …) from noise `x` (B, …), by DDIM steps at falling `times` (default: all).
 
