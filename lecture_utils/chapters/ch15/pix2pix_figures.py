@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils.chapters.ch15.pix2pix_study import odd_maps
+from lecture_utils.chapters.ch15.pix2pix_study import FLAT, odd_maps
 from lecture_utils.chapters.ch15.sheet_figures import mosaic
 from lecture_utils.data import toyworld
 from lecture_utils.generative.pix2pix.generator import Generator
@@ -113,13 +113,29 @@ def sharpened_figure(gallery: Gallery, count: int = 8) -> Figure:
     )
 
 
+def flat_figure(painted: Mapping[str, Tensor]) -> Figure:
+    """Draw the colours (3, 3) that generators paint for three grounds, in a row each, under the real ones."""
+    fig = Figure(figsize=(5.2, 0.62 * (len(painted) + 1) + 0.45), layout="constrained")
+    rows = {"real": FLAT, **painted}
+    for axes, (name, colours) in zip(fig.subplots(len(rows), 3), rows.items(), strict=True):
+        for ax, ground, colour in zip(axes, toyworld.STUFF[1:], colours, strict=True):
+            bare(ax, ground if name == "real" else None).imshow(
+                colour.clamp(0, 1)[None, None].numpy(), aspect="auto"
+            )
+        axes[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9.5)
+    fig.suptitle("The input names the ground; the game alone, without L1", x=0.01, ha="left", fontsize=11)
+    return fig
+
+
 def noise_figure(model: Generator, labels: Tensor, draws: int = 6) -> Figure:
     """Draw what a generator makes of one map (S, S) with other dropout, and how much each pixel varies."""
     made = torch.cat([outputs(model, labels[None], seed=seed) for seed in range(draws)])  # (draws, 3, S, S)
     spread = made.std(dim=0).mean(dim=0)  # (S, S)
     fig = Figure(figsize=(8.4, 1.75), layout="constrained")
     first, *others, last = fig.subplots(1, draws + 2)
-    bare(first, "label map").imshow(map_pictures(labels[None])[0].movedim(0, -1), interpolation="nearest")
+    bare(first, "label map").imshow(
+        map_pictures(labels[None])[0].movedim(0, -1).numpy(), interpolation="nearest"
+    )
     for i, (ax, image) in enumerate(zip(others, made, strict=True)):
         bare(ax, f"noise {i + 1}").imshow(mosaic(image[None], 1), interpolation="nearest")
     shown = bare(last, "deviation").imshow(
@@ -137,7 +153,9 @@ def failures_figure(model: Generator) -> Figure:
     top, bottom = fig.subplots(2, len(maps))
     made = outputs(model, labels)
     for i, name in enumerate(maps):
-        bare(top[i], name).imshow(map_pictures(labels[i : i + 1])[0].movedim(0, -1), interpolation="nearest")
+        bare(top[i], name).imshow(
+            map_pictures(labels[i : i + 1])[0].movedim(0, -1).numpy(), interpolation="nearest"
+        )
         bare(bottom[i]).imshow(mosaic(made[i : i + 1], 1), interpolation="nearest")
     return fig
 

@@ -11,9 +11,13 @@ from torch import Tensor, nn
 
 from lecture_utils.data import toyworld
 from lecture_utils.generative.pix2pix.generator import Generator
+from lecture_utils.generative.pix2pix.patchgan import PatchGAN
+from lecture_utils.generative.pix2pix.training_round import play_round
+from lecture_utils.nn.init import he_init_
 from lecture_utils.recipes._shared import SIZE
 from lecture_utils.recipes._translated import one_hot
 
+FLAT = torch.tensor([[0.30, 0.60, 0.20], [0.20, 0.40, 0.80], [0.85, 0.75, 0.45]])  # of grass, water, sand
 HORIZON = 12  # row at which the ground begins in hand-made maps
 
 
@@ -79,3 +83,35 @@ def with_stored_statistics(model: Generator, labels: Tensor) -> Generator:
         parent, _, last = name.rpartition(".")
         setattr(twin.get_submodule(parent), last, norm)
     return twin.requires_grad_(False)
+
+
+def flat_game(sees_input: bool, seed: int, *, steps: int = 600) -> Tensor:
+    """Play the game without L1 on flat pictures of three grounds, from random weights.
+
+    The input names the ground, the real picture has that ground's colour (and a little noise). Generator and
+    discriminator are convolutions of 1 × 1, the latter a PixelGAN that sees the input or does not.
+
+    Returns
+    -------
+    Tensor
+        (3, 3) colours (RGB) that are painted for grass, water and sand; `FLAT` has the real ones.
+    """
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Conv2d(3, 16, 1), nn.ReLU(), nn.Conv2d(16, 3, 1), nn.Sigmoid())
+    judge = PatchGAN(3, 3 if sees_input else 0, layers=0, width=24, norm="none")
+    he_init_(judge)
+    adam_g = torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.999))
+    adam_d = torch.optim.Adam(judge.parameters(), 4e-3, betas=(0.5, 0.999))
+    adams = {"generator_optimizer": adam_g, "discriminator_optimizer": adam_d}
+    for _ in range(steps):
+        ground = torch.randint(3, (32,))
+        given = torch.eye(3)[ground][:, :, None, None].expand(-1, -1, 2, 2)  # (B, 3, 2, 2)
+        real = FLAT[ground][:, :, None, None] + 0.03 * torch.randn(32, 3, 2, 2)
+        play_round(net, judge, given, real, weight=0.0, r1=0.05, **adams)
+    with torch.no_grad():
+        return net(torch.eye(3)[:, :, None, None])[:, :, 0, 0]
+
+
+def named_rightly(colours: Tensor) -> float:
+    """The share of three painted colours (3, 3) whose nearest real one is that of their own ground."""
+    return (torch.cdist(colours, FLAT).argmin(1) == torch.arange(3)).float().mean().item()

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from lecture_utils.chapters.ch15 import pix2pix_figures as figures
-from lecture_utils.chapters.ch15.pix2pix_study import odd_maps, with_stored_statistics
+from lecture_utils.chapters.ch15.pix2pix_study import (
+    FLAT,
+    flat_game,
+    named_rightly,
+    odd_maps,
+    with_stored_statistics,
+)
 from lecture_utils.data import toyworld
 from lecture_utils.recipes import scenes_pix2pix, scenes_pix2pix_arms
 from lecture_utils.recipes._translated import ARMS, CLASSES, Pairs, outputs, translated
@@ -55,3 +61,12 @@ def test_stored_statistics_of_one_map_are_its_own() -> None:
     assert (outputs(one, pairs.labels[1:]) - outputs(model, pairs.labels[1:])).abs().max() > 1e-3
     again = with_stored_statistics(model, pairs.labels)
     assert len(figures.statistics_figure(model, again, Pairs(*pairs)).axes) == 4
+
+
+def test_in_the_flat_game_a_seeing_discriminator_ties_colours_to_grounds() -> None:
+    assert named_rightly(FLAT) == 1 and named_rightly(FLAT.roll(1, 0)) == 0
+    seeing = flat_game(True, 0)
+    assert named_rightly(seeing) == 1
+    assert (seeing - FLAT).abs().max() < 0.15
+    blind = flat_game(False, 0, steps=2)
+    assert len(figures.flat_figure({"blind": blind, "seeing": seeing}).axes) == 9
