@@ -52,7 +52,7 @@ def plane_figure(
             for sigmas in (1.0, 2.0):
                 ax.add_patch(ellipse(*gauss, sigmas, colour))
         means = (fit[0] - made[0]).square().sum().item()
-        spreads = frechet_distance(fit, made) - means
+        spreads = max(0.0, frechet_distance(fit, made) - means)  # 0 or more, but for rounding
         said = f"{name}\n{1000 * means:.2f} by means + {1000 * spreads:.2f} by spreads"
         ax.set_title(said, fontsize=9.5, loc="left", color=INK, fontweight="normal")
         ax.set_xlabel(axes[0])
