@@ -1,6 +1,7 @@
 """A GAN on 25 Gaussians as it trains: its points, what D thinks of the plane, and what is covered."""
 
 import functools
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -42,16 +43,20 @@ def gan_on_gaussians(record: Record | None = None) -> Widget:
     """Make the widget from a record of games, the shipped one where none is given."""
     good, bare, saturating, strong, weak = ARMS
     last = len(TIMES) - 1
-    tour = [
-        ("The end of a game. Blue: D calls it real; red: generated.", {"arm": good, "when": last}),
-        ("The same game early: one cloud, and D pushes it about.", {"arm": good, "when": 2}),
-        ("Later: most modes have been found, threads run between them.", {"arm": good, "when": 4}),
-        ("Without the penalty.", {"arm": bare, "when": last}),
-        ("With the loss of the first equation, log(1 − D).", {"arm": saturating, "when": last}),
-        ("That loss against a D that takes five steps for one.", {"arm": strong, "when": last}),
-        ("A D that learns too slowly to object.", {"arm": weak, "when": 4}),
-        ("The same at the end.", {"arm": weak, "when": last}),
+    parts: list[tuple[str, dict[str, Any]]] = [
+        ("The end of a game. Blue: D calls it real; red: generated. Grey: other seeds.", {"arm": good}),
+        (
+            "After 50 rounds: a cloud, which hits modes by chance. Few points are good.",
+            {"arm": good, "when": 1},
+        ),
+        ("Halfway: D draws stripes, and the points gather along them.", {"arm": good, "when": 4}),
+        ("Without the penalty: D is steep, and some modes are given up.", {"arm": bare}),
+        ("With the loss of the first equation, log(1 − D), and the penalty.", {"arm": saturating}),
+        ("That loss, no penalty, three steps of D for one of G.", {"arm": strong}),
+        ("A D that learns too slowly: one blob, driven about.", {"arm": weak, "when": 2}),
+        ("The same at the end: a cloud, and a D without an opinion.", {"arm": weak}),
     ]
+    tour = [(caption, {"when": last, **values}) for caption, values in parts]
     return Widget(
         title="A GAN on 25 Gaussians as it trains",
         compute=functools.partial(game, record=record),
