@@ -1,7 +1,8 @@
 """Gallery `shapes_cyclegan_arms`: the same pictures, translated by generators of several objectives (C15.3).
 
 Day ↔ dusk at 16 × 16 pixels, 500 steps of 8 pictures of each domain, arms of the claim with its seed 0, and
-the one whose seed 2 found another way that is one to one as well. The generators are thrown away; what ships are their pictures, as bytes.
+the one whose seed 2 found another way that is one to one as well. The generators are thrown away; what ships
+are their pictures, as bytes.
 
 Shapes: N pictures, S = 16 pixels a side.
 """
