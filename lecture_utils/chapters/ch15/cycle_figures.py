@@ -50,7 +50,7 @@ def all_arms_figure(gallery: Gallery, domain: str = "day", *, count: int = 9) ->
     return arms_figure(gallery, domain, tuple(ARMS), count=count)
 
 
-def hidden_figure(made: Trip, noisy: Tensor, title: str, *, gain: float = 8.0, count: int = 8) -> Figure:
+def hidden_figure(made: Trip, noisy: Tensor, title: str, *, gain: float = 2.0, count: int = 8) -> Figure:
     """Draw what a plain picture hides: how it differs from the exact plain one, amplified; and the way back.
 
     Parameters
@@ -75,7 +75,7 @@ def hidden_figure(made: Trip, noisy: Tensor, title: str, *, gain: float = 8.0, c
 
 def noise_figure(found: Hidden, title: str) -> Figure:
     """Draw how much of the true stripes comes back, by the noise that was added on the way."""
-    fig = Figure(figsize=(6.6, 3.1), layout="constrained")
+    fig = Figure(figsize=(8.4, 3.1), layout="constrained")
     ax = fig.subplots()
     ax.plot(found.noise, found.back, "o-", color=BLUE, label="what came back")
     ax.axhline(found.seen, color=VERMILION, linestyle="--", label="in the plain picture itself")
@@ -83,7 +83,8 @@ def noise_figure(found: Hidden, title: str) -> Figure:
     ax.axhline(0, color=INK, linewidth=0.6)
     ax.set_xlabel("noise added to the plain picture, standard deviation")
     ax.set_ylabel("share of the true stripes")
-    ax.legend(fontsize=9)
+    ax.set_ylim(-0.05, 1.05)
+    ax.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.set_title(title, fontsize=11, loc="left")
     return fig
 

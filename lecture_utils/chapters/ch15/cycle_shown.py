@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lecture_utils.data.toyworld.names import COLOURS
 from lecture_utils.generative.cyclegan.cyclegan import CycleGAN
 from lecture_utils.recipes._unpaired import Domain, with_partners
 from lecture_utils.recipes.shapes_cyclegan import sides, translated
@@ -76,18 +77,28 @@ class Hidden(NamedTuple):
 
 
 def hidden_stripes(
-    model: CycleGAN, *, count: int = 256, noises: Sequence[float] = NOISES, seed: int = 11
+    model: CycleGAN,
+    *,
+    count: int = 256,
+    colour: str | None = None,
+    noises: Sequence[float] = NOISES,
+    seed: int = 11,
 ) -> Hidden:
-    """Take the stripes away, add noise, and see whether the right stripes come back."""
+    """Take the stripes away, add noise, and see whether the right stripes come back.
+
+    Of `count` test pictures those with an object of this colour, or all.
+    """
     made = trip(model, "striped", count, seed=seed)
-    plain, striped = made.own.partner, made.own.image
-    dice = torch.Generator().manual_seed(seed)
-    draw = torch.randn(made.there.shape, generator=dice)
-    back = [translated(model.to_b, (made.there + sd * draw).clamp(0, 1)) for sd in noises]
+    some = torch.ones(count, dtype=torch.bool)
+    if colour is not None:
+        some = made.own.colour_id == COLOURS.index(colour)
+    plain, striped, there = made.own.partner[some], made.own.image[some], made.there[some]
+    draw = torch.randn(there.shape, generator=torch.Generator().manual_seed(seed))
+    back = [translated(model.to_b, (there + sd * draw).clamp(0, 1)) for sd in noises]
     return Hidden(
         tuple(noises),
         tuple(stripes_share(images, plain, striped) for images in back),
-        stripes_share(made.there, plain, striped),
+        stripes_share(there, plain, striped),
         stripes_share(translated(model.to_b, plain), plain, striped),
     )
 
