@@ -26,6 +26,8 @@ from lecture_utils.recipes.scenes_pix2pix_arms import Gallery, enlarged
 
 COLOURS = {"L1": QUIET, "GAN": VERMILION, "cGAN": ORANGE, "L1 + GAN": GREEN, "L1 + cGAN": BLUE}
 
+LONGER = "L1 + cGAN,\ntrained longer"  # the shipped generator
+
 
 def map_pictures(labels: Tensor) -> Tensor:
     """Label maps (N, S, S) in flat colours, stuff in pale tones: (N, 3, S, S)."""
@@ -64,10 +66,11 @@ def sheet_figure(model: Generator, pairs: Pairs, title: str, *, seed: int = 0) -
     return rows_figure(rows, title)
 
 
-def arms_figure(gallery: Gallery, count: int = 8) -> Figure:
-    """Draw the same maps as five objectives have them painted (the paper's figure 4)."""
+def arms_figure(gallery: Gallery, model: Generator, count: int = 8) -> Figure:
+    """Draw the same maps as five objectives paint them (the paper's figure 4), then the shipped model."""
     rows = {"label map": map_pictures(gallery.maps())}
-    rows |= {name: gallery.pictures(name) for name in (*COLOURS, "real")}
+    rows |= {name: gallery.pictures(name) for name in COLOURS}
+    rows |= {LONGER: outputs(model, gallery.maps()), "real": gallery.pictures("real")}
     return rows_figure(
         {name: images[:count] for name, images in rows.items()},
         "One generator, five objectives: the same maps",
@@ -171,13 +174,17 @@ def statistics_figure(model: Generator, stored: Generator, pairs: Pairs) -> Figu
     return rows_figure(rows, "Normalised by the picture's own statistics, or by stored ones")
 
 
-def colours_figure(gallery: Gallery) -> Figure:
+def colours_figure(gallery: Gallery, model: Generator) -> Figure:
     """Draw how far from grey the objects' pixels are, by objective (after the paper's figure 7)."""
     on_objects = gallery.maps() >= OBJECT  # (N, S, S)
     fig = Figure(figsize=(7.6, 3.0), layout="constrained")
     ax = fig.subplots()
-    for name, colour in {"L1": QUIET, "L1 + cGAN": BLUE, "real": INK}.items():
-        images = gallery.pictures(name)
+    shown = {
+        "L1": (QUIET, gallery.pictures("L1")),
+        LONGER.replace("\n", " "): (BLUE, outputs(model, gallery.maps())),
+        "real": (INK, gallery.pictures("real")),
+    }
+    for name, (colour, images) in shown.items():
         away = (images.amax(1) - images.amin(1))[on_objects]
         share = torch.histc(away, 20, 0, 1) / len(away)
         ax.stairs(share.numpy(), torch.linspace(0, 1, 21).numpy(), color=colour, linewidth=2, label=name)

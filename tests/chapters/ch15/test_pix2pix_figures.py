@@ -33,13 +33,13 @@ def test_figures_have_a_panel_a_row() -> None:
     gallery.keep("real", translated(10).image)
     gallery.get_buffer("labels").copy_(translated(10).labels)
     assert len(figures.sheet_figure(model, pairs, "a sheet").axes) == 3
-    assert len(figures.arms_figure(gallery).axes) == 2 + len(ARMS)
+    assert len(figures.arms_figure(gallery, model).axes) == 3 + len(ARMS)
     assert len(figures.patches_figure(gallery).axes) == 5
     assert len(figures.skips_figure(gallery).axes) == 4
     assert len(figures.sharpened_figure(gallery).axes) == 4
     assert len(figures.failures_figure(model).axes) == 2 * len(odd_maps())
     assert len(figures.noise_figure(model, pairs.labels[0], draws=2).axes) == 5
-    assert len(figures.colours_figure(gallery).axes[0].patches) == 3
+    assert len(figures.colours_figure(gallery, model).axes[0].patches) == 3
 
 
 def test_claim_figure_has_a_dot_a_seed() -> None:
