@@ -222,4 +222,4 @@ def limit(ax: Axes, record: Any, figure: str, real: float | None) -> None:
         values = [figures["real"][figure] for figures in record.figures]
         real = sum(values) / len(values)
     ax.axhline(real, color=INK, linestyle=":", linewidth=1.2)
-    ax.text(len(COLOURS) - 0.6, real, "real", fontsize=8, ha="right", va="bottom", color=INK)
+    ax.text(len(COLOURS) - 0.85, real, "real", fontsize=8, ha="right", va="bottom", color=INK)
