@@ -46,7 +46,7 @@ def travelled(models: nn.Module, domain: str) -> tuple[CycleGAN, Trip]:
 
 
 @torch.no_grad()
-def there_and_back(domain: str, number: int, noise: int, models: nn.Module | None = None) -> Figure:
+def travel(domain: str, number: int, noise: int, models: nn.Module | None = None) -> Figure:
     """Draw a picture, its translation, the exact picture of the same scene, and what came back.
 
     Parameters
@@ -83,7 +83,7 @@ def there_and_back(domain: str, number: int, noise: int, models: nn.Module | Non
     return fig
 
 
-def cycle_trips(models: nn.Module | None = None) -> Widget:
+def there_and_back(models: nn.Module | None = None) -> Widget:
     """Make the widget for trained pairs of generators, the shipped ones where none are given."""
     tour = [
         (text if models is None else f"From {domain}.", {"domain": domain, "number": n, "noise": noise})
@@ -91,7 +91,7 @@ def cycle_trips(models: nn.Module | None = None) -> Widget:
     ]
     return Widget(
         title="There and back",
-        compute=partial(there_and_back, models=models),
+        compute=partial(travel, models=models),
         controls={
             "domain": Choice(tuple((name, name) for name in DOMAINS), "striped", label="start"),
             "number": Slider(0, PICTURES - 1, 1, 0, label="picture"),
