@@ -107,10 +107,10 @@ def play(arm: Arm, *, seed: int = 0, steps: int = STEPS) -> Iterator[tuple[nn.Se
             loss = arm.losses(score, discriminator(fake.detach()).squeeze(1))[0]
             penalty = arm.r1 * flatness(score, real) if arm.r1 > 0 else 0.0
             descend(adam_d, loss + penalty)
-        discriminator.requires_grad_(False)
+        discriminator.requires_grad_(False)  # not shown
         loss = arm.losses(score.detach(), discriminator(fake).squeeze(1))[1]
         descend(adam_g, loss)
-        discriminator.requires_grad_(True)
+        discriminator.requires_grad_(True)  # not shown
     yield generator, discriminator
 
 

@@ -70,7 +70,7 @@ class PatchGAN(nn.Module):
 
     def forward(self, picture: Tensor, condition: Tensor | None = None) -> Tensor:  # (B, C, H, W) each
         check_images(picture, self.channels, maps=True, like=next(self.parameters()))
-        for side in picture.shape[2:]:
+        for side in picture.shape[2:]:  # not shown
             scores_along(side, self.layers)  # refuses what is too small
         check_pair(picture, condition, self.condition)
         seen = picture if condition is None else torch.cat([condition, picture], dim=1)
