@@ -25,6 +25,7 @@ from tests.good_calls import (
     instances,
     instructing,
     key_points,
+    latent_painting,
     latents,
     layers,
     measuring,
@@ -97,6 +98,7 @@ PARTS = (
     diffusing,
     pixel_by_pixel,
     latents,
+    latent_painting,
     translating,
 )  # fmt: skip
 GOOD: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ Shapes: B batch, K places for boxes, D width, F frequencies.
 import torch
 from torch import Tensor, nn
 
-from lecture_utils.ops.checks import check_boxes, check_sizes, check_tensor
+from lecture_utils.ops.checks import check_boxes, check_number, check_sizes, check_tensor
 
 ABSENT = -1  # the class of a place without a box
 
@@ -42,8 +42,7 @@ def fourier_features(boxes: Tensor, frequencies: int = 8, *, base: float = 100.0
     check_sizes("Fourier features", frequencies=frequencies)
     check_boxes(boxes, "B", "K")
     check_tensor(boxes, "boxes", "B", "K", 4, some=True)
-    if not base > 1:
-        raise ValueError(f"base: got {base!r}, want a number above 1")
+    check_number(base, "base", 1, above=True)
     frequency = base ** (torch.arange(frequencies, device=boxes.device) / frequencies).to(boxes)  # (F,)
     angle = frequency * boxes[..., None]  # (B, K, 4, F)
     both = torch.stack([angle.sin(), angle.cos()], dim=-1)  # (B, K, 4, F, 2)

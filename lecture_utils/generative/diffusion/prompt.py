@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lecture_utils.generative.diffusion.guidance import drop_condition
 from lecture_utils.generative.diffusion.layout import ABSENT, BoxTokens
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
-from lecture_utils.ops.checks import check_ids, check_tensor
+from lecture_utils.ops.checks import check_ids, check_sizes, check_tensor
 
 
 class Prompt(nn.Module):
@@ -49,6 +49,7 @@ class Prompt(nn.Module):
         super().__init__()
         check_tensor(empty, "empty", "L", kind="int", some=True)
         text.check(empty[None])
+        check_sizes("prompt", places=places)
         self.text = text.requires_grad_(False).eval()
         self.boxes, self.places = boxes, places if boxes is not None else 0
         self.register_buffer("empty", empty.clone(), persistent=False)

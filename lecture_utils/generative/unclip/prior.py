@@ -174,5 +174,5 @@ class DiffusionPrior(nn.Module):
     def check(self, words: Tensor, text: Tensor, batch: int | None = None) -> None:
         """Raise ValueError unless the sentence's tokens and embeddings fit."""
         check_tokens(words, batch=batch, name="words")
-        check_tensor(words, "words", len(words), *self.null_words.shape)
-        check_tensor(text, "text", len(words), len(self.mean))
+        check_tensor(words, "words", len(words), *self.null_words.shape, finite=True)
+        check_tensor(text, "text", len(words), len(self.mean), finite=True)
