@@ -41,7 +41,6 @@ from torch import Tensor
 from lecture_utils import plotting, zoo
 from lecture_utils.chapters.ch15 import latent_bound_figures, latent_figures, pixel_figures
 from lecture_utils.chapters.ch15.sheet_figures import sample_sheets
-from lecture_utils.data import digits
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
@@ -82,6 +81,8 @@ plotting.show(sample_sheets(sheets, "Made, not chosen: the first 64 of each"),
 # Each factor is a choice between 17 levels, and that is something a network can do: a softmax. A model of this kind is called **autoregressive**. Text is modelled in the same way (chapter 14), with words in the place of pixels.
 
 # %%
+from lecture_utils.data import digits
+
 images, labels = digits.load(8, "train")
 levels = (images * 16).round().long()  # (1197, 1, 8, 8), 0 to 16
 val_levels = (digits.load(8, "val")[0] * 16).round().long()
@@ -908,7 +909,7 @@ made = {"auto-encoder, N(0, I)": _latent.decoded(autoencoder, _latent.standard_n
         "VAE, N(0, I)": scenes_vae.sample(300, seed=1),
         "VAE, reconstructions": _latent.reconstructed(scenes_vae, test.image[:300]),
         "real, of another seed": captioned(300, seed=7, split="test").image}
-scores = {name: fidelity(images, n=600) for name, images in made.items()}
+scores = {name: fidelity(images, n=300) for name, images in made.items()}
 rows = [(name, f"{score['frechet_course']:.1f}", f"{score['frechet_imagenet']:.0f}")
         for name, score in scores.items()]
 show_table(rows, ["300 scenes", "distance, course's features", "distance, ImageNet features"])
