@@ -137,6 +137,8 @@ def test_sizes_and_one_batch_is_learned():
         adam.step()
         first, last = first or loss.item(), loss.item()
     assert last < 0.3 * first
+    with pytest.raises(ValueError, match=r"weight: got -0.5"):
+        kl_autoencoder.losses(model, x, torch.randn(2, 4, 4, 6), weight=-0.5)
     with pytest.raises(ValueError, match="want sides that are multiples of 4"):
         model.encode(torch.rand(1, 3, 16, 18))
 

@@ -73,6 +73,12 @@ def test_a_seed_gives_the_same_pictures_and_every_step_is_kept():
     a, b, c = (model.sample(LABELS, steps=4, scale=2.0, seed=s, keep=kept) for s in (1, 1, 2))
     assert torch.equal(a, b) and not torch.equal(a, c) and len(kept) == 12
     assert torch.equal((kept[3] + 1) / 2, a)
-    for bad in ({"labels": torch.tensor([[2]])}, {"labels": LABELS, "noise": torch.zeros(3, 1, 8, 9)}):
+    assert model.drop == 0.1  # the share that guidance needs unless another is asked for
+    wrong = torch.tensor([[2]]), torch.zeros(3, 1, 8, 9)
+    for bad in (
+        {"labels": wrong[0]},
+        {"labels": LABELS, "noise": wrong[1]},
+        {"labels": LABELS, "sampler": "x"},
+    ):
         with pytest.raises(ValueError, match=r"got .*want"):
             model.sample(**bad)
