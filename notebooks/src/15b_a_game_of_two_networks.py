@@ -51,7 +51,7 @@ start("15")
 # %% [markdown] tags=["slide"]
 # ## Result first
 #
-# Here is a network that was asked for all 64 pairs of class and colour, once each. Nothing was chosen. The framed pairs were in no training picture: no player of the game has ever seen, say, that class in that colour.
+# Here is a network that was asked for all 64 pairs of class and colour, once each. Nothing was chosen. The framed pairs were in no training picture: no player of the game has ever seen that class in that colour.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 cgan = gan_study.shipped_cgan()  # a generator: latent numbers and labels → a picture
@@ -873,7 +873,7 @@ progress("15")
 # ### Further exercises
 #
 # 1. Play the 25 spots with 4 latent numbers in the place of 2, or 1. What happens to the threads between the spots?
-# 2. Give the cycle loss noise on the way, as in the last widget, *during* training. Do the hidden stripes go?
+# 2. Give the cycle loss noise on the way, as in the last widget, *during* training. Do the stripes go?
 #
 # ### References
 #
