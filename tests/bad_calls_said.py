@@ -55,6 +55,7 @@ WITHOUT: dict[str, str] = {
     "generative.diffusion.samplers.clipped": INSIDE,
     "generative.diffusion.slim_unet.Unseeing.forward": ANY,
     "generative.diffusion.unet.ConditionalUNet.go_*": INSIDE,
+    "generative.pixel.likelihood.start": INSIDE,
     "generative.gan_loss.r1_penalty": "its arguments belong to one graph; `play_round` is called here",
     "detection.anchors.draw": INSIDE,
     "detection.fast_rcnn.FastRCNN": MODULE,

@@ -61,8 +61,6 @@ GOOD: dict[str, dict[str, Call]] = {
         "bits_per_dim": {"logits": floats(2, 5, 2, 4, 3), "image": IMAGE},
         "sample": {"model": CNN, "size": (4, 3), "colours": count(2), **DRAWN},
         "sample_with_bits": {"model": CNN, "size": (4, 3), "colours": count(2), **DRAWN},
-        "start": {"n": count(2), "size": (4, 3), "colours": count(2), "given": IMAGE,
-            "rows": count(2, zero=True)},
     },
     "generative.pixel.fast_sampling": {
         "fast_sample": {"model": CNN, "size": (4, 3), **DRAWN},
