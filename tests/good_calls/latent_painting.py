@@ -1,7 +1,6 @@
 """Good calls of latent diffusion and of DALL-E 2's parts."""
 
 import torch
-from torch import nn
 
 from lecture_utils.generative.diffusion.kl_autoencoder import KLAutoEncoder
 from lecture_utils.generative.diffusion.latent_diffusion import LatentDiffusion
@@ -12,6 +11,7 @@ from lecture_utils.generative.diffusion.slim_unet import SlimUNet
 from lecture_utils.generative.unclip.decoder import EmbeddingTokens
 from lecture_utils.generative.unclip.prior import DiffusionPrior
 from lecture_utils.generative.unclip.prior_transformer import PriorTransformer
+from lecture_utils.generative.unclip.unclip import UnCLIP
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
 from tests.bad_calls import Value, count, floats, grouped, labels, made, masks, number, pixels, word
 from tests.good_calls.makers import Call, draw
@@ -63,11 +63,12 @@ def transformer() -> PriorTransformer:
     return PriorTransformer(5, words=8, length=4, width=8, heads=2, layers=1)
 
 
-def prior() -> nn.Module:
+def prior() -> DiffusionPrior:
     return DiffusionPrior(transformer(), NoiseSchedule(linear_betas(T)), dim=5, words=8, length=4)
 
 
 LATENT, PROMPT, PRIOR = made(latent), made(prompt), made(prior)
+BOTH = made(lambda: UnCLIP(prior(), latent()))
 SIZES: Call = {"dim": count(5), "words": count(8), "length": count(4)}
 SENTENCE: Call = {"words": WORDS, "text": TOLD}
 DRAWN: Call = {**SENTENCE, "steps": count(2), "scale": number(2.0), "sampler": word("ddpm")}
@@ -132,6 +133,17 @@ GOOD: dict[str, dict[str, Call]] = {
         "EmbeddingTokens": {"dim": count(5), "width": count(6), "tokens": count(2)},
         "EmbeddingTokens.forward": {
             "self": made(lambda: EmbeddingTokens(5, 6)), "embedding": TOLD, "dropped": masks(2),
+        },
+    },
+    "generative.unclip.unclip": {
+        "UnCLIP": {"prior": made(prior), "decoder": made(latent)},
+        "UnCLIP.forward": {
+            "self": BOTH, **SENTENCE, "steps": count(2), "prior_scale": number(2.0), "scale": number(2.0),
+            "tries": count(2), "seed": count(1, zero=True),
+        },
+        "UnCLIP.variations": {
+            "self": BOTH, "image": floats(5), "count": count(2), "steps": count(2), "scale": number(2.0),
+            "seed": count(1, zero=True),
         },
     },
     "generative.unclip.manipulation": {
