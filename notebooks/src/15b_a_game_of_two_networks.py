@@ -51,7 +51,7 @@ start("15")
 # %% [markdown] tags=["slide"]
 # ## Result first
 #
-# Here is a network that was asked for all 64 pairs of class and colour, once each. Nothing was chosen. The framed pairs were in no training picture: no player of the game has ever seen that class in that colour.
+# Here is a network that was asked for all 64 pairs of class and colour, once each. Nothing was chosen. The framed pairs were in no training picture: no player of the game has ever seen a red square.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 cgan = gan_study.shipped_cgan()  # a generator: latent numbers and labels → a picture
@@ -60,7 +60,7 @@ plotting.show(gan_figures.table_figure(pictures, "What was asked for, and what w
               "64 generated pictures, a row for each class and a column for each colour; 16 are framed.")
 
 # %% [markdown]
-# **How to read it.** Nearly all can be named at sight. A few cannot: look for the red heart that is a blob, the pink one that is a bar, and the ring without a hole. And all of them are crisp where the VAE's scenes were soft.
+# **How to read it.** Most can be named at sight. Some cannot: look for the red heart that is a blob, the pink one that is a bar, the cyan square, and the ring without a hole. And all of them are crisp where the VAE's scenes were soft.
 #
 # And here is another, which was given label maps: what lies where, in flat tones.
 
@@ -74,7 +74,7 @@ plotting.show(pix2pix_figures.sheet_figure(pix2pix, pairs, "Label maps painted: 
               "Nine label maps, the pictures generated from them, and the real pictures.")
 
 # %% [markdown]
-# **How to read it.** Sky, water, sand and grass lie where the map says, and the outlines are kept. The map does not tell the colour of a thing, so here the painter had to choose, and it is of two minds: many things are mottled. Both networks learned by the same game. Part 4 comes back to the mottles.
+# **How to read it.** Sky, water, sand and grass lie where the map says, and most outlines are kept, roughly. The map does not tell the colour of a thing, so here the painter had to choose, and it is of two minds: many things are mottled. Both networks learned by the same game. Part 4 comes back to the mottles.
 
 # %% [markdown] tags=["slide"]
 # ## 1 · The game
@@ -94,7 +94,7 @@ predict("15.11")
 plotting.show(gan_figures.optimum_figure(), "Two bells, real and generated, three times, and the best D.")
 
 # %% [markdown]
-# **How to read it.** In one dimension, where the best discriminator can be written down. At each place it is the real density over the sum of both, $D^* = p/(p+q)$. Far apart, it is nearly a step. When both bells are the same it is 1/2 everywhere, and the value of the game has come down to $-\log 4 = -1.386$. With the best $D$, what $G$ makes small is a distance between the two distributions (the Jensen–Shannon divergence, twice, less $\log 4$).
+# **How to read it.** In one dimension the best discriminator can be written down: at each place it is the real density over the sum of both, $D^* = p/(p+q)$. Far apart, it is nearly a step. When both bells are the same it is 1/2 everywhere, and the value of the game has come down to $-\log 4 = -1.386$. With the best $D$, what $G$ makes small is a distance between the two distributions (the Jensen–Shannon divergence, twice, less $\log 4$).
 #
 # ### A slope where it is needed
 #
@@ -129,7 +129,7 @@ gan_losses = check("15.6", gan_losses)
 # %% [markdown]
 # ### 25 spots
 #
-# Pictures hide what a generator leaves out. So first a world where one sees it: points in the plane, in 25 narrow spots on a grid, all equally likely. Each spot is a **mode** of the distribution. Both players are small networks of three hidden layers. $D$ pays a penalty for its slope at real points ("R1", Mescheder et al. 2018), which keeps it from becoming a cliff. This is their game:
+# Pictures hide what a generator leaves out. So first a world where one sees it: points in the plane, in 25 narrow spots on a grid (after Srivastava et al. 2017), all equally likely. Each spot is a **mode** of the distribution. Both players are small networks of three hidden layers. $D$ pays a penalty for its slope at real points ("R1", Mescheder et al. 2018), which keeps it from becoming a cliff. This is their game:
 
 # %%
 from collections.abc import Iterator
@@ -145,13 +145,13 @@ for name, player in (("generator", mlp(LATENT, 2)), ("discriminator", mlp(2, 1))
 # show: lecture_utils.recipes.gaussians_gan.play
 
 # %% [markdown]
-# What can go wrong has a name. In **mode collapse** the generator covers only a part of the distribution. Guess how that looks:
+# What can go wrong has a name. In **mode collapse** a generator loses variety. Guess how that looks:
 
 # %%
 predict("15.13")
 
 # %% [markdown]
-# Now play, with your losses. Orange are points that $G$ makes. The plane is coloured by what $D$ thinks of each place: blue is "real", red "generated", white "cannot tell".
+# Now play, with your losses. Orange are points that $G$ makes. The plane is coloured by what $D$ thinks of each place: blue is "real", red "generated", white "cannot tell". A point in a circle (three deviations) is *good*; a mode with one good point of 2,500 is *met*.
 
 # %% tags=["system:S15.4", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
 game = gan_study.watched(Arm(losses=gan_losses), steps=2500, times=(0, 300, 1000, 2500))
@@ -175,7 +175,7 @@ record = gan_study.recorded()
 plotting.show(gan_figures.coverage_figure(record), "Modes met and share of good points, five ways to play.")
 
 # %% [markdown]
-# **How to read it.** One line a game, three games each. Grey above: real points; dashed: points strewn evenly. With the penalty ("R1") every game ends on all 25 modes, by either loss, and about two fifths of its points are good. Without it modes are lost, 19 are left in the mean. Where $D$ takes three steps for one, against the saturating loss, 15 are left. And just these points are the best, 44 % good: that is how collapse begins.
+# **How to read it.** One line a game, three games each. Grey above: real points; dashed: points strewn evenly. With the penalty ("R1") every game ends on all 25 modes, by either loss, and about two fifths of its points are good. Without it modes are lost, 19 are left in the mean. Where $D$ takes three steps for one, against the saturating loss, 15 are left. Yet 44 % of these points are good: what one sees does not show what is missing.
 
 # %% [markdown] tags=["slide"]
 # ## 2 · Ask for it
@@ -193,7 +193,7 @@ from lecture_utils.generative.dcgan import SLOPE, batch_spread
 # show: lecture_utils.generative.dcgan.Discriminator.features
 
 # %% [markdown]
-# The last line is a remedy against collapse: one map more, which says how much this *batch* varies. A generator that paints the same picture over and over gives itself away.
+# The last line is a remedy against collapse (Karras et al. 2018): one map more, which says how much this *batch* varies. A generator that paints the same picture over and over gives itself away.
 #
 # ### A label for both
 #
@@ -251,7 +251,7 @@ for name, held_out in (("pairs of the training", False), ("held-out pairs", True
 show_table(rows, ["500 pictures of", "class right", "colour right", "class, by the other judge"])
 
 # %% [markdown]
-# **How to read it.** About 95 in 100 classes are right, and nearly every colour. Pairs that were never in training come out as well as the others. So the generator has not learned 48 kinds of picture, but a class and a colour, and puts them together.
+# **How to read it.** About 95 in 100 classes are right, and nearly every colour. Pairs that were never in training come out nearly as well. (In the record the other judge finds a gap: 94 % to 90 %.) So the generator has not learned 48 kinds of picture, but a class and a colour, and puts them together.
 #
 # What do the latent numbers do, if class and colour are told apart from them? Hold the label and walk from one draw of noise to another:
 
@@ -267,7 +267,7 @@ plotting.show(gan_figures.rows_figure(walks, named, "From one draw of noise to a
 #
 # ### Learned by heart?
 #
-# A generator could pass by handing out training pictures. Then each would have a near twin among them. For digits all 1,197 training pictures are known. Look up the nearest, and do the same for real test digits:
+# A generator could pass by handing out training pictures. Then each would have a near twin among them. A second conditional GAN has learned digits, from 1,197 pictures. Look up the nearest of these, and do the same for real test digits:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.data import digits
@@ -284,7 +284,7 @@ real_gap = nearest(digits.load(16, "test")[0], pool)[0].mean()
 print(f"mean distance to the nearest: generated digits {found[0].mean():.3f}, test digits {real_gap:.3f}")
 
 # %% [markdown]
-# **How to read it.** Each nearest neighbour is the same digit in another hand. And the distances are those of real test digits to the training digits, or a little more. Copies would be much nearer. (A shifted copy would escape this test.)
+# **How to read it.** Nine of the ten nearest neighbours are the same digit in another hand; that of the 5 is a 9. And the distances are those of real test digits to the training digits, or a little more. Copies would be much nearer. (A shifted copy would escape this test.)
 
 # %% [markdown] tags=["slide"]
 # ## 3 · How good are they?
@@ -306,13 +306,13 @@ figure = frechet_figures.plane_figure((real - real.mean(0)) @ across, plane, ("w
 plotting.show(figure, "Two features of real pictures beside others: real, blurred, half the classes missing.")
 
 # %% [markdown]
-# **How to read it.** Blue are real pictures, orange others, with curves at one and two deviations of the normal distribution that fits them. Each little heap is a class or two. Other real pictures lie on top of the first. Blur moves the heaps a little. Where four classes are missing each picture is faultless, but heaps are missing, and the curve is quite another one.
+# **How to read it.** Blue are real pictures, orange others, with curves at one and two deviations of the normal distribution that fits them. (The numbers are explained below.) Each little heap is a class or two. Other real pictures lie on top of the first. Blur moves the heaps a little. Where four classes are missing each picture is faultless, but heaps are missing, and the curve is quite another one.
 #
 # The **Fréchet distance** (Heusel et al. 2017) puts it into a number. Fit a normal distribution to each cloud: mean $\mu$, covariance $\Sigma$. Then it is known how far apart two normal distributions are:
 #
 # $$d = \lVert\mu_1 - \mu_2\rVert^2 + \operatorname{tr}\bigl(\Sigma_1 + \Sigma_2 - 2\,(\Sigma_1\Sigma_2)^{1/2}\bigr)$$
 #
-# The first part says that all pictures are off in one direction, the second that they vary differently. $\Sigma_1\Sigma_2$ is not symmetric, and its root not nice to compute. But it has the same eigenvalues as $\sqrt{\Sigma_1}\,\Sigma_2\sqrt{\Sigma_1}$, which is symmetric, and the trace of the root is the sum of their roots.
+# The first part says that all pictures are off in one direction, the second that they vary differently. The root of a symmetric matrix has the same eigenvectors, and the roots of the eigenvalues. $\Sigma_1\Sigma_2$ is not symmetric, and its root not nice to compute. But it has the same eigenvalues as $\sqrt{\Sigma_1}\,\Sigma_2\sqrt{\Sigma_1}$, which is symmetric, and the trace of the root is the sum of their roots.
 
 # %% tags=["exercise:15.7"]
 def frechet(features_a: Tensor, features_b: Tensor) -> float:
@@ -351,11 +351,11 @@ plotting.show(frechet_figures.bias_figure(sizes, distances, kernels, fault),
               "Distances between real pictures over how many there are, and over one over n.")
 
 # %% [markdown]
-# **How to read it.** Real pictures against real ones. With 50 of each, their Fréchet distance is several times that of a plain fault (a blur of one pixel, measured with 800). It falls about as $1/n$: on the right, against $1/n$, the points lie near a straight line that ends near 0 for infinitely many. So compare equal numbers only. The kernel distance (green) leaves out each picture's comparison with itself. It scatters about 0 from the start.
+# **How to read it.** With 50 real pictures against 50 others, their Fréchet distance is several times that of a plain fault (a blur of one pixel, measured with 800). It falls about as $1/n$ (Chong and Forsyth 2020): on the right the points lie near a straight line that ends near 0 for infinitely many. So compare equal numbers only. The kernel distance (green) is how much more alike features are within the sets than between them. It scatters about 0 from the start, though widely.
 #
 # ### What it sees depends on who looks
 #
-# Take real pictures and spoil them, each time in one way. Three networks supply the features. One is the **EfficientNet-Lite0** that was trained on a million photographs, as papers do it (there with an Inception network, hence "FID"). How many times as far away is each set as real pictures are?
+# Take real pictures and spoil them, each time in one way. Three networks supply the features: our ResNet that knows clean shapes, our judge that knows bad pictures too, and **EfficientNet-Lite0**, trained on a million photographs, as papers do it (there with an Inception network, hence "FID"). How many times as far away is each set as real pictures are?
 
 # %% tags=["system:S15.7", "nbval-ignore-output", "why:last-digits-differ-between-processors"]
 sets = frechet_study.cases(200)
@@ -390,7 +390,7 @@ for name, images in made.items():
 show_table(rows, ["200 pictures by", "Fréchet, course", "Fréchet, EfficientNet", "precision", "recall"])
 
 # %% [markdown]
-# **How to read it.** Both networks put the three in the same order, and the conditional GAN nearest by far, yet about twice as far away as real pictures. Hardly a VAE picture lies among the real ones: all are soft. But they vary, and many real ones lie among them. One number could not say that.
+# **How to read it.** Both networks put the three in the same order, and the conditional GAN nearest by far. It seems twice as far away as real pictures, but with 200 the bias from above is in both numbers. With 2,000 (recorded) it is seven times as far (EfficientNet: nine). Hardly a VAE picture lies among the real ones: all are soft. But they vary, and many real ones lie among them. One number could not say that.
 
 # %% [markdown] tags=["slide"]
 # ## 4 · From a map to a scene
@@ -456,7 +456,7 @@ plotting.show(pix2pix_figures.colours_figure(gallery, pix2pix),
               "How far from grey the objects' pixels are, by objective.")
 
 # %% [markdown]
-# **How to read it.** To the left is grey. Real things are colourful: 0.4 and more between the largest and the smallest of red, green and blue. L1 alone paints greyish things, near the median of all eight colours in each channel. The shipped generator had the game beside it, for 7,000 rounds. Its pixels spread over the whole range: grey no longer, though with more pale ones, and more glaring ones, than real things have.
+# **How to read it.** To the left is grey. Most real things are colourful: 0.35 and more between the largest and the smallest of red, green and blue. L1 alone paints greyish things, near the median of all eight colours in each channel. The shipped generator had the game beside it, for 7,000 rounds. Its pixels spread over the whole range: grey no longer, though with more pale ones, and more glaring ones, than real things have.
 #
 # Pix2Pix takes both. L1 gets the large things right, where they are and how bright. The game sees to it that what is painted looks like something real:
 #
@@ -518,7 +518,7 @@ rows.append(("the real pictures", f"{real_scores['agreement']:.1%}", f"{real_sco
 show_table(rows, ["200 test maps", "pixels read as the map says", "detail", "Fréchet distance"])
 
 # %% [markdown]
-# **How to read it.** A segmenter that knows real pictures reads the map off the painted ones. That is nearly settled after 500 rounds. What grows with more rounds is detail (differences between pixels that touch, as a share of the real pictures'), and the Fréchet distance falls. There is a way to go still.
+# **How to read it.** A segmenter that knows real pictures reads the map off the painted ones. Most of that is learned in 500 rounds. What grows with more rounds is detail (differences between pixels that touch, as a share of the real pictures'), and the Fréchet distance falls. As many real pictures of *other* scenes would be at about 0.5.
 #
 # ### Which part does what?
 #
@@ -531,9 +531,9 @@ predict("15.18")
 plotting.show(pix2pix_figures.arms_figure(gallery, pix2pix), "The same maps, painted under five objectives.")
 
 # %% [markdown]
-# **How to read it.** All five went on for 500 rounds from one generator that had learned by L1. L1 alone stays soft and greyish. The game alone, in rows two and three, gives colour and contrast, and checkers that no real picture has. With L1 these are gone, and so is most of the colour. It takes longer to come back, as in the last row but one.
+# **How to read it.** All five went on for 500 rounds from one generator that had learned by L1. L1 alone stays soft and greyish. The game alone, in the rows "GAN" and "cGAN", gives colour and contrast, and checkers that no real picture has. With L1 these are gone, and so is most of the colour. It takes longer to come back, as in the last row but one.
 #
-# Whether $D$ sees the map matters less than you may have guessed: the U-Net hands outlines across anyway. Part 7 counts, and part 9 shows a case where it matters.
+# To see the map did not help $D$ here: "cGAN" keeps it no better than "GAN" (look for pink sand). The generator knew it from L1, and the U-Net hands outlines across anyway. Part 7 counts, and part 9 shows a case where it matters.
 #
 # And the noise? Dropout is on, so the same map can be painted several times:
 
@@ -542,7 +542,7 @@ plotting.show(pix2pix_figures.noise_figure(pix2pix, pairs.labels[0]),
               "One map painted six times with other dropout, and how much each pixel varies.")
 
 # %% [markdown]
-# **How to read it.** Hardly any difference. The dropout moves colours a little, most at the edges of things. The authors saw the same. With a target to match, a generator learns to overlook its noise: Pix2Pix gives one answer, and no sample of the many.
+# **How to read it.** Hardly any difference. The dropout moves colours a little, most at the edges of things. The authors saw the same: a $z$ was ignored, and dropout varied little. Pix2Pix gives one answer, and no sample of the many.
 #
 # ### The same tool, another task
 #
@@ -655,7 +655,7 @@ found = cycle_study.found_own(made, own.partner)
 print(f"off by {off:.3f} a value (unchanged {copied:.3f}); {found:.0%} are nearest to their own scene, of 64")
 
 # %% [markdown]
-# **How to read it.** After 150 rounds it is dusk, the sky and the ground are nearly right, and for most pictures no other scene of 64 is nearer. Colours fail: yellow and orange have become red, and green has become purple. We can know that, since the exact partner is rendered here. No player ever sees it.
+# **How to read it.** After 150 rounds it is dusk, the sky and the sand are nearly right, grass is not, and for most pictures no other scene of 64 is nearer. Colours fail: yellow and orange have become red, and green has become purple. We can know that, since the exact partner is rendered here. No player ever sees it.
 #
 # ### The shipped one
 #
@@ -671,11 +671,11 @@ plotting.show(cycle_figures.trip_figure(dusk, "day", "Dusk falls, and nobody sho
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 plain = cycle_shown.trip(cyclegan["material"], "striped")
-plotting.show(cycle_figures.trip_figure(plain, "striped", "Stripes are taken off, and put on again"),
+plotting.show(cycle_figures.trip_figure(plain, "striped", "Stripes to be taken off, and put on again"),
               "Striped things, made plain, exact plain ones, and what came back.")
 
 # %% [markdown]
-# **How to read it.** Dusk is near the exact picture: off by 0.026 a value in the mean of 500, where an unchanged picture is off by 0.23. A judge reads 87 % of their colours rightly, and 96 % of those of exact pictures. In the second figure it goes less well. What is called plain still has pale stripes, at about half of their contrast, and the colours got paler.
+# **How to read it.** Dusk is near the exact picture: off by 0.026 a value in the mean of 500, where an unchanged picture is off by 0.23. A judge reads 87 % of their colours rightly, and 96 % of those of exact pictures. In the second figure it goes badly: the made plain pictures are off by 0.046, where untouched striped ones are off by 0.023. By this measure, doing nothing would be better.
 #
 # Look at the last row, and think of a *perfectly* plain picture in the second. It does not tell how the stripes ran. Yet the cycle loss asks for them back.
 
@@ -685,7 +685,7 @@ predict("15.20")
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 noise = 0.04 * torch.randn(plain.there.shape, generator=torch.Generator().manual_seed(0))
 noisy = shapes_cyclegan.translated(cyclegan["material"].to_b, (plain.there + noise).clamp(0, 1))
-plotting.show(cycle_figures.hidden_figure(plain, noisy, "What a plain picture hides"),
+plotting.show(cycle_figures.hidden_figure(plain, noisy, "What is left in pictures that are called plain"),
               "Striped, made plain, its difference from exact plain amplified, what came back, with noise.")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
@@ -742,9 +742,9 @@ plotting.show(cycle_figures.failures_figure(striped, "plain", "From plain to str
               "Plain things whose striped translations are farthest from the exact ones.")
 
 # %% [markdown]
-# **How to read it.** Some misread ones are real failures, such as two lumps for a green ball; for some the judge is to blame. Pix2Pix paints what it is told even if it is absurd, with the textures that it knows, and lets each thing be of many colours. And CycleGAN's stripes run where they like: no plain picture tells how, so the exact one is one of many right answers. Some are faint.
+# **How to read it.** Some misread ones are real failures, such as two lumps for a green ball; for some the judge is to blame. Pix2Pix paints what it is told even if it is absurd, lets each thing be of many colours, and adds one that nobody asked for (cyan, third map). And CycleGAN's stripes run where they like: no plain picture tells how, so the exact one is one of many right answers. Some are faint, and the green balls got a dark half instead.
 #
-# What none of the CycleGANs can do is change a *shape*. A zebra is painted onto a horse. A cat from a dog would need another outline, and these generators keep the one they were given. The authors name this as their limit.
+# What a CycleGAN hardly ever does is change a *shape*. A zebra is painted onto a horse. A cat from a dog would need another outline, and these generators keep the one they were given. The authors name this as their limit.
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Claims, measured
@@ -764,9 +764,9 @@ plotting.show(pix2pix_figures.objectives_figure(ledger.load("C15.2")),
               "Detail, agreement with the map and Fréchet distance of five objectives, three seeds each.")
 
 # %% [markdown]
-# **How to read it.** *C15.2 is not reproduced*, by one of its three parts. With the game beside it, L1 is sharper on all three seeds, by 4 to 5 hundredths of the real pictures' detail; with a weight of 10 in the place of 100, by 32 to 37. And the game alone, which leaves artefacts, is 44 to 60 farther from the real pictures than both together. These two parts hold.
+# **How to read it.** *C15.2 is not reproduced*, by one of its three parts. With the game beside it, L1 is sharper on all three seeds, by 4 to 5 hundredths of the real pictures' detail; with a weight of 10 in the place of 100, by 32 to 37. And the game alone, which leaves artefacts, has a Fréchet distance larger by 44 to 60 than both together. These two parts hold.
 #
-# The third does not. The discriminator that sees the map should have kept it better. It agrees *worse* on two seeds, by 23 and 8 points, and by 1 point better on one. Here the one that sees had the harder time: its pictures have the most checkers. And the blind one ignored nothing: the generator began with L1, and 85 to 88 % of its pixels agree still (pictures of other maps: 54 %).
+# The third does not. The discriminator that sees the map should have kept it better. It agrees *worse* on two seeds, by 23 and 8 points, and by 1 point better on one (interval of the mean: -40 to 21). Its pictures have the most checkers. With L1, too, the blind one came nearer to real ones. And the blind one ignored nothing: the generator began with L1, and 85 to 88 % of its pixels agree still (pictures of other maps: 54 %).
 #
 # ### C15.3 · Without the way back
 
@@ -787,9 +787,9 @@ plotting.show(cycle_figures.identity_figure(pictures, "The way back is content w
               "Day pictures, exact dusk ones, translations by two seeds, and with the identity loss.")
 
 # %% [markdown]
-# **How to read it.** *Not reproduced* by its rule, which asks for a gap on the mean of three seeds that is surely above 0. The second half holds: without the cycle loss 6 to 10 % are nearest to their own scene (1.6 % is chance). With it 85 and 87 %, on two seeds. On the third, 2 %.
+# **How to read it.** *C15.3 is not reproduced*. Its rule asks for a gap that is surely above 0. It is 51 points in the mean of three seeds, with an interval from -67 to 168. The second half holds: without the cycle loss 6 to 10 % are nearest to their own scene (1.6 % is chance). With it 85 and 87 %, on two seeds. On the third, 2 %.
 #
-# Look at that one, "seed 2". Sand and sea have changed places, and so have red and blue. That is a fault, and no loss of the input: the swap is one to one, so the way back undoes it. A cycle loss asks that *something* is kept. It does not say that red must stay red. The identity loss does: with it, 98 % on every seed.
+# Look at that one, "seed 2". Sand and sea have changed places, and so have red and blue. That is a fault, and no loss of the input: a linear reader gets half of it back, nearly as much as on the other seeds, and the way back undoes the swap. A cycle loss asks that *something* is kept. It does not say that red must stay red. The identity loss says so of pictures that are dusk already, and that helped: 98 % on every seed.
 
 # %% [markdown] tags=["slide"]
 # ## 8 · Paper and toy
@@ -799,7 +799,7 @@ plotting.show(cycle_figures.identity_figure(pictures, "The way back is content w
 # | GAN, DCGAN | MNIST, faces, 3 million bedrooms, 64 × 64 | points; digits; scenes of 32 × 32 with one thing | collapse and coverage can be counted |
 # | Conditional GAN | MNIST and tags; ImageNet's 1,000 classes for the projection | ten digits; 8 classes × 8 colours | held-out pairs tell whether labels are combined |
 # | Fréchet distance | 2,048 features of Inception, 50,000 pictures | 112 of our ResNet or 320 of EfficientNet-Lite0, 200 to 2,000 pictures | our values stand beside no paper's, only beside that of real pictures |
-# | Pix2Pix | 256 × 256, eight levels, patches of 70 × 70 | 32 × 32, four levels, patches of 16 × 16 | the same objective, a few minutes |
+# | Pix2Pix | 256 × 256, eight levels, patches of 70 × 70 | 32 × 32, four levels, patches of 16 × 16 | the same objective, about four minutes of one core |
 # | CycleGAN | 256 × 256, 9 blocks, 200 epochs | 32 × 32, 3 blocks, 2,200 and 4,000 rounds | exact partners are rendered, so that "kept the scene" can be measured |
 
 # %% [markdown] tags=["slide"]
@@ -813,7 +813,7 @@ plotting.show(gan_figures.starved_figure(told),
               "How often D is right, and the length of the generator's gradient under both losses.")
 
 # %% [markdown]
-# **How to read it.** Ten steps, and $D$ is right about every digit. From then on the saturating loss leaves the generator less with each step, about a fiftieth of what it was after a hundred. The other loss does not starve it: its gradient grows fiftyfold. That is no blessing: so long a gradient throws a generator about.
+# **How to read it.** Ten steps, and $D$ is right about every digit. Soon the saturating loss leaves the generator less with each step: after a hundred, a fiftieth of what it was at first (Arjovsky and Bottou 2017). The other loss does not starve it: its gradient grows fiftyfold. That is no blessing: so long a gradient throws a generator about.
 #
 # **A discriminator without the input.** The game alone, without L1, on the smallest pictures that there are: the input names a ground, and the picture is of one colour. Once the discriminator sees the input, once it does not.
 
@@ -826,7 +826,7 @@ plotting.show(pix2pix_figures.flat_figure(colours),
               "Colours painted for grass, water and sand, beside the real ones.")
 
 # %% [markdown]
-# **How to read it.** With sight each ground gets its colour. Without, real colours are painted as well, and handed out to the wrong grounds. Nothing in the loss prefers one way to hand them out: with other first weights you get another. (Try a seed of 1 or 2.)
+# **How to read it.** With sight each ground gets its colour. Without, real colours are painted as well, and handed out to the wrong grounds. Nothing in the loss prefers one way to hand them out: with other first weights you get another. (Try a seed of 2; and of 1, where water becomes sand, and no blue is painted.)
 #
 # **No cycle loss.** Part 5 showed it from day to dusk. The other way round:
 
@@ -843,7 +843,7 @@ plotting.show(cycle_figures.arms_figure(cycle_gallery, "dusk", arms),
 #
 # You have used real weights already: EfficientNet-Lite0, trained on a million photographs, judged our pictures in part 3.
 #
-# The other way round: real photographs, our weights. A CycleGAN's generator is nothing but convolutions, so it takes pictures of any size. It has seen one large thing on a meadow, by day, at 32 × 32. Let dusk fall over photographs:
+# The other way round: real photographs, our weights. A CycleGAN's generator is nothing but convolutions, so it takes pictures of any size. It has seen one large thing on grass, sand or water, by day, at 32 × 32. Let dusk fall over photographs:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.data import photographs
@@ -856,7 +856,7 @@ plotting.show(sample_sheet(torch.cat([photos, evening]), "Dusk over photographs"
               "Five photographs, and what the generator from day to dusk makes of them.")
 
 # %% [markdown]
-# **How to read it.** What is bright gets darker, and all takes on the grey and purple of the toy world's dusk. The rocket's night sky gets *lighter*, since no dusk of the toy world was as dark. A network that is made of convolutions takes any picture, and warns nobody.
+# **How to read it.** What is bright gets darker, and all takes on the greyish tints of the toy world's dusk. The rocket's night sky gets *lighter*, probably since no dusk of the toy world was as dark. A network that is made of convolutions takes any picture, and warns nobody.
 
 # %%
 progress("15")
@@ -883,6 +883,7 @@ progress("15")
 # - I. Goodfellow et al., "Generative adversarial nets", NeurIPS 2014. [arXiv:1406.2661](https://arxiv.org/abs/1406.2661)
 # - M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local Nash equilibrium", NeurIPS 2017. [arXiv:1706.08500](https://arxiv.org/abs/1706.08500)
 # - P. Isola, J.-Y. Zhu, T. Zhou, A. Efros, "Image-to-image translation with conditional adversarial networks", CVPR 2017. [arXiv:1611.07004](https://arxiv.org/abs/1611.07004)
+# - T. Karras, T. Aila, S. Laine, J. Lehtinen, "Progressive growing of GANs for improved quality, stability, and variation", ICLR 2018. [arXiv:1710.10196](https://arxiv.org/abs/1710.10196)
 # - T. Kynkäänniemi et al., "Improved precision and recall metric for assessing generative models", NeurIPS 2019. [arXiv:1904.06991](https://arxiv.org/abs/1904.06991)
 # - C. Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial network", CVPR 2017. [arXiv:1609.04802](https://arxiv.org/abs/1609.04802)
 # - X. Mao et al., "Least squares generative adversarial networks", ICCV 2017. [arXiv:1611.04076](https://arxiv.org/abs/1611.04076)
@@ -890,6 +891,7 @@ progress("15")
 # - M. Mirza, S. Osindero, "Conditional generative adversarial nets", 2014. [arXiv:1411.1784](https://arxiv.org/abs/1411.1784)
 # - T. Miyato, M. Koyama, "cGANs with projection discriminator", ICLR 2018. [arXiv:1802.05637](https://arxiv.org/abs/1802.05637)
 # - A. Radford, L. Metz, S. Chintala, "Unsupervised representation learning with deep convolutional generative adversarial networks", ICLR 2016. [arXiv:1511.06434](https://arxiv.org/abs/1511.06434)
+# - A. Srivastava et al., "VEEGAN: reducing mode collapse in GANs using implicit variational learning", NeurIPS 2017. [arXiv:1705.07761](https://arxiv.org/abs/1705.07761)
 # - J.-Y. Zhu, T. Park, P. Isola, A. Efros, "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV 2017. [arXiv:1703.10593](https://arxiv.org/abs/1703.10593)
 #
 # ### What comes next

@@ -41,7 +41,7 @@ def arms_figure(
     """Draw the same pictures as generators of several objectives translate them."""
     rows = {domain: gallery.pictures(domain, "start"), "exact": gallery.pictures(domain, "exact")}
     rows |= {ROWS[name]: gallery.pictures(domain, name) for name in arms}
-    title = f"One input, {len(arms)} objectives: {domain} to {OTHER[domain]}, 16 × 16 pixels"
+    title = f"The same inputs, {len(arms)} objectives: {domain} to {OTHER[domain]}, 16 × 16 pixels"
     return rows_figure({name: images[:count] for name, images in rows.items()}, title)
 
 
