@@ -48,7 +48,7 @@ class Card:
     torch : str
         Version that trained it.
     tolerance : float
-        A fresh evaluation must give each metric within this.
+        A fresh evaluation must give each metric within this; of one beyond 1, within this share of it.
     evaluated : str
         What was evaluated (`evaluated_now`): while it is the same, the metrics need no second look by day.
     """
@@ -64,6 +64,11 @@ class Card:
     torch: str
     tolerance: float = 0.01
     evaluated: str = ""
+
+    def agrees(self, key: str, fresh: float) -> bool:
+        """Whether a metric that was evaluated afresh is within the tolerance of what the card says."""
+        told = self.metrics[key]
+        return abs(fresh - told) <= self.tolerance * max(1.0, abs(told))
 
 
 def names() -> list[str]:
@@ -346,8 +351,8 @@ def check(name: str) -> Card:
     off = {
         key: (known.metrics.get(key), fresh.get(key))
         for key in {**known.metrics, **fresh}
-        if abs(known.metrics.get(key, math.inf) - fresh.get(key, math.inf)) > known.tolerance
-        or key not in known.metrics.keys() & fresh.keys()
+        if key not in known.metrics.keys() & fresh.keys()
+        or not known.agrees(key, fresh[key])
     }
     if off:
         raise WeightsError(f"{name}: got other metrics than its card's (card, fresh): {off}")

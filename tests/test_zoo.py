@@ -50,16 +50,14 @@ def test_cards_are_true(name: str) -> None:
         fresh = importlib.import_module(f"lecture_utils.recipes.{card.recipe}").evaluate(zoo.load(name))
         assert fresh.keys() == card.metrics.keys()
         for key, value in fresh.items():
-            assert abs(value - card.metrics[key]) <= card.tolerance, (
-                f"{key}: card {card.metrics[key]}, fresh {value}"
-            )
+            assert card.agrees(key, value), f"{key}: card {card.metrics[key]}, fresh {value}"
     assert card.name == name and card.steps > 0 and card.seconds > 0 and card.device and card.torch
     assert 0 < card.tolerance <= 0.02
 
 
 def test_all_weights_together_are_small_and_nothing_else_lies_there() -> None:
     files = [path for path in (runtime.ASSETS / "weights").iterdir() if path.name != ".gitkeep"]
-    assert sum(path.stat().st_size for path in files) <= 48 * MIB
+    assert sum(path.stat().st_size for path in files) <= 64 * MIB
     expected = {f"{name}.{kind}" for name in SHIPPED for kind in ("json", "safetensors")}
     assert {path.name for path in files} == expected
 
