@@ -351,8 +351,7 @@ def check(name: str) -> Card:
     off = {
         key: (known.metrics.get(key), fresh.get(key))
         for key in {**known.metrics, **fresh}
-        if key not in known.metrics.keys() & fresh.keys()
-        or not known.agrees(key, fresh[key])
+        if key not in known.metrics.keys() & fresh.keys() or not known.agrees(key, fresh[key])
     }
     if off:
         raise WeightsError(f"{name}: got other metrics than its card's (card, fresh): {off}")
