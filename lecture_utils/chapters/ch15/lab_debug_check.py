@@ -119,7 +119,7 @@ def _stops_at_most(*given: Any) -> Tensor:
     return _loss(*given, weight=lambda step, most: min(most, step / WARM_UP))
 
 
-@mistake("`most` has no effect with you: the weight rises to 1 whatever it is.")
+@mistake("With you `most` has no effect: the weight rises to 1 whatever it is.")
 def _no_most(*given: Any) -> Tensor:
     return _loss(*given, weight=lambda step, most: min(1.0, step / WARM_UP))
 
