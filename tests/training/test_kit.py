@@ -53,7 +53,7 @@ def test_every_claim_has_sizes_for_every_budget(
                 if hasattr(kept, "cache_clear"):
                     kept.cache_clear()
         if name.startswith("lecture_utils.chapters."):
-            for door in ("fit", "captioned", "encoder_seconds", "multiply_adds", "played"):
+            for door in ("fit", "captioned", "encoder_seconds", "multiply_adds", "material", "played"):
                 if hasattr(module, door):
                     monkeypatch.setattr(module, door, work)
             if hasattr(module, "size"):
