@@ -8,6 +8,7 @@ questions are one mixture.
 """
 
 import functools
+import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -53,6 +54,7 @@ FORMS = ("image", "objects", "blind")
 MARKERS = ("image", "objects", "state")
 TESTS = 200
 STEP_LENGTH = 40  # characters, which no step exceeds
+MARK = re.compile("<.*?>|[^ -~]")  # lets a sensor speak again, or is several tokens at once
 
 
 @functools.cache
@@ -156,7 +158,7 @@ def planner(model: PaLME, form: str = "image") -> Planner:
     def plans(instructions: Sequence[str], seen: Mapping[str, Tensor], last: Sequence[str]) -> list[str]:
         used = {name: seen[name] for name in SENSES[form]}
         both = zip(instructions, last, strict=True)
-        told = [prompt(text, SENSES[form], last=step[:STEP_LENGTH]) for text, step in both]
+        told = [prompt(text, SENSES[form], last=MARK.sub("", step)[:STEP_LENGTH]) for text, step in both]
         return write(model, told, used)
 
     return plans
