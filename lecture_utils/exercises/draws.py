@@ -1,4 +1,4 @@
-"""Random numbers for the inputs on which exercises are tried, and gradients of losses."""
+"""Random numbers for the inputs on which exercises are tried, parts made of them, and gradients of losses."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,9 +6,25 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["floats", "normal", "unit", "with_gradients"]
+__all__ = ["Given", "floats", "normal", "unit", "with_gradients"]
+
+
+class Given(nn.Module):
+    """A part that is given: equal to another of the same numbers."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        super().__init__()
+        self.numbers = nn.Parameter(numbers.clone())
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and torch.equal(self.numbers, other.numbers)
+
+    __hash__ = nn.Module.__hash__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{tuple(self.numbers.shape)}"
 
 
 def floats(numbers: Any) -> Tensor:

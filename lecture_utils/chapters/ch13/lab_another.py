@@ -10,25 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch13.lab_towers import TwoTowers
-from lecture_utils.exercises.draws import floats, normal
+from lecture_utils.exercises.draws import Given, floats, normal
 
 __all__ = ["Another", "worlds"]
-
-
-class Given(nn.Module):
-    """A part that is given: equal to another of the same numbers."""
-
-    def __init__(self, numbers: Tensor) -> None:
-        super().__init__()
-        self.numbers = nn.Parameter(numbers.clone())
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and torch.equal(self.numbers, other.numbers)
-
-    __hash__ = nn.Module.__hash__
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}{tuple(self.numbers.shape)}"
 
 
 class Look(Given):

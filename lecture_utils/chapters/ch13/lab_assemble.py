@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lecture_utils.chapters.ch13.lab_another import Another, worlds
 from lecture_utils.chapters.ch13.lab_towers import TwoTowers, use_towers
 from lecture_utils.exercises.exercise import Exercise, mistake
+from lecture_utils.exercises.training_steps import walk_mistakes
 
 __all__ = ["STEP_1"]
 
@@ -89,27 +90,6 @@ class _HeldBefore(Another):
         return loss.item()
 
 
-@mistake("Gradients of all earlier steps are in the second one too. What comes before each backward?")
-class _GradientsPileUp(Another):
-    def walk(self, loss: Tensor) -> None:
-        loss.backward()
-        self.optimizer.step()
-
-
-@mistake("Nothing changes from step to step. After backward somebody has to walk: the optimiser's step.")
-class _NeverMoved(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad()
-        loss.backward()
-
-
-@mistake("You make a new Adam in every step, which has forgotten all it knew of the gradients' sizes.")
-class _NewAdam(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer = self.adam()
-        super().walk(loss)
-
-
 @mistake("The loss that you return is the one after the step. Wanted is the one before: you have it already.")
 class _LossAfter(Another):
     def step(self, images: Tensor, ids: Tensor) -> float:
@@ -149,7 +129,7 @@ class _WrongWay(Another):
 
 WRONG: Any = (  # `mistake` has made a Mistake of each class
     _ScaleNotLearned, _TextFrozen, _ImageFrozen, _ProjectionsFrozen, _AnyLength, _AlongTheBatch,
-    _BeginsAtTemperature, _BeginsAtOne, _NeverHeld, _HeldBefore, _GradientsPileUp, _NeverMoved, _NewAdam,
+    _BeginsAtTemperature, _BeginsAtOne, _NeverHeld, _HeldBefore, *walk_mistakes(Another),
     _LossAfter, _OneSided, _OtherRate, _FirstSentence, _WrongWay,
 )  # fmt: skip
 STEP_1 = Exercise(

@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lecture_utils.chapters.ch14.draws import Given
 from lecture_utils.chapters.ch14.lab_eyes import RATE, Sighted
 from lecture_utils.chapters.ch14.solutions import llava_inputs
-from lecture_utils.exercises.draws import normal
+from lecture_utils.exercises.draws import Given, normal
 from lecture_utils.multimodal.language_model import LanguageModel
 
 __all__ = ["Another", "Project", "SmallModel", "worlds"]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lecture_utils.chapters.ch14.lab_another import Another, worlds
 from lecture_utils.chapters.ch14.lab_eyes import Sighted, use_sighted
 from lecture_utils.exercises.exercise import Exercise, mistake
+from lecture_utils.exercises.training_steps import walk_mistakes
 
 __all__ = ["STEP_1"]
 
@@ -112,27 +113,6 @@ class _PictureLast(Another):
         return torch.cat([x[:, :1], x[:, 1 + places :], x[:, 1 : 1 + places]], 1), target
 
 
-@mistake("Gradients of all earlier steps are in the second one too. What comes before each backward?")
-class _GradientsPileUp(Another):
-    def walk(self, loss: Tensor) -> None:
-        loss.backward()
-        self.optimizer.step()
-
-
-@mistake("Nothing changes from step to step. After backward comes the optimiser's step.")
-class _NeverMoved(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad()
-        loss.backward()
-
-
-@mistake("You make a new Adam in every step, which has forgotten all it knew of the gradients.")
-class _NewAdam(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer = self.adam()
-        super().walk(loss)
-
-
 @mistake("The loss that you return is the one after the step. Wanted is the one before: you have it already.")
 class _LossAfter(Another):
     def step(self, grid: Tensor, ids: Tensor, answer: Tensor) -> float:
@@ -148,7 +128,7 @@ class _OtherRate(Another):
 
 WRONG: Any = (  # `mistake` has made a Mistake of each class
     _LearnsToo, _ProjectionFixed, _PlacesFixed, _NoPlaces, _AtTheEnd, _WithoutPicture, _OneLate, _OneEarly,
-    _Blind, _PromptToo, _Sum, _MeanOfAll, _PictureLast, _GradientsPileUp, _NeverMoved, _NewAdam, _LossAfter,
+    _Blind, _PromptToo, _Sum, _MeanOfAll, _PictureLast, *walk_mistakes(Another), _LossAfter,
     _OtherRate,
 )  # fmt: skip
 STEP_1 = Exercise(

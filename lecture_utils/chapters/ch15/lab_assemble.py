@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lecture_utils.chapters.ch15.lab_another import Another, nets
 from lecture_utils.chapters.ch15.lab_vae import DigitVAE, use_vae
 from lecture_utils.exercises.exercise import Exercise, mistake
+from lecture_utils.exercises.training_steps import walk_mistakes
 
 __all__ = ["STEP_1"]
 
@@ -124,27 +125,6 @@ class _DecoderFixed(Another):
         return [*self.encoder.parameters()]
 
 
-@mistake("Gradients of all earlier steps are in the second one too. What comes before each backward?")
-class _GradientsPileUp(Another):
-    def walk(self, loss: Tensor) -> None:
-        loss.backward()
-        self.optimizer.step()
-
-
-@mistake("Nothing changes from step to step. After backward comes the optimiser's step.")
-class _NeverMoved(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer.zero_grad()
-        loss.backward()
-
-
-@mistake("You make a new Adam in every step, which has forgotten all it knew of the gradients.")
-class _NewAdam(Another):
-    def walk(self, loss: Tensor) -> None:
-        self.optimizer = self.adam()
-        super().walk(loss)
-
-
 @mistake("Your Adam walks at another rate than 0.002.")
 class _OtherRate(Another):
     def adam(self) -> torch.optim.Optimizer:
@@ -193,7 +173,7 @@ class _ElboOnceMore(Another):
 WRONG: Any = (  # `mistake` has made a Mistake of each class
     _MeanOfPixels, _CostAsLikelihood, _Squares, _SigmoidTwice, _PlusKL, _NoKL, _NegativeElbo, _ScalarElbo,
     _MeanForPoint, _Detached, _HalvesExchanged, _ByTurns, _Downhill, _SumOfBatch, _EncoderFixed,
-    _DecoderFixed, _GradientsPileUp, _NeverMoved, _NewAdam, _OtherRate, _LossAfter, _SampledLogits,
+    _DecoderFixed, *walk_mistakes(Another), _OtherRate, _LossAfter, _SampledLogits,
     _SampledBits, _NoPrior, _NoPosterior, _ElboOnceMore,
 )  # fmt: skip
 STEP_1 = Exercise(

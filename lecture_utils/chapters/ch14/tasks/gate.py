@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lecture_utils.chapters.ch14.draws import Given
 from lecture_utils.chapters.ch14.solutions import gated_cross_attention
-from lecture_utils.exercises.draws import floats, normal
+from lecture_utils.exercises.draws import Given, floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["EXERCISE", "Look", "Think", "use_gated"]
