@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.exercises.checker import exercises
-from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.hints import known_mistake
 from lecture_utils.multimodal.language_model import KVCache
+from tests.wrong_answers import check_hint
 
 BY_ID = {exercise.id: exercise for exercise in exercises("14")}
 
@@ -185,7 +184,4 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
 
 @pytest.mark.parametrize(("id", "answer", "word"), WRONG, ids=[f"{id} {a.__name__}" for id, a, _ in WRONG])
 def test_a_wrong_answer_gets_the_hint_for_its_mistake(id: str, answer: Callable[..., Any], word: str) -> None:
-    found = examine(BY_ID[id], answer)
-    assert found.state == "wrong" and found.reason == "value", found
-    shown = known_mistake(BY_ID[id], answer, found)
-    assert shown is not None and word in shown.hint, shown
+    check_hint(BY_ID[id], answer, word, "value")
