@@ -1,0 +1,1 @@
+"""Chapter 16: diffusion models, in pixels and in codes."""

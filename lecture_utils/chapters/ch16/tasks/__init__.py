@@ -1,0 +1,1 @@
+"""Chapter 16's exercises, one to a file: inputs, usual mistakes, and hints."""
