@@ -27,12 +27,8 @@ from lecture_utils.selfsup.ema import EMA
 from lecture_utils.training.loop import predictions
 from lecture_utils.training.one_cycle import one_cycle
 
-SIZE, CODE, LENGTH, WIDTH = (
-    32,
-    (4, 8, 8),
-    16,
-    64,
-)  # a picture's side, its code, a sentence's tokens, their width
+SIZE, CODE = 32, (4, 8, 8)  # a picture's side, and its code
+LENGTH, WIDTH = 16, 64  # a sentence's tokens, and their width
 BATCH, POOL, MOMENTUM = 32, 32_000, 0.998
 BOXED = 0.5  # share of the pictures whose box is told
 Lesson = tuple[Tensor, ...]  # ids (B, L), boxes (B, 1, 4), classes (B, 1)

@@ -7,9 +7,10 @@ from lecture_utils.generative.diffusion.forward_process import Gaussian
 from lecture_utils.generative.diffusion.kl_autoencoder import KLAutoEncoder, MapAttention
 from lecture_utils.generative.diffusion.labelled import LabelledDiffusion
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
+from lecture_utils.generative.diffusion.model import Diffusion
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
-from tests.bad_calls import count, floats, images, labels, made, masks, number, pixels, word
-from tests.good_calls.makers import Call, draw
+from tests.bad_calls import count, floats, grouped, images, labels, made, masks, number, pixels, word
+from tests.good_calls.makers import Call, draw, whole
 
 T = 10
 SCHEDULE = made(lambda: NoiseSchedule(linear_betas(T)))
@@ -58,9 +59,15 @@ def labelled() -> LabelledDiffusion:
     return LabelledDiffusion(net(), tokens, NoiseSchedule(linear_betas(T)), (1, 8, 4)).eval()
 
 
-LABELLED = made(labelled)
-FORWARD_X: Call = {"x": floats(2, 1, 8, 4), "t": floats(2)}
-FORWARD: Call = {**FORWARD_X, "context": WORDS}
+def bare() -> Diffusion:
+    tokens = condition.LabelTokens((3, 3), 6)
+    return Diffusion(net(), tokens, NoiseSchedule(linear_betas(T)), (1, 8, 4)).eval()
+
+
+LABELLED, DIFFUSION = made(labelled), made(bare)
+SIGNAL, NAMES = floats(2, 1, 8, 4), labels(3, 2, 2)
+STEP_NUMBERS = labels(T + 1, 2)._replace(kinds={})
+FORWARD: Call = {"x": SIGNAL, "t": floats(2), "context": WORDS}
 GOOD: dict[str, dict[str, Call]] = {
     "generative.diffusion.schedule": {
         "linear_betas": {"steps": count(T), "start": number(0.01), "end": number(0.2)},
@@ -214,18 +221,27 @@ GOOD: dict[str, dict[str, Call]] = {
         "picture_loss": {"got": images(2, 3, 8, 4), "want": images(2, 3, 8, 4)},
         "losses": {"model": CODER, "x": images(2, 3, 8, 4), "noise": CODE, "weight": number(0.1)},
     },
+    "generative.diffusion.model": {
+        "Diffusion": {
+            "net": made(net), "condition": made(lambda: condition.LabelTokens((3, 3), 6)),
+            "schedule": SCHEDULE, "shape": (1, 8, 4), "kind": KIND, "drop": number(0.1),
+        },
+        "Diffusion.to_signal": {"self": DIFFUSION, "x": SIGNAL},
+        "Diffusion.from_signal": {"self": DIFFUSION, "signal": SIGNAL},
+        "Diffusion.forward": {"self": DIFFUSION, "*": whole(SIGNAL, STEP_NUMBERS, NAMES)},
+        "Diffusion.loss": {"self": DIFFUSION, "*": grouped(SIGNAL, NAMES), "draw": draw},
+        "Diffusion.signal_loss": {"self": DIFFUSION, "*": grouped(SIGNAL, NAMES), "draw": draw},
+        "Diffusion.sample": {
+            "self": DIFFUSION, "*": whole(NAMES), "steps": count(2), "scale": number(2.0),
+            "sampler": word("ddim"), "eta": number(0.5), "seed": count(1, zero=True), "noise": SIGNAL,
+        },
+        "Diffusion.encode": {
+            "self": DIFFUSION, "*": grouped(SIGNAL, NAMES), "steps": count(2), "scale": number(2.0),
+        },
+        "Diffusion.contexts": {"self": DIFFUSION, "*": whole(NAMES)},
+    },
     "generative.diffusion.labelled": {
-        "LabelledDiffusion": {
-            "net": made(net), "tokens": made(lambda: condition.LabelTokens((3, 3), 6)), "schedule": SCHEDULE,
-            "shape": (1, 8, 4), "kind": KIND, "drop": number(0.1),
-        },
-        "LabelledDiffusion.forward": {"self": LABELLED, **FORWARD_X, "labels": labels(3, 2, 2)},
-        "LabelledDiffusion.loss": {
-            "self": LABELLED, "images": pixels(2, 1, 8, 4), "labels": labels(3, 2, 2), "draw": draw,
-        },
-        "LabelledDiffusion.sample": {
-            "self": LABELLED, "labels": labels(3, 2, 2), "steps": count(2), "scale": number(2.0),
-            "sampler": word("ddim"), "eta": number(0.5), "noise": floats(2, 1, 8, 4),
-        },
+        "LabelledDiffusion.to_signal": {"self": LABELLED, "x": pixels(2, 1, 8, 4)},
+        "LabelledDiffusion.from_signal": {"self": LABELLED, "signal": SIGNAL},
     },
 }  # fmt: skip

@@ -33,12 +33,6 @@ PICTURES = pixels(2, 3, 8, 8)
 X, OTHER = floats(2, 6), floats(2, 6, of=lambda x: x + 0.1)
 
 
-def whole(*values: Value) -> Value:
-    """A tuple of arguments of which none is left out."""
-    group = grouped(*values)
-    return group._replace(kinds={k: v for k, v in group.kinds.items() if k != "one too few"})
-
-
 def coder() -> KLAutoEncoder:
     return KLAutoEncoder(3, (8, 8))
 
@@ -96,20 +90,13 @@ GOOD: dict[str, dict[str, Call]] = {
             "autoencoder": made(coder), "condition": made(lambda: EmbeddingTokens(5, 6)), "net": made(net),
             "schedule": SCHEDULE, "shape": SHAPE, "kind": word("v"), "drop": number(0.1),
         },
-        "LatentDiffusion.forward": {"self": LATENT, "*": whole(CODE, STEPS, TOLD)},
+        "LatentDiffusion.to_signal": {"self": LATENT, "x": PICTURES},
+        "LatentDiffusion.from_signal": {"self": LATENT, "signal": CODE},
         "LatentDiffusion.to_latent": {"self": LATENT, "images": PICTURES, "draw": draw},
         "LatentDiffusion.loss": {
             "self": LATENT, "*": grouped(PICTURES, TOLD), "draw": draw,
         },
         "LatentDiffusion.latent_loss": {"self": LATENT, "*": grouped(CODE, TOLD), "draw": draw},
-        "LatentDiffusion.sample": {
-            "self": LATENT, "*": whole(TOLD), "steps": count(2), "scale": number(2.0), "eta": number(0.5),
-            "seed": count(1, zero=True), "noise": CODE,
-        },
-        "LatentDiffusion.encode": {
-            "self": LATENT, "*": grouped(PICTURES, TOLD), "steps": count(2), "scale": number(2.0),
-        },
-        "LatentDiffusion.contexts": {"self": LATENT, "*": whole(TOLD)},
     },
     "generative.unclip.prior_transformer": {
         "PriorTransformer": {**SIZES, "width": count(8), "heads": count(2), "layers": count(1)},

@@ -16,8 +16,10 @@ from lecture_utils.nn.transformer import Transformer
 from lecture_utils.selfsup.dino import DINO
 from lecture_utils.selfsup.mae import MAE, MAEWithMoments
 from tests.bad_calls import (
+    Value,
     count,
     floats,
+    grouped,
     images,
     index,
     labels,
@@ -31,6 +33,12 @@ from tests.bad_calls import (
 
 Call = dict[str, Any]
 draw = made(lambda: torch.Generator().manual_seed(0))
+
+
+def whole(*values: Value) -> Value:
+    """A tuple of arguments of which none is left out."""
+    group = grouped(*values)
+    return group._replace(kinds={k: v for k, v in group.kinds.items() if k != "one too few"})
 
 
 def small_net() -> nn.Module:

@@ -59,9 +59,9 @@ def test_guidance_exaggerates_and_zero_forgets_the_label():
 def test_the_loss_of_the_perfect_network_is_zero_and_what_is_not_told_costs(kind):
     images = DARK_OR_BRIGHT[LABELS[:, 0]][:, None, None, None].expand(3, 1, 4, 6)
     draw = torch.Generator().manual_seed(0)
-    assert knowing(kind, drop=0.0).loss(images, LABELS, draw) < 1e-10
-    assert knowing(kind, drop=1.0).loss(images, LABELS, draw) > 1e-3
-    assert knowing(kind, drop=0.0).loss(1 - images, LABELS, draw) > 1e-3
+    assert knowing(kind, drop=0.0).loss(images, LABELS, draw=draw) < 1e-10
+    assert knowing(kind, drop=1.0).loss(images, LABELS, draw=draw) > 1e-3
+    assert knowing(kind, drop=0.0).loss(1 - images, LABELS, draw=draw) > 1e-3
 
 
 def test_a_seed_gives_the_same_pictures_and_every_step_is_kept():
@@ -75,10 +75,6 @@ def test_a_seed_gives_the_same_pictures_and_every_step_is_kept():
     assert torch.equal((kept[3] + 1) / 2, a)
     assert model.drop == 0.1  # the share that guidance needs unless another is asked for
     wrong = torch.tensor([[2]]), torch.zeros(3, 1, 8, 9)
-    for bad in (
-        {"labels": wrong[0]},
-        {"labels": LABELS, "noise": wrong[1]},
-        {"labels": LABELS, "sampler": "x"},
-    ):
+    for labels, bad in ((wrong[0], {}), (LABELS, {"noise": wrong[1]}), (LABELS, {"sampler": "x"})):
         with pytest.raises(ValueError, match=r"got .*want"):
-            model.sample(**bad)
+            model.sample(labels, **bad)
