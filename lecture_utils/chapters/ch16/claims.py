@@ -4,6 +4,7 @@ Each claim is one function of a seed, with a rule that was fixed before any run;
 stand in the files that are imported here.
 """
 
+from lecture_utils.chapters.ch16.compute_claims import c16_3_compute
 from lecture_utils.chapters.ch16.noising_claims import c16_1_noising
 
-__all__ = ["c16_1_noising"]
+__all__ = ["c16_1_noising", "c16_3_compute"]
