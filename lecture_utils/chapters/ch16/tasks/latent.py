@@ -15,7 +15,7 @@ __all__ = ["EXERCISE"]
 
 
 def _codes(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
-    two = floats([1.0, 5.0]).view(1, 2, 1, 1)
+    two = floats([1.0, 3.0, 7.0, 10.0]).view(1, 2, 1, 2)
     yield two, floats([[[[1.0]]]]), floats([[[[0.0]]]]), floats([[[[0.5]]]]), 2.0
     yield two, floats([[[[0.0]]]]), floats([[[[1.0]]]]), floats([[[[2.0]]]]), 0.5
     yield two, floats([[[[2.0]]]]), floats([[[[-2.0]]]]), floats([[[[1.0]]]]), 3.0
@@ -82,7 +82,14 @@ class PerChannel(Latent):
 class MeanOfChannels(Latent):
     @staticmethod
     def latent_scale(codes: Tensor) -> Any:
-        return float(1 / codes.std(dim=(0, 2, 3), correction=0).mean())
+        return float(1 / codes.std(dim=(0, 2, 3)).mean())
+
+
+@mistake("You average the scales of single channels. One deviation of all numbers together is wanted.")
+class MeanOfChannelScales(Latent):
+    @staticmethod
+    def latent_scale(codes: Tensor) -> Any:
+        return float((1 / codes.std(dim=(0, 2, 3))).mean())
 
 
 @mistake("You average the deviations of single codes. Wanted is that of all numbers together, from one mean.")
@@ -211,10 +218,10 @@ class BareNoise(Latent):
 
 
 WRONG: Any = (
-    DeviationItself, OneOverVariance, RootOfDeviation, PerChannel, MeanOfChannels, MeanOfPictures,
-    FirstPicture, AboutZero, MeanSize, Largest, VarianceForDeviation, LogForDeviation, HalfLog,
-    LogOfDeviation, MinusHalf, MeanScaledAlone, NoiseScaledAlone, NotScaled, DividedByScale, MeanAlone,
-    BareNoise,
+    DeviationItself, OneOverVariance, RootOfDeviation, PerChannel, MeanOfChannels, MeanOfChannelScales,
+    MeanOfPictures, FirstPicture, AboutZero, MeanSize, Largest, VarianceForDeviation, LogForDeviation,
+    HalfLog, LogOfDeviation, MinusHalf, MeanScaledAlone, NoiseScaledAlone, NotScaled, DividedByScale,
+    MeanAlone, BareNoise,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.7",
