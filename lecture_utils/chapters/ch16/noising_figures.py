@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils.chapters.ch16 import solutions
+from lecture_utils.chapters.ch16 import noising_claims, solutions
+from lecture_utils.experiments.ledger import Record
 from lecture_utils.generative.diffusion.forward_process import noise_step
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
 from lecture_utils.generative.diffusion.schedule import (
@@ -155,4 +156,32 @@ def points_to_noise(
         noise = torch.randn(x0.shape, generator=draw)
         draw_points(ax, noised(x0, torch.full((n,), t), noise, schedule.alpha_bar))
         ax.set_title(f"t = {t}, ᾱ = {said(float(schedule.alpha_bar[t]))}", fontsize=9, loc="center")
+    return fig
+
+
+# --- the claim ------------------------------------------------------------------------------------------
+def noticed_figure(
+    record: Record, title: str = "The test errs as designed; an error of one step needs many pictures"
+) -> Figure:
+    """Draw C16.1: in which share of the tests the two ways are told apart, over pictures in a test."""
+    rows = {float(point["at"]): point["figures"] for point in (record.boundary or {})["points"]}
+    rows[float(noising_claims.PICTURES)] = record.figures
+    counts = sorted(rows)
+    lines = {
+        "right, 10": (BLUE, "-", "the right closed form, t = 10"),
+        "right, 100": (BLUE, "--", "the right closed form, t = 100"),
+        "off by one, 10": (VERMILION, "-", "that of the step before, t = 10"),
+        "off by one, 100": (VERMILION, "--", "that of the step before, t = 100"),
+    }
+    fig = Figure(figsize=(7.5, 3.4), layout="constrained")
+    fig.suptitle(title, x=0.01, ha="left", fontsize=11)
+    ax = fig.subplots()
+    for key, (hue, dashes, name) in lines.items():
+        means = [sum(row[key] for row in rows[count]) / len(rows[count]) for count in counts]
+        ax.plot(counts, means, dashes, marker="o", markersize=4, color=hue, label=name)
+    ax.axhline(noising_claims.LEVEL, color=QUIET, linewidth=1, zorder=0)
+    ax.set(xscale="log", xlabel="pictures in a test", ylabel="share told apart", ylim=(-0.03, 1.03))
+    ax.set_xticks(counts, [f"{count:,.0f}" for count in counts])
+    ax.minorticks_off()
+    ax.legend(frameon=False, fontsize=9, loc="center", bbox_to_anchor=(0.4, 0.6))
     return fig

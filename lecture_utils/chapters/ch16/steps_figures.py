@@ -14,9 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from lecture_utils.chapters.ch16 import steps_claims
 from lecture_utils.chapters.ch16.denoising_study import Trajectory, trajectory
 from lecture_utils.chapters.ch16.noising_figures import draw_points, visible
 from lecture_utils.chapters.ch16.steps_study import SAMPLERS
+from lecture_utils.experiments.ledger import Record
 from lecture_utils.generative.diffusion.bound import variational_bound
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
@@ -163,6 +165,18 @@ def steps_curve(record: Mapping[str, Mapping[int, Sequence[float]]], real: float
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="Fréchet distance")
     ax.legend(frameon=False, fontsize=9)
     return fig
+
+
+def claim_curve(record: Record, title: str) -> Figure:
+    """Draw C16.2: distances of the three samplers over steps, of every training (`steps_curve`)."""
+    swept = {int(point["at"]): point["figures"] for point in (record.boundary or {})["points"]}
+    swept[steps_claims.COUNT] = record.figures
+    curves: dict[str, dict[int, list[float]]] = {}
+    for sampler, key in steps_claims.SHORT.items():
+        curves[sampler] = {count: [row[key] for row in rows] for count, rows in swept.items()}
+        if sampler != steps_claims.DDIM:
+            curves[sampler][1000] = [row[f"{key}_1000"] for row in record.figures]
+    return steps_curve(curves, record.figures[0]["real"], title)
 
 
 # --- which t is hard ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from lecture_utils.chapters.ch16 import noising_claims, noising_figures, solutions
 from lecture_utils.chapters.ch16.steps_study import grid_mixture
+from lecture_utils.experiments import ledger
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
 
 pytestmark = pytest.mark.system("S16.1")
@@ -83,3 +84,11 @@ def test_the_figures_draw_the_learners_function() -> None:
     assert len(calls) == 3 + 2 + 2
     assert [len(figure.axes) for figure in figures] == [6, 2, 2, 2]
     assert "ᾱ = 4e-05" in figures[0].axes[1].get_title()  # linear, at T
+
+
+def test_the_claims_figure_shows_the_record() -> None:
+    record = ledger.load("C16.1")
+    lines = noising_figures.noticed_figure(record).axes[0].lines
+    assert list(lines[0].get_xdata()) == [16, 64, 256, 1024, 4096]
+    at_256 = sum(row["off by one, 10"] for row in record.figures) / len(record.figures)
+    assert lines[2].get_ydata()[2] == pytest.approx(at_256)

@@ -1,5 +1,6 @@
 """Samplers side by side: the same network, the same noise, and what is believed on the way."""
 
+import dataclasses
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 
 from lecture_utils.chapters.ch16 import denoising_study, steps_claims, steps_figures, steps_study
 from lecture_utils.data import digits
+from lecture_utils.experiments import ledger
 from lecture_utils.generative.diffusion.samplers import ddim_sample, ddpm_sample, spaced_steps
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, linear_betas
 
@@ -150,3 +152,21 @@ def test_between_asks_for_one_digit() -> None:
     alone = denoising_study.drawn(torch.tensor([7, 7]), "DDIM", 20, noise=denoising_study.starting_noise(2))
     torch.testing.assert_close(made[[0, 2]], alone, atol=1e-3, rtol=0)
     assert denoising_study.real_distance(20) > 0
+
+
+def test_the_claims_curve_has_every_training_and_every_count() -> None:
+    """A record made by hand: three curves, each with its points."""
+    row = {f"{key}": 1.0 + i for i, key in enumerate(steps_claims.SHORT.values())}
+    row |= {"ddpm_small_1000": 0.4, "ddpm_large_1000": 0.3, "real": 0.2}
+    record = dataclasses.replace(
+        ledger.load("C16.1"),
+        figures=[row, row],
+        boundary={"axis": "steps", "points": [{"at": 5.0, "figures": [row]}]},
+    )
+    lines = [
+        line
+        for line in steps_figures.claim_curve(record, "curve").axes[0].lines
+        if line.get_linestyle() == "-"
+    ]
+    assert [line.get_xdata().tolist() for line in lines] == [[5, 20], [5, 20, 1000], [5, 20, 1000]]
+    assert lines[2].get_ydata()[-1] == pytest.approx(0.3)
