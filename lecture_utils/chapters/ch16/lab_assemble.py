@@ -91,7 +91,7 @@ class _Absolute(Another):
 @mistake("Your network is shown the clean picture in training. It is to see the noised one, x_t.")
 class _SeesClean(Another):
     def noised(self, x0: Tensor, noise: Tensor, kept: Tensor) -> Tensor:
-        return x0
+        return x0.clone()
 
 
 @mistake("Your network hears t - 1, as if steps began at 0. Here the first step is 1: hand t on as it is.")
@@ -165,7 +165,7 @@ class _Upwards(Another):
         return super().times()[::-1]
 
 
-@mistake("Your samples stop at x_1. There is one more step, at t = 1, which only takes the mean.")
+@mistake("Your samples stop at x_1. There is one more step, from x_1 to x_0, which takes the mean.")
 class _StopsAtOne(Another):
     def times(self) -> list[int]:
         return super().times()[:-1]

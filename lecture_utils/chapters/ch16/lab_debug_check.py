@@ -173,14 +173,17 @@ class _VelocityAsNoise(_Another):
 
 
 @mistake(
-    "The first letter: what is squared would be below what is wanted by less where noise is strong. Compare "
-    "both columns of fresh noise with √β_t at a few rows."
+    "The first letter: a variance for its root would make 0.64 to 0.41. Square what is wanted in a few "
+    "rows of her table: is that her figure?"
 )
 class _FirstB(Diagnosis):
     first: Any = property(lambda first: "B")
 
 
-@mistake("The first letter: another schedule would change ᾱ in every row. Are now and before not as wanted?")
+@mistake(
+    "The first letter: ᾱ_t and ᾱ_s are looked up where they belong, in the schedule that is handed in. What "
+    "else does her code look up, and how often?"
+)
 class _FirstC(Diagnosis):
     first: Any = property(lambda first: "C")
 
@@ -208,7 +211,9 @@ class _SecondA(Diagnosis):
     second: Any = property(lambda second: "A")
 
 
-@mistake("The second letter: with the linear schedule the fresh noise is larger than wanted from t = 750 on.")
+@mistake(
+    "The second letter: with the linear schedule the fresh noise is larger than wanted from the third row on."
+)
 class _SecondC(Diagnosis):
     second: Any = property(lambda second: "C")
 

@@ -112,7 +112,7 @@ STEP_3 = Exercise(
     difficulty=2,
     minutes=10,
     hints=(
-        "Change one setting at a time, and read both figures: which digits are seen, and how near all of them "
+        "Change one setting at a time, and read both figures: which digits are seen, and how near they all "
         "are to real ones. Where does the walk begin, at pure noise or after it?",
         "Accuracy is not the trouble in any setting that hears the labels. Ask of each setting what it does "
         "with your four calls, and of the spacing what x is at its first step.",
@@ -131,8 +131,8 @@ STEP_3 = Exercise(
         ),
         Mistake(
             {"steps": 4, "spacing": "leading", "eta": 0.0, "scale": 1.0},
-            "Your walk begins at t = 751. What x should be there has a shadow of a digit in it; what you "
-            "hand in is pure noise. Which spacing begins where noise is right?",
+            "Your walk begins at step 751 of 1,000. What x should be there has a shadow of a digit in it; "
+            "what you hand in is pure noise. Which spacing begins where noise is right?",
             when=_shows(lambda steps, spacing, eta, scale: spacing == "leading" and steps == CALLS),
         ),
         Mistake(
