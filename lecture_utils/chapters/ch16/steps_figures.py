@@ -161,10 +161,11 @@ def steps_curve(record: Mapping[str, Mapping[int, Sequence[float]]], real: float
         for c in counts:
             ax.plot([c] * len(points[c]), points[c], ".", color=hues[name], markersize=5)
     ax.axhline(real, color=QUIET, linewidth=1, linestyle="--")
-    ax.text(ax.get_xlim()[1], real, "real digits ", ha="right", va="top", fontsize=9, color=QUIET)
     ax.set(xscale="log", yscale="log", xlabel="steps", ylabel="Fréchet distance")
     counts = sorted({count for points in record.values() for count in points})
     ax.set_xticks(counts, [f"{count:,}" for count in counts])
+    between = (counts[-1] * counts[-2]) ** 0.5
+    ax.text(between, real, "real digits", ha="center", va="bottom", fontsize=9, color=QUIET)
     low, high = ax.get_ylim()
     marks = [mark for mark in (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10) if low <= mark <= high]
     ax.set_yticks(marks, [f"{mark:g}" for mark in marks])
