@@ -176,6 +176,7 @@ class Samples(NamedTuple):
     real: float
 
 
+@torch.no_grad()
 def samples(ddpm: Any, seed: int = 0, *, steps: int = T) -> Samples:
     """Draw 300 digits with a model and judge them."""
     asked, generator = torch.arange(CLASSES).repeat(30), torch.Generator().manual_seed(seed)

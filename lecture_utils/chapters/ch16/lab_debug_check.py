@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from lecture_utils.chapters.ch16.lab_debug import Diagnosis, step_faulty
+from lecture_utils.chapters.ch16.lab_letters import LETTERS
 from lecture_utils.exercises.draws import floats, normal
 from lecture_utils.exercises.exercise import Exercise, mistake
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, cosine_betas
@@ -172,75 +173,9 @@ class _VelocityAsNoise(_Another):
         return (x - (1 - now).sqrt() * v) / now.sqrt()
 
 
-@mistake(
-    "The first letter: a variance for its root would make 0.64 to 0.41. Square what is wanted in a few "
-    "rows of her table: is that her figure?"
-)
-class _FirstB(Diagnosis):
-    first: Any = property(lambda first: "B")
-
-
-@mistake(
-    "The first letter: ᾱ_t and ᾱ_s are looked up where they belong, in the schedule that is handed in. What "
-    "else does her code look up, and how often?"
-)
-class _FirstC(Diagnosis):
-    first: Any = property(lambda first: "C")
-
-
-@mistake("The first letter: with v for ε the fresh noise would be right, since it asks the network nothing.")
-class _FirstD(Diagnosis):
-    first: Any = property(lambda first: "D")
-
-
-@mistake("The first letter: noise in the last step would show in the last row, where her step adds none.")
-class _FirstE(Diagnosis):
-    first: Any = property(lambda first: "E")
-
-
-@mistake("The first letter: one place of a thousand changes no figure here in its second digit.")
-class _FirstF(Diagnosis):
-    first: Any = property(lambda first: "F")
-
-
-@mistake(
-    "The second letter: with single β the size would fall to 0, and no digit would be seen. His come out, "
-    "and at the end they have the right size."
-)
-class _SecondA(Diagnosis):
-    second: Any = property(lambda second: "A")
-
-
-@mistake(
-    "The second letter: with the linear schedule the fresh noise is larger than wanted from the third row on."
-)
-class _SecondC(Diagnosis):
-    second: Any = property(lambda second: "C")
-
-
-@mistake("The second letter: with v for ε the fresh noise would be right. Is it, in his table?")
-class _SecondD(Diagnosis):
-    second: Any = property(lambda second: "D")
-
-
-@mistake(
-    "The second letter: noise in the last step would show in the last row alone. What does his add there?"
-)
-class _SecondE(Diagnosis):
-    second: Any = property(lambda second: "E")
-
-
-@mistake(
-    "The second letter: one place of a thousand changes nothing that you could see. His figures are far off."
-)
-class _SecondF(Diagnosis):
-    second: Any = property(lambda second: "F")
-
-
 WRONG: Any = (
     _Kept, _Neighbour, _Times, _Added, _Difference, _Left, _MeanOnly, _NoiseOnly, _HalfMean, _NoRoot, _Large,
-    _NotHeld, _VelocityAsNoise, _FirstB, _FirstC, _FirstD, _FirstE, _FirstF, _SecondA, _SecondC, _SecondD,
-    _SecondE, _SecondF,
+    _NotHeld, _VelocityAsNoise, *LETTERS,
 )  # fmt: skip
 STEP_2 = Exercise(
     "16.L2",
