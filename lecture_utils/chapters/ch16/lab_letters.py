@@ -48,7 +48,7 @@ class _SecondA(Diagnosis):
 
 
 @mistake(
-    "The second letter: with the linear schedule the fresh noise is larger than wanted in most rows, not smaller."
+    "The second letter: with the linear schedule the noise is larger than wanted in most rows, not smaller."
 )
 class _SecondC(Diagnosis):
     second: Any = property(lambda second: "C")
