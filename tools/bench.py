@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bench_body
 import bench_detection
+import bench_diffusion
 import bench_multimodal
 import bench_rendering
 import bench_segmentation
@@ -296,6 +297,7 @@ SECTIONS: dict[str, Callable[[], Rows]] = {
     **bench_rendering.SECTIONS,
     **bench_body.SECTIONS,
     **bench_multimodal.SECTIONS,
+    **bench_diffusion.SECTIONS,
     "scenes": scenes,
     "accuracy": accuracy,
     "import": import_time,

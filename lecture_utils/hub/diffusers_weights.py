@@ -1,6 +1,7 @@
 """Our weights in classes of `diffusers` and `transformers` that are laid out alike, S16.2, S16.3, S16.4.
 
-`clip_weights` goes the other way. Nothing is computed anew: what comes out answers as ours does.
+`clip_weights` goes the other way, and so does `from_unet`. Nothing is computed anew: what comes out answers
+as what went in does.
 
 Shapes: L tokens of a sentence, D width.
 """
@@ -8,6 +9,7 @@ Shapes: L tokens of a sentence, D width.
 import re
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lecture_utils.generative.diffusion.unet import ConditionalUNet, Stage
@@ -16,6 +18,18 @@ from lecture_utils.generative.unclip.prior_transformer import PriorTransformer
 from lecture_utils.hub.clip_weights import LAYER
 from lecture_utils.multimodal.clip.text_encoder import TextEncoder
 
+# The U-Net of Stable Diffusion 1.5, as its configuration file has it (Rombach et al. 2022, and their code).
+STABLE_DIFFUSION: dict[str, Any] = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "sample_size": 64,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "down_block_types": (*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", *["CrossAttnUpBlock2D"] * 3),
+    "layers_per_block": 2,
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,  # so it is named there: it is the number of heads
+}
 UNET = (
     (r"^enter\.", "conv_in."),
     (r"^norm\.", "conv_norm_out."),
@@ -134,6 +148,40 @@ def to_unet(net: ConditionalUNet) -> Any:
     )
     theirs.load_state_dict({renamed(name, UNET): value for name, value in net.state_dict().items()})
     return theirs.eval()
+
+
+def from_unet(theirs: Any) -> ConditionalUNet:
+    """Return our network with the weights of diffusers' `UNet2DConditionModel`, as of Stable Diffusion 1.5.
+
+    Raises
+    ------
+    ValueError
+        For one with parts that ours has not: its tensors are other ones.
+    """
+    config = theirs.config
+    ours = ConditionalUNet(
+        config.in_channels,
+        config.block_out_channels,
+        attention=tuple(kind == "CrossAttnDownBlock2D" for kind in config.down_block_types),
+        context=config.cross_attention_dim,
+        blocks=config.layers_per_block,
+        heads=config.attention_head_dim,
+        groups=config.norm_num_groups,
+        scale_shift=config.resnet_time_scale_shift == "scale_shift",
+        out_channels=config.out_channels,
+    )
+    state = theirs.state_dict()
+    names = {name: renamed(name, UNET) for name in ours.state_dict()}
+    other = {name for name, value in ours.state_dict().items() if _shape(state, names[name]) != value.shape}
+    if other or set(names.values()) != set(state):
+        odd = sorted(set(state) - set(names.values())) or sorted(other)
+        raise ValueError(f"U-Net: got parts that ours has not ({odd[0]}), want one as Stable Diffusion's")
+    ours.load_state_dict({name: state[their] for name, their in names.items()})
+    return ours.eval()
+
+
+def _shape(state: dict[str, Tensor], name: str) -> torch.Size | None:
+    return state[name].shape if name in state else None
 
 
 def to_prior(prior: DiffusionPrior) -> Any:

@@ -186,6 +186,33 @@ def test_the_whole_u_net_samples_alike_in_their_class(tmp_path: Path, scale_shif
         diffusers_weights.to_unet(ConditionalUNet(1, (8, 16), heads=2))
 
 
+@pytest.mark.system("S16.2")
+@torch.no_grad()
+def test_their_weights_run_in_our_code_and_other_parts_are_refused():
+    torch.manual_seed(0)
+    sizes = {"block_out_channels": (16, 32), "norm_num_groups": 8, "attention_head_dim": 2}
+    sizes |= {"cross_attention_dim": 12, "layers_per_block": 1}
+    kinds = {"down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D")}
+    kinds |= {"up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D")}
+    theirs = diffusers.UNet2DConditionModel(**sizes, **kinds).eval()
+    x, t, words = noise(), torch.tensor([3, 700]), torch.randn(2, 5, 12)
+    ours = diffusers_weights.from_unet(theirs)
+    torch.testing.assert_close(ours(x, t, words), theirs(x, t, words).sample, atol=1e-5, rtol=1e-4)
+    deeper = diffusers.UNet2DConditionModel(**sizes, **kinds, transformer_layers_per_block=2)
+    with pytest.raises(ValueError, match="got parts that ours has not"):
+        diffusers_weights.from_unet(deeper)
+
+
+@pytest.mark.system("S16.2")
+def test_at_its_sizes_our_network_has_all_tensors_of_stable_diffusion():
+    """860 million, as its authors' page says: made without numbers, since only names and shapes count."""
+    with torch.device("meta"):
+        theirs = diffusers.UNet2DConditionModel(**diffusers_weights.STABLE_DIFFUSION)
+        ours = diffusers_weights.from_unet(theirs)
+    assert sum(value.numel() for value in ours.parameters()) == 859_520_964
+    assert len(ours.state_dict()) == len(theirs.state_dict())
+
+
 @pytest.mark.system("S16.4")
 @torch.no_grad()
 def test_the_prior_answers_alike_in_their_class(tmp_path: Path):
