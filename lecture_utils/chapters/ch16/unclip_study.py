@@ -150,7 +150,7 @@ def by_tries(best: Best, tries: Sequence[int] = (1, 2, 4, 8), n: int = 300) -> l
 
 
 @functools.lru_cache(maxsize=2)
-def middles(n: int = 2000) -> tuple[Tensor, Tensor]:
+def middles(n: int = 1000) -> tuple[Tensor, Tensor]:
     """Mean embeddings (D,) of training pictures and of their captions: the gap between the two kinds."""
     some = captioned(n, seed=0)
     return embedded(some.image).mean(0), told_by(ids_of(some.text))[1].mean(0)
@@ -220,7 +220,7 @@ def cosines(n: int = 500) -> dict[str, Tensor]:
     some = seen(n)
     image = embedded(some.image)
     words, text = told_by(ids_of(some.text))
-    pool = captioned(4000, seed=5)
+    pool = captioned(2000, seed=5)
     pair, others = (s.class_id * len(COLOURS) + s.colour_id for s in (some, pool))
     rows = torch.tensor([int((others == p).nonzero()[0]) for p in pair])
     told = {
