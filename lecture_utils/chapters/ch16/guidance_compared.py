@@ -17,7 +17,7 @@ from lecture_utils.generative.conditional_gan import ConditionalGenerator
 from lecture_utils.metrics.frechet import frechet_distance, gaussian_fit
 from lecture_utils.metrics.precision_recall import precision_recall
 from lecture_utils.recipes._judged import SPACES, conditional_accuracy
-from lecture_utils.recipes._latent_diffusion import asked, painted
+from lecture_utils.recipes._latent_diffusion import asked, coder, painted
 from lecture_utils.recipes.shapes_cgan import painted as gan_painted
 
 
@@ -26,6 +26,13 @@ def gan_made(class_id: Tensor, colour_id: Tensor, seed: int) -> Tensor:
     model = zoo.load("shapes_cgan")
     assert isinstance(model, ConditionalGenerator)
     return gan_painted(model.eval(), torch.stack([class_id, colour_id], dim=1), seed=seed)
+
+
+@torch.no_grad()
+def through_coder(images: Tensor) -> Tensor:
+    """What the auto-encoder makes of pictures (N, 3, 32, 32): no latent diffusion can be nearer to them."""
+    parts = [coder().from_latent(coder().to_latent(part)) for part in images.split(200)]
+    return torch.cat(parts).clamp(0, 1)
 
 
 def makers(
@@ -43,15 +50,18 @@ def makers_judged(
     """Class accuracy, Fréchet distances, precision and recall in two feature spaces, and the spread.
 
     "spread" is that of pictures of one class and colour in pixels, as a share of real pictures' spread;
-    "held out" the class accuracy for pairs that no maker saw in training. The row of real pictures has the
-    figures of n others.
+    "held out" the class accuracy for pairs that no maker saw in training. The rows of real pictures have
+    the figures of n others.
     """
     told, _ = real_scenes(n, 2 * seed + 1000)
     real, _ = real_scenes(n, 2 * seed + 1001)
     apart = captioned(max(2, n // 2), seed=seed, split="test", held_out=True)
     pair = len(COLOURS) * told.class_id + told.colour_id
-    made = {"real pictures": told.image} | makers(told.class_id, told.colour_id, seed=seed, scales=scales)
-    unseen = {"real pictures": apart.image}
+    made, unseen = (
+        {"real pictures": some.image, "real, through the auto-encoder": through_coder(some.image)}
+        for some in (told, apart)
+    )
+    made |= makers(told.class_id, told.colour_id, seed=seed, scales=scales)
     unseen |= makers(apart.class_id, apart.colour_id, seed=seed + 1, scales=scales)
     wanted = {space: features(real.image) for space, features in SPACES.items()}
     found = {}

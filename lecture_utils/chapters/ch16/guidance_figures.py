@@ -1,4 +1,4 @@
-"""Chapter 16: figures of guidance: arrows, guided points, strips of one noise, the curve of the trade.
+"""Chapter 16: figures of guidance: arrows, guided points, the curve of the trade.
 
 Each returns a Figure; the alt texts are the notebook's.
 
@@ -26,7 +26,7 @@ from lecture_utils.chapters.ch16.guidance_study import Guide
 from lecture_utils.generative.diffusion.forward_process import noised
 from lecture_utils.generative.diffusion.guidance import guide
 from lecture_utils.plotting.blocks import arrow
-from lecture_utils.plotting.images import bare, few, to_image
+from lecture_utils.plotting.images import bare
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 
 REACH_X, REACH_Y = (-3.8, 2.9), (-2.1, 2.4)
@@ -153,33 +153,6 @@ def points_figure(
     return fig
 
 
-def strips_figure(strips: Mapping[float, Tensor], names: Sequence[str], title: str = "") -> Figure:
-    """Draw a row for each thing asked for, a column for each scale: the same noise along a row.
-
-    Parameters
-    ----------
-    strips : mapping
-        Scale → pictures (N, 1 or 3, S, S), as `guidance_study.digit_strips` gives them.
-    names : sequence of str
-        What was asked for in each of the N rows.
-    title : str
-    """
-    wide = 1.6
-    fig = Figure(figsize=(wide * len(strips) + 1.1, wide * len(names) + 0.6), layout="constrained")
-    axes = fig.subplots(len(names), len(strips), squeeze=False)
-    for column, (scale, images) in enumerate(strips.items()):
-        for row, name in enumerate(names):
-            ax = bare(axes[row, column])
-            ax.imshow(few(to_image(images[row]), 32), interpolation="nearest", cmap="gray", vmin=0, vmax=1)
-            if row == 0:
-                ax.set_title(f"w = {scale:g}", fontsize=10, loc="center", color=INK)
-            if column == 0:
-                ax.set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center", labelpad=8)
-    if title:
-        fig.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return fig
-
-
 # --- the curve ------------------------------------------------------------------------------------------
 def by_scale(record: Any) -> dict[float, list[dict[str, dict[str, float]]]]:
     """Return scale → for each seed world → figures, from the record of C16.4."""
@@ -225,6 +198,7 @@ def trade_figure(
             ax.set_xticks(scales, [f"{scale:g}" for scale in scales])
             ax.minorticks_off()
             ax.set(xlabel="scale w", ylim=(0, 1.04 if len(lines) > 1 else None))
-            ax.legend(fontsize=9, loc="best")
             ax.set_title(title, fontsize=10, loc="left")
+    handles = [line for ax in rows[0] for line in ax.get_lines() if line.get_label()[0] != "_"]
+    fig.legend(handles=handles, loc="outside upper left", ncols=len(handles), fontsize=9.5, frameon=False)
     return fig

@@ -15,7 +15,7 @@ from torch import Tensor
 from lecture_utils import zoo
 from lecture_utils.data import digits
 from lecture_utils.data.toyworld.language.captioned import Captioned, captioned
-from lecture_utils.data.toyworld.names import COLOURS
+from lecture_utils.data.toyworld.names import CLASSES, COLOURS
 from lecture_utils.generative.diffusion.condition import LabelTokens
 from lecture_utils.generative.diffusion.guidance import guide
 from lecture_utils.generative.diffusion.labelled import LabelledDiffusion
@@ -202,3 +202,24 @@ def scene_strips(
     noise = torch.randn(len(sentences), *model.shape, generator=torch.Generator().manual_seed(seed))
     ids = ids_of(sentences)
     return {w: guided_samples(model, ids, scale=w, noise=noise, guide=guide) for w in scales}
+
+
+def digit_tables(
+    scales: Sequence[float] = (1.0, 4.0),
+    rows: int = 6,
+    *,
+    model: LabelledDiffusion | None = None,
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Name of the scale → digits (10 · rows, 1, S, S), a column a digit, the same noise at all scales."""
+    model = model or shipped_digits()
+    labels = torch.arange(10).repeat(rows)
+    noise = torch.randn(len(labels), *model.shape, generator=torch.Generator().manual_seed(seed))
+    return {f"w = {w:g}": guided_samples(model, labels[:, None], scale=w, noise=noise) for w in scales}
+
+
+def scene_tables(scales: Sequence[float] = (1.0, 4.0), *, seed: int = 0) -> dict[str, Tensor]:
+    """Name of the scale → scenes (64, 3, 32, 32), a column a class, a row a colour, held-out pairs too."""
+    kinds, colours = torch.arange(len(CLASSES)).repeat(len(COLOURS)), torch.arange(len(COLOURS))
+    ids = asked(kinds, colours.repeat_interleave(len(CLASSES)))
+    return {f"w = {w:g}": painted(shipped_scenes(), ids, seed=seed, scale=w) for w in scales}
