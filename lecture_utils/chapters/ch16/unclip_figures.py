@@ -120,7 +120,7 @@ def way_figure(found: Mapping[str, Way], title: str) -> Figure:
         ax.barh(range(len(found)), values, color=BLUE, alpha=0.8)
         for y, value in enumerate(values):
             ax.text(value + 0.02, y, f"{value:.2f}", va="center", fontsize=9, color=INK)
-        ax.set(xlim=(0, 1.25), ylim=(len(found) - 0.5, -0.5), xticks=(0, 0.5, 1))
+        ax.set(xlim=(0, 1.4), ylim=(len(found) - 0.5, -0.5), xticks=(0, 0.5, 1))
         ax.set_yticks(range(len(found)), list(found))
         ax.grid(axis="y", visible=False)
         ax.set_title(said, fontsize=9.5, loc="left", color=INK)
