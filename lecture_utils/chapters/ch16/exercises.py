@@ -1,5 +1,6 @@
-"""Chapter 16: the exercises of part a (noise and back) and of part b (a sentence becomes a picture)."""
+"""Chapter 16: the exercises of parts a (noise and back) and b (a sentence becomes a picture), and the lab."""
 
+from lecture_utils.chapters.ch16.lab import LAB
 from lecture_utils.chapters.ch16.tasks import (
     ancestral,
     guidance,
@@ -13,7 +14,7 @@ from lecture_utils.chapters.ch16.tasks import (
     training,
 )
 
-__all__ = ["EXERCISES"]
+__all__ = ["EXERCISES", "LAB"]
 
 NOISE = (noising, training, ancestral, implicit, rotation, guidance)
 SENTENCE = (latent, places, sphere, nearest)

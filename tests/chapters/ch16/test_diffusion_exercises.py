@@ -82,8 +82,10 @@ class PackagesLatent:
 
 
 def packages_slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
-    rows = [x.reshape(-1, x.shape[-1]) for x in (a, b)]
-    return manipulation.slerp(*rows, share).reshape(a.shape)
+    def rows(x: Tensor) -> Tensor:
+        return x.reshape(-1, x.shape[-1])
+
+    return manipulation.slerp(rows(a), rows(b), share).reshape(a.shape)
 
 
 THEIRS: dict[str, Any] = {

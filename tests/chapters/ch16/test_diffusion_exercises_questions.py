@@ -13,6 +13,8 @@ from lecture_utils.data import digits
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, HELD_OUT
 from lecture_utils.exercises.questions import questions
+from lecture_utils.generative.diffusion.labelled import LabelledDiffusion
+from lecture_utils.generative.diffusion.latent_diffusion import LatentDiffusion
 from lecture_utils.generative.diffusion.prediction import to_sample
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, cosine_betas, linear_betas
 from lecture_utils.generative.diffusion.slim_unet import SlimUNet
@@ -21,6 +23,20 @@ from lecture_utils.recipes._latent_diffusion import ids_of
 
 LINEAR, COSINE = NoiseSchedule(linear_betas()), NoiseSchedule(cosine_betas())
 RING = "a photo of a red ring on grass"
+
+
+def writer() -> LabelledDiffusion:
+    """The network that writes digits."""
+    model = zoo.load("digits_ddpm")
+    assert isinstance(model, LabelledDiffusion)
+    return model
+
+
+def painter() -> LatentDiffusion:
+    """The network that paints sentences."""
+    model = zoo.load("shapes_latent_diffusion")
+    assert isinstance(model, LatentDiffusion)
+    return model
 
 
 def test_each_question_has_four_options() -> None:
@@ -52,7 +68,7 @@ def test_question_3_what_is_left_half_way_and_later() -> None:
 @torch.no_grad()
 def first_belief(digit: int | None) -> Tensor:
     """The clean picture (16, 1, 16, 16) that the network believes in, shown 16 pure noises."""
-    model, t = zoo.load("digits_ddpm"), torch.full((16,), 1000)
+    model, t = writer(), torch.full((16,), 1000)
     noise = torch.randn(16, 1, 16, 16, generator=torch.Generator().manual_seed(0))
     labels = torch.full((16, 1), 0 if digit is None else digit)
     dropped = torch.full((16,), digit is None)
@@ -73,7 +89,7 @@ def test_questions_4_and_5_the_first_belief_is_a_mean_of_all_or_of_all_threes() 
 
 @torch.no_grad()
 def test_question_6_ddim_gives_one_digit_whatever_the_steps_and_ddpm_does_not() -> None:
-    model, asked = zoo.load("digits_ddpm"), torch.arange(10)[:, None]
+    model, asked = writer(), torch.arange(10)[:, None]
 
     def apart(sampler: str) -> float:
         a, b = (model.sample(asked, steps=n, sampler=sampler, seed=0) for n in (20, 50))
@@ -85,7 +101,7 @@ def test_question_6_ddim_gives_one_digit_whatever_the_steps_and_ddpm_does_not() 
 @torch.no_grad()
 def test_question_7_five_steps_of_ddim_can_be_read() -> None:
     asked = torch.arange(10).repeat(10)
-    made = zoo.load("digits_ddpm").sample(asked[:, None], steps=5, seed=1).clamp(0, 1)
+    made = writer().sample(asked[:, None], steps=5, seed=1).clamp(0, 1)
     assert float((digits_named(made) == asked).float().mean()) >= 0.95
 
 
@@ -97,7 +113,7 @@ def test_question_8_the_velocity_at_both_ends() -> None:
 
 @torch.no_grad()
 def test_question_9_without_a_wish_any_digit_and_a_loud_wish_makes_them_alike() -> None:
-    model, asked = zoo.load("digits_ddpm"), torch.full((60, 1), 3)
+    model, asked = writer(), torch.full((60, 1), 3)
     made = {w: model.sample(asked, steps=10, scale=float(w), seed=2).clamp(0, 1) for w in (0, 1, 8)}
     right = {w: float((digits_named(x) == 3).float().mean()) for w, x in made.items()}
     assert right[0] < 0.4 and right[1] > 0.85 and right[8] > 0.95
@@ -118,7 +134,7 @@ class Early(nn.Module):
 
 @torch.no_grad()
 def test_question_10_of_four_faults_one_shows_nothing() -> None:
-    fine, asked = zoo.load("digits_ddpm"), torch.arange(10).repeat(10)
+    fine, asked = writer(), torch.arange(10).repeat(10)
     faulty = {name: copy.copy(fine) for name in ("linear", "epsilon", "sample", "early")}
     faulty["linear"].schedule = LINEAR
     faulty["epsilon"].kind, faulty["sample"].kind = "epsilon", "sample"
@@ -147,7 +163,7 @@ def test_question_11_the_price_of_a_call_goes_by_the_places() -> None:
 
 @torch.no_grad()
 def test_question_12_a_half_of_a_code_is_a_half_of_the_picture() -> None:
-    coder, image = zoo.load("shapes_latent_diffusion").autoencoder, captioned(12, seed=1, split="test").image
+    coder, image = painter().autoencoder, captioned(12, seed=1, split="test").image
     code = coder.encode(image)[0]
     made = coder.decode(torch.cat([code[:6, :, :, :4], code[6:, :, :, 4:]], dim=-1))
     off = (made - image[:6]).square().mean((0, 1, 2)), (made - image[6:]).square().mean((0, 1, 2))
@@ -164,7 +180,7 @@ def test_question_13_a_code_of_deviation_5_5_is_drowned_far_later() -> None:
 
 @torch.no_grad()
 def test_question_14_a_token_has_read_what_stands_before_it() -> None:
-    told = zoo.load("shapes_latent_diffusion").condition
+    told = painter().condition
     one, other = (told(ids_of([text]))[0] for text in (RING, "a photo of a blue ball on grass"))
     apart = (one - other).norm(dim=-1)
     assert bool((apart[:5] < 1e-5).all()), "start, a, photo, of, a"
@@ -175,7 +191,7 @@ def test_question_14_a_token_has_read_what_stands_before_it() -> None:
 
 @torch.no_grad()
 def test_question_15_the_ring_walks_and_the_rest_stays() -> None:
-    model, across = zoo.load("shapes_latent_diffusion"), torch.linspace(0, 0.55, 4)
+    model, across = painter(), torch.linspace(0, 0.55, 4)
     boxes = torch.stack([across, torch.full((4,), 0.4), across + 0.45, torch.full((4,), 0.85)], 1)
     noise = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(3))
     there = torch.zeros(4, 32, 32, dtype=torch.bool)
@@ -211,6 +227,6 @@ def test_question_18_variations_keep_class_colour_and_ground_and_no_place() -> N
 def test_question_20_not_red_is_red_and_no_caption_says_not() -> None:
     words = {word for text in captioned(300, seed=0).text for word in text.split()}
     assert not words & {"not", "that", "no", "without"}
-    model = zoo.load("shapes_latent_diffusion")
+    model = painter()
     made = model.sample(ids_of(["a photo of a ring that is not red"] * 16), scale=3.0, seed=1, steps=10)
     assert float((judged(made).colour_id == COLOURS.index("red")).float().mean()) > 0.6

@@ -99,7 +99,7 @@ def _name(
         for target, wanted in TARGETS.items():
             off = said - wanted(noise, x0, x, kept)
             for far, measure in FAR.items():
-                if math.isclose(float(loss), float(measure(off)), rel_tol=1e-4):
+                if math.isclose(loss.item(), measure(off).item(), rel_tol=1e-4):
                     return f"{far} against {target}; the pictures were {made}", noise
     return "something else", x
 
