@@ -8,7 +8,7 @@ import pytest
 from lecture_utils.exercises import checker
 
 SOURCES = Path(__file__).parents[2] / "notebooks" / "src"
-CHAPTERS = ("00", "01", "02", "03", "04", "05", "07", "08", "09", "13", "14", "15", "18", "20")
+CHAPTERS = ("00", "01", "02", "03", "04", "05", "07", "08", "09", "13", "14", "15", "16", "18", "20")
 HANDED_IN = re.compile(r"^(\w+) = check\(\"(\d\d\.L?\d+)\"", re.MULTILINE)
 
 
