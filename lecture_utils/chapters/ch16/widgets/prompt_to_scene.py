@@ -113,16 +113,19 @@ def verdicts(fig: Figure, left: float, bottom: float, asked: dict[str, str], see
 def prompt_to_scene(model: LatentDiffusion | None = None) -> Widget:
     """Make the widget for a model that is told sentences and boxes, the shipped one where none is given."""
     first: dict[str, Any] = {
-        "name": "star", "colour": "red", "ground": "sand", "place": "right", "scale": 3.0, "seed": 0,
+        "name": "ring", "colour": "red", "ground": "sand", "place": "right", "scale": 3.0, "seed": 0,
     }  # fmt: skip
     tour = [
         ("A sentence and a box become a scene.", first),
         ("Another place, the same words and noise.", first | {"place": "left"}),
         ("Another ground.", first | {"place": "left", "ground": "water"}),
         ("No box: it may stand anywhere.", first | {"place": ANY}),
-        ("No colour said: colours are sampled.", first | {"name": "ring", "colour": ANY, "place": ANY}),
+        ("No colour said: colours are sampled.", first | {"colour": ANY, "place": ANY}),
         ("No class said: shapes between the classes.", first | {"name": ANY, "colour": "blue", "place": ANY}),
-        ("Without guidance, many shapes are wrong.", first | {"name": "heart", "place": ANY, "scale": 1.0}),
+        (
+            "Without guidance: the colour is right, the shape is less sure.",
+            first | {"name": "heart", "place": ANY, "scale": 1.0},
+        ),
         ("A pair that training never showed.", first | {"name": "ball", "colour": "yellow", "place": ANY}),
     ]
     grounds = (ANY, *STUFF[1:])
@@ -130,7 +133,7 @@ def prompt_to_scene(model: LatentDiffusion | None = None) -> Widget:
         title="Prompt to scene",
         compute=partial(scene_of, model=model),
         controls={
-            "name": Choice((*CLASSES, ANY), "star", label="class"),
+            "name": Choice((*CLASSES, ANY), "ring", label="class"),
             "colour": Choice((*COLOURS, ANY), "red", label="colour"),
             "ground": Choice(grounds, "sand", label="ground"),
             "place": Choice(tuple(PLACES), "right", label="box"),
