@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from lecture_utils import zoo
-from lecture_utils.chapters.ch16 import solutions, unclip_study
+from lecture_utils.chapters.ch16 import denoising_study, solutions, steps_study, unclip_study
 from lecture_utils.data import digits
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, HELD_OUT
@@ -98,11 +98,15 @@ def test_question_6_ddim_gives_one_digit_whatever_the_steps_and_ddpm_does_not() 
     assert apart("ddim") < 0.2 * apart("ddpm")
 
 
-@torch.no_grad()
-def test_question_7_five_steps_of_ddim_can_be_read() -> None:
-    asked = torch.arange(10).repeat(10)
-    made = writer().sample(asked[:, None], steps=5, seed=1).clamp(0, 1)
-    assert float((digits_named(made) == asked).float().mean()) >= 0.95
+def test_question_7_with_five_steps_the_large_variance_is_farthest_and_the_others_can_be_read() -> None:
+    """On the notebook's digits, walked as there."""
+    made = denoising_study.sheets((5,), steps_study.SAMPLERS, n=200, spacing="leading")
+    ddim, small, large = (made[how, 5] for how in steps_study.SAMPLERS)
+    assert large[1] > 1.1 * ddim[1] and large[1] > 1.1 * small[1]
+    edge = [float(images[..., :2].std()) for images, _ in (ddim, small, large)]
+    assert edge[2] > 2 * max(edge[:2]), "noise where no pen was"
+    for images, _ in (ddim, small):
+        assert float((digits_named(images) == torch.arange(10).repeat(20)).float().mean()) > 0.85
 
 
 def test_question_8_the_velocity_at_both_ends() -> None:
@@ -142,13 +146,13 @@ def test_question_10_of_four_faults_one_shows_nothing() -> None:
     faulty["early"]._modules = modules | {"net": Early(fine.net)}
     found, right = {}, {}
     for name, model in (faulty | {"fine": fine}).items():
-        made = model.sample(asked[:, None], steps=10, seed=1).clamp(0, 1)
+        made = model.sample(asked[:, None], steps=20, seed=1).clamp(0, 1)
         found[name] = digit_fidelity(made)["frechet_digits"]
         right[name] = float((digits_named(made) == asked).float().mean())
     assert found["early"] == pytest.approx(found["fine"], rel=0.05)
     assert right["early"] == pytest.approx(right["fine"], abs=0.02)
     assert all(found[name] > 2 * found["fine"] for name in ("linear", "epsilon", "sample"))
-    assert 0.75 < right["linear"] < 0.92 and 0.75 < right["epsilon"] < 0.92 and right["sample"] < 0.3
+    assert 0.7 < right["linear"] < 0.9 and 0.7 < right["epsilon"] < 0.9 and right["sample"] < 0.3
 
 
 def test_question_11_the_price_of_a_call_goes_by_the_places() -> None:
@@ -216,7 +220,7 @@ def test_question_17_no_picture_of_the_training_has_a_red_square() -> None:
 
 
 def test_question_18_variations_keep_class_colour_and_ground_and_no_place() -> None:
-    found = unclip_study.what_stays(12, 3)
+    found = unclip_study.what_stays(8, 3)
     for name in ("class", "colour", "ground"):
         own, others = found[name]
         assert own > 0.85 and own > others + 0.3, name
