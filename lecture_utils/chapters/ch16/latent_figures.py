@@ -164,7 +164,8 @@ def sweep_figure(found: Mapping[float, Mapping[str, float]], title: str) -> Figu
     ax, scales = fig.subplots(), sorted(found)
     for key, (name, hue, style) in LINES.items():
         values = [found[w][key] for w in scales]
-        ax.plot(range(len(scales)), values, "o", ls=style, color=hue, ms=4, label=name)
+        wide = 4 if key == "colour" else 1.5  # it lies under that of the ground
+        ax.plot(range(len(scales)), values, "o", ls=style, lw=wide, color=hue, ms=4, label=name)
     ax.axhline(1 / len(CLASSES), color=HAIRLINE, lw=1)
     ax.text(
         len(scales) - 1, 1 / len(CLASSES) + 0.015, "class by chance", fontsize=8.5, color=QUIET, ha="right"
