@@ -11,12 +11,12 @@
 #
 # **Can a picture be made by taking noise away?**
 #
-# To spoil a picture is easy: add noise until nothing is left of it. Nobody needs to learn that. A **diffusion model** learns the way back, in many small steps, and whoever knows the way back from pure noise can make pictures that never were. It is how most picture generators work today.
+# To spoil a picture is easy: add noise until nothing is left of it. Nobody needs to learn that. A diffusion model learns the way back, in many small steps, and whoever knows the way back from pure noise can make pictures that never were. It is how most picture generators work today.
 
 # %% [markdown] tags=["skip"]
 # ## What you will do
 #
-# 1. **Spoil** a picture in a thousand steps, and in one jump.
+# 1. **Spoil** a picture with noise, step by step, and see what is left.
 # 2. **Train** a network to say which noise was added, on points, where the perfect answer is known.
 # 3. **Walk back** from noise to points and digits: DDPM; then in 20 steps: DDIM.
 # 4. **Tell** the network which digit is wanted, and exaggerate: classifier-free guidance.
@@ -28,8 +28,8 @@
 # |---|---:|---|---:|
 # | 1 · Noise in | 35 | 6 · A network that is told | 40 |
 # | 2 · One guess | 35 | 7–9 · Put together, claims, paper and toy | 25 |
-# | 3 · Noise out | 30 | 10 · Break it | 15 |
-# | 4–5 · Fewer steps, what to predict | 45 | 11–13 · Lab, real weights, summary | 60 |
+# | 3 · Noise out | 40 | 10 · Break it | 15 |
+# | 4–5 · Fewer steps, what to predict | 45 | 11–13 · Lab, real weights, summary | 75 |
 #
 # **A GPU** is not needed: everything here runs on two processor cores.
 
@@ -71,7 +71,7 @@ made = writer.sample(asked[:, None], steps=20, seed=1).clamp(0, 1)
 print(f"of 300 digits, {(digits_named(made) == asked).float().mean():.1%} are taken for what was asked for")
 
 # %% [markdown]
-# A judge that has learned to read digits (chapter 15) takes nearly all for what was asked for. In chapter 15 sharp digits came pixel by pixel, 64 calls of a network for 64 pixels, and the VAE's were soft. Here 20 calls make 256 pixels, and they are sharp.
+# What wrote them is a **diffusion model**. A judge that has learned to read digits (chapter 15) takes nearly all for what was asked for. In chapter 15 sharp digits came pixel by pixel, 64 calls of a network for 64 pixels, and the VAE's were soft. Here 20 calls make 256 pixels. (They look soft because real ones do: chapter 15's digits, enlarged from 8 × 8 to 16 × 16.)
 #
 # How can a network that removes a little noise *invent* a digit?
 
@@ -84,7 +84,7 @@ print(f"of 300 digits, {(digits_named(made) == asked).float().mean():.1%} are ta
 #
 # $$x_t = \sqrt{1 - \beta_t}\; x_{t-1} + \sqrt{\beta_t}\; \varepsilon_t, \qquad t = 1, \dots, T$$
 #
-# The small numbers $\beta_1, \dots, \beta_T$ are the **noise schedule**, fixed beforehand. The paper (Ho et al. 2020) takes $T = 1000$ and lets $\beta$ rise from 0.0001 to 0.02.
+# The small numbers $\beta_1, \dots, \beta_T$ are the **noise schedule**, fixed beforehand. The paper (Ho et al. 2020) takes $T = 1000$ and lets $\beta$ rise evenly from 0.0001 to 0.02, the **linear** schedule.
 
 # %%
 from lecture_utils.data import digits, photographs
@@ -119,9 +119,9 @@ for t in range(1, 1001):
 print(f"without shrinking: deviation {bare.std():.2f} after 1,000 steps; with it {kept[-1].std():.2f}")
 
 # %% [markdown]
-# **How to read it.** Variances of independent numbers add. Shrinking by $\sqrt{1-\beta}$ takes away a share $\beta$ of the variance, and the noise brings $\beta$ back: a picture of variance 1 stays there. So the network always sees inputs of one size, and the end is $N(0, I)$ whatever was the start. That end is known, and can be drawn from.
+# **How to read it.** Variances of independent numbers add. Shrinking by $\sqrt{1-\beta}$ takes away a share $\beta$ of the variance, and the noise brings $\beta$ back: a variance of 1 stays 1, and any other (the cat's was 0.1) comes nearer to it. So the network sees inputs of about one size, and the end is all but $N(0, I)$, whatever was the start. That end is known, and can be drawn from.
 #
-# ### One jump
+# ### Thousands of times
 #
 # To train we shall need $x_t$ at random $t$, thousands of times.
 
@@ -194,13 +194,13 @@ present(noise_schedule())
 #
 # ### What is the best answer?
 #
-# Now the way back. Given $x_t$, what was $x_0$? There is no one answer: many pictures could have become this $x_t$. If a wrong guess costs its squared error, the best answer is their mean, weighed by how likely each is: $\mathbb E[x_0 \mid x_t]$.
+# Now the way back. Given $x_t$, what was $x_0$? There is no one answer: many pictures could have become this $x_t$. Suppose that you must name one, and pay the squared error.
 
 # %%
 predict("16.4")
 
 # %% [markdown]
-# For the training digits this best answer can be written down. The training set *is* a distribution: 1,197 points, all equally likely. Seen from $x_t$, each has a weight by Bayes' rule, and the **perfect denoiser** answers with the weighted mean:
+# So with squared errors the best answer is the mean of all pictures that it may have been, weighed by how likely each is: $\mathbb E[x_0 \mid x_t]$. For the training digits it can be written down. The training set *is* a distribution: 1,197 points, all equally likely. Seen from $x_t$, each has a weight by Bayes' rule, and the **perfect denoiser** answers with the weighted mean:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 times = (1000, 500, 350, 300, 250, 200, 150, 50)
@@ -209,7 +209,7 @@ figure = steps_figures.beliefs(beliefs, times, "The best guess: from the mean of
 plotting.show(figure, "A digit at eight steps of noise, and under each the best guess of what it was.")
 
 # %% [markdown]
-# **How to read it.** From pure noise the best guess is the mean of all digits, a grey fog. As noise goes, fewer digits can have been it; the mean of those few becomes a shape. From t = 250 on it is one single digit of the training set, to the last pixel.
+# **How to read it.** From pure noise the best guess is the mean of all digits, a grey fog. As noise goes, fewer digits can have been it; the mean of those few becomes a shape. At t = 250 it is nearly, from 200 on to the last pixel, one single digit of the training set.
 #
 # Two lessons. A single guess is no way to make pictures: from pure noise it is a fog. And a denoiser that is *perfect* for the training set can only give training digits back. A network is asked the same question and is not perfect; that it makes *new* digits is due to what it cannot learn by heart.
 #
@@ -219,7 +219,7 @@ plotting.show(figure, "A digit at eight steps of noise, and under each the best 
 #
 # $$L = \mathbb E_{x_0,\,t,\,\varepsilon}\;\bigl\lVert \varepsilon - \varepsilon_\theta(x_t, t) \bigr\rVert^2$$
 #
-# Draw a picture, a step, a noise; jump; guess; that is all of the training. This **simple loss** comes from a bound on the likelihood as the VAE's does (15a): of its $T$ divergences each is a weighted error of this kind, and the paper drops the weights.
+# Draw a picture, a step, a noise; jump; guess; that is all of the training. This **simple loss** comes from a bound on the likelihood, as the VAE's does (15a): section 3 shows how.
 
 # %% tags=["exercise:16.2"]
 def simple_loss(predict_noise, x0: Tensor, alpha_bar: Tensor, generator: torch.Generator) -> Tensor:
@@ -240,7 +240,7 @@ simple_loss = check("16.2", simple_loss)
 # %% [markdown]
 # ### Train it, on points
 #
-# A picture is a point with many coordinates. So begin with two, where everything can be seen: eight small clouds on a circle. A network of three layers is told the point and the step, the step as a row of sines and cosines of many frequencies, as positions are in a transformer (chapter 02).
+# A picture is a point with many coordinates. So begin with two, where everything can be seen: eight small clouds on a circle. A network of three hidden layers is told the point and the step, the step as a row of sines and cosines of many frequencies, as positions are in a transformer (chapter 02).
 
 # %%
 from lecture_utils.generative.diffusion.mixture import GaussianMixture
@@ -288,7 +288,21 @@ print(f"loss {losses[0]:.4f}; the perfect network's {losses[1]:.4f}; of always g
 #
 # $$q(x_{t-1} \mid x_t, x_0) = N\bigl(\tilde\mu_t, \tilde\beta_t I\bigr), \qquad \tilde\mu_t = \frac{1}{\sqrt{\alpha_t}}\Bigl(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\varepsilon\Bigr), \qquad \tilde\beta_t = \frac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}\,\beta_t$$
 #
-# Nobody tells us $\varepsilon$; the network's guess takes its place. Then comes the point of it all: *draw* from this distribution. A draw commits to a little more than the guess alone could know, and the next guess starts from there. This is **ancestral sampling**.
+# Nobody tells us $\varepsilon$; the network's guess takes its place. That is the **learned reverse**, $p_\theta(x_{t-1} \mid x_t) = N\bigl(\mu_\theta(x_t, t),\, \sigma_t^2 I\bigr)$, where $\mu_\theta$ is $\tilde\mu_t$ with $\varepsilon_\theta$ in it. A normal distribution is good enough because the steps are small: the larger a step, the less normal is the way back (Sohl-Dickstein et al. 2015).
+#
+# Then comes the point of it all: *draw* from this distribution. A draw commits to a little more than the guess alone could know, and the next guess starts from there. This is **ancestral sampling**.
+#
+# ### Where the loss comes from
+#
+# In 15a one code was hidden; here $x_1, \dots, x_T$ are, and of the way there nothing is learned. The bound falls apart into steps:
+#
+# $$-\log p_\theta(x_0) \le \mathbb E_q\Bigl[\mathrm{KL}\bigl(q(x_T \mid x_0)\,\|\,N(0, I)\bigr) + \sum_{t=2}^{T} \mathrm{KL}\bigl(q(x_{t-1} \mid x_t, x_0)\,\|\,p_\theta(x_{t-1} \mid x_t)\bigr) - \log p_\theta(x_0 \mid x_1)\Bigr]$$
+#
+# The first term has nothing to learn. Each one in the sum compares two normal distributions, and with $\sigma_t$ fixed only their means count, which differ by the noise alone:
+#
+# $$\frac{\lVert\tilde\mu_t - \mu_\theta\rVert^2}{2\sigma_t^2} = \frac{\beta_t^2}{2\sigma_t^2\,\alpha_t\,(1-\bar\alpha_t)}\;\bigl\lVert\varepsilon - \varepsilon_\theta(x_t, t)\bigr\rVert^2$$
+#
+# Leave out the factor, which is largest for small $t$, and you have the simple loss. The paper found that samples get better: less effort goes into the last traces of noise.
 
 # %% tags=["exercise:16.3"]
 def ddpm_step(x: Tensor, epsilon: Tensor, t: int, beta: Tensor, alpha_bar: Tensor, noise: Tensor) -> Tensor:
@@ -325,7 +339,7 @@ figure = points_figures.cloud_figure(crooked, (1000, 500, 300, 150, 50, 0), clou
 plotting.show(figure, "A thousand points at six steps from noise to clouds, and real points beside them.")
 
 # %% [markdown]
-# **How to read it.** For most of the way hardly a shape is to be seen. By t = 50 there are eight clouds, and the last steps draw them together. All eight are found, about equally often, though no point was ever told where to go.
+# **How to read it.** For most of the way hardly a shape is to be seen. By t = 50 there are eight clouds, and the last steps draw them together. All eight are found, about equally often, though no point was ever told where to go. A few stay between two; section 4 counts them.
 #
 # ### What it thinks on the way
 #
@@ -340,7 +354,7 @@ figure = steps_figures.trajectory_figure(way, (0, 3, 6, 9, 12, 15, 17, 19), "On 
 plotting.show(figure, "One digit on its way: what the network sees, the picture it believes, and the noise.")
 
 # %% [markdown]
-# **How to read it.** The first picture believed is a soft 3, the mean of many threes: it was told that a 3 is wanted. Step by step it becomes one certain three, with an edge. The noise believed hardly changes: it is most of what can be seen, and easy to name.
+# **How to read it.** The first picture believed is a soft 3, the mean of many threes: it was told that a 3 is wanted. Step by step it becomes one certain three, with an edge. The noise believed hardly changes, for this walk of 20 steps (section 4) puts back just the noise that was guessed.
 
 # %%
 from lecture_utils.chapters.ch16.widgets.trajectory import trajectory
@@ -390,7 +404,7 @@ figure = points_figures.ways_figure(ways, clouds, "The same network, the same st
 plotting.show(figure, "Ways of five points from noise to clouds: by DDPM, and by DDIM with 100 and 20 steps.")
 
 # %% [markdown]
-# **How to read it.** Hollow dots are the start, full ones the end. DDPM is shaken at every step, and where a point ends is a matter of luck. DDIM glides: in 20 steps nearly on the same way as in 100, and to the same end.
+# **How to read it.** Hollow dots are the start, full ones the end. DDPM is shaken at every step, and where a point ends is a matter of luck. DDIM glides: in 20 steps nearly on the same way as in 100, and to nearly the same end, even where (light blue) that is between two clouds.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 def landed(x: Tensor) -> str:
@@ -404,9 +418,9 @@ show_table(rows + [("true points", "", landed(clouds.sample(1000)))], ["sampler"
 # %% [markdown]
 # **How to read it.** With a fiftieth of the calls, DDIM brings about four fifths of the points onto a cloud, against nine tenths; with five steps it fails. Each step follows a straight line where the way is bent, and long lines miss the bends.
 #
-# ### Always the same picture
+# ### What the start decides
 #
-# DDIM draws nothing on the way. So what does the start decide?
+# DDIM draws nothing on the way, DDPM at every step. What does that change?
 
 # %%
 predict("16.6")
@@ -418,7 +432,7 @@ figure = steps_figures.rows_figure(by_steps, "From one noise, by more and more s
 plotting.show(figure, "Ten digits from the same noise by 10, 20 and 100 steps of DDIM, and of DDPM.")
 
 # %% [markdown]
-# **How to read it.** By DDIM a column shows one digit, drawn more and more finely; by DDPM each number of steps gives another. So for DDIM the noise *is* the picture, in another writing: a code, as in a VAE, but of as many numbers as there are pixels. One can go the other way, too, from a digit to its noise, by the same steps upward:
+# **How to read it.** By DDIM a column shows one and the same writing, hardly changed from 10 steps to 100; by DDPM each number of steps gives another (of the same digit, which it was told). So for DDIM the noise *is* the picture, in another writing: a code, as in a VAE, but of as many numbers as there are pixels. One can go the other way, too, from a digit to its noise, by the same steps upward:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 kept = digits.load(16, "test")
@@ -427,9 +441,12 @@ rows = {"digit": kept[0][:8], "its noise": (found[100][0] / 4 + 0.5).clamp(0, 1)
 rows |= {f"{n} steps and\nback: {db:.0f} dB": back for n, (_, back, db) in found.items()}
 plotting.show(steps_figures.rows_figure(rows, "There and back"),
               "Eight test digits, the noise that DDIM finds for them, and what it makes of that noise.")
+print(f"deviation of the noise that was found: {found[100][0].std():.2f}; of N(0, I): 1")
 
 # %% [markdown]
-# **How to read it.** Nobody would guess a digit in that noise, and yet it comes back. The more steps, the nearer. Chapter 17 uses this to edit pictures.
+# **How to read it.** From that noise the digit comes back, and the more steps, the nearer. Chapter 17 uses this to edit pictures.
+#
+# Look closer: it is not quite the noise that sampling starts from. It is half as strong, and neighbours are alike. These digits are 8 × 8 ones enlarged, so of 256 directions they use about 60. In the others all noise shrinks to nothing on the way to a digit, and on the way back nobody can tell which noise it was.
 #
 # ### How many steps do digits need?
 
@@ -441,9 +458,18 @@ found = denoising_study.sheets((5, 10, 20), steps_study.SAMPLERS, n=200, spacing
 plotting.show(steps_figures.sheets_figure(found, "By sampler and number of steps"),
               "Digits by DDIM and by DDPM with its small and large variance, with 5, 10 and 20 steps.")
 print(f"Fréchet distance of 200 real digits: {denoising_study.real_distance(200):.2f}")
+for start, spacing in ((1000, "trailing"), (801, "leading")):
+    five = denoising_study.drawn(asked[:200], "DDIM", 5, noise=denoising_study.starting_noise(200),
+                                 spacing=spacing)
+    right = (digits_named(five) == asked[:200]).float().mean()
+    print(f"5 steps of DDIM that start at t = {start}: {right:.1%} are what was asked for")
 
 # %% [markdown]
-# **How to read it.** The number is the Fréchet distance of 200 digits to real ones in the judge's features. With 20 steps all three are about as good as other real digits. With five, DDPM with the *large* variance $\beta_t$, which the paper also allows, leaves noise on the paper: what is added in its few large steps is never taken away. (Which steps are kept matters too. Here, as in the paper, five steps start at 801; in the sheets above the walk starts at 1000.)
+# **How to read it.** The number is the Fréchet distance of 200 digits to real ones in the judge's features. With 20 steps all three are about as good as other real digits. With five, DDPM with the *large* variance $\beta_t$, which the paper also allows, leaves noise on the paper: what is added in its few large steps is never taken away.
+#
+# Which steps are kept matters too. In these sheets, as in the authors' code, five steps start at 801: there pure noise is handed in where a shadow of a digit should be. The same five calls from $t = 1000$ on, as in all pictures above, write digits that are nearly all read rightly. (In the widget, η says how much fresh noise a step draws: 0 is DDIM, 1 is DDPM with the small variance.)
+
+# In the widget $\eta$ mixes fresh noise in: 0 is DDIM, 1 brings as much as DDPM does.
 
 # %%
 from lecture_utils.chapters.ch16.widgets.ddim_steps import ddim_steps
@@ -453,7 +479,7 @@ present(ddim_steps())
 # %% [markdown] tags=["slide"]
 # ## 5 · What to predict
 #
-# Near $t = T$ the input is nearly all noise: to name it is easy, and says nothing about the picture; divided by a tiny $\sqrt{\bar\alpha}$ every error grows a thousandfold. Near $t = 0$ it is the other way round: $x_0$ is easy, the noise is not.
+# Near $t = T$ the input is nearly all noise: to name it is easy, and says nothing about the picture; divided by a tiny $\sqrt{\bar\alpha}$ every error grows, 157 times at the end of the linear schedule and 20,000 times at the end of the cosine. Near $t = 0$ it is the other way round: $x_0$ is easy, the noise is not.
 
 # %%
 predict("16.8")
@@ -499,7 +525,7 @@ plotting.show(figure, "Error over t of one network, read as a guess of the noise
 #
 # ### The step
 #
-# One network serves all thousand steps, so it must be told which it is. Three layers did for points. For pictures it is a U-Net (chapter 06) of **residual blocks**, and the step enters in each of them: it scales and shifts the normalised map.
+# One network serves all thousand steps, so it must be told which it is. Three hidden layers did for points. For pictures it is a U-Net (chapter 06) of **residual blocks**, and the step enters in each of them: it scales and shifts the normalised map.
 
 # %% tags=["show"]
 # show: lecture_utils.generative.diffusion.resnet_blocks.step_encoding
@@ -553,10 +579,7 @@ plotting.show(figure, "The slim U-Net of the digits, drawn while it runs: blocks
 #
 # $$\hat v = v_{\text{without}} + w\,(v_{\text{given}} - v_{\text{without}})$$
 #
-# The **guidance scale** $w$ is 0 without the wish, 1 with it. More exaggerates what is typical of a three. (In the paper's own counting $w$ is one less.)
-
-# %%
-predict("16.9")
+# Here $w$ is the **guidance scale**: with 0 nothing is asked for, 1 is the plain wish. (In the paper's own counting $w$ is one less.)
 
 # %% tags=["exercise:16.6"]
 class Guidance:
@@ -633,6 +656,14 @@ sheet = write(own, torch.arange(10).repeat_interleave(8))
 plotting.show(sample_sheet(sheet, "Yours, on request", rows=[str(i) for i in range(10)]),
               "Eight digits of each class, made by the network that was trained above.")
 
+# %% [markdown]
+# **How to read it.** A row was asked for as one digit, and nearly all can be read as it. Eight noises made eight writings of it.
+#
+# That was $w = 1$. Now for the louder wish.
+
+# %%
+predict("16.9")
+
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
 from lecture_utils.recipes._judged import digit_fidelity
 
@@ -654,7 +685,9 @@ plotting.show(guidance_sheets.strips_figure(strips, ["2", "3", "5", "8"], "The s
               "Four digits from the same noise with guidance scales 0, 1, 2, 4 and 8.")
 
 # %% [markdown]
-# **How to read it.** At 0 something is written that nobody asked for. At 1 it is the digit; from there on strokes become bolder and more typical, and what was odd about a digit is ironed out.
+# **How to read it.** At 0 the noise alone settles what is written: in the first row a 2 by chance, below it other digits. At 1 it is the digit; from there on strokes become bolder and more typical, and what was odd about a digit is ironed out.
+
+# Turn it yourself; beside digits there are stars and rings, by the network of part b that is told a sentence.
 
 # %%
 from lecture_utils.chapters.ch16.widgets.guidance_scale import guidance_scale
@@ -671,7 +704,11 @@ plotting.show(guidance_figures.points_figure((1, 2, 4, 8), guide=Guidance.guide)
               "Guided points over the two classes' contours, for scales 1, 2, 4 and 8.")
 
 # %% [markdown]
-# **How to read it.** At the black point the plain answer (grey) leads to the middle of everything, the blue one to blue; guidance goes on along the dotted line, away from orange. So at $w = 2$ hardly a point can be taken for orange. But of blue's two clouds the one *near orange* empties, and from 8 on points lie where blue ones are not: "off" is the share where fewer than one in a hundred real ones are. Guidance does not make samples more blue. It makes them less orange.
+# **How to read it.** At the black point the plain answer (grey) leads to the middle of everything, the blue one to blue; guidance goes on along the dotted line, away from orange.
+#
+# So at $w = 2$ hardly a point can be taken for orange. But of blue's two clouds the one *near orange* empties, and from 8 on points lie where blue ones are not: "outside" is the share where fewer than one in a hundred real ones are. Guidance does not go where blue ones are most. It goes where orange ones are least.
+#
+# One often reads that guidance samples $p(x)\,p(\text{blue} \mid x)^w$. That is the dashed line, and it keeps both clouds; the points do not (Chidambaram et al. 2024).
 
 # %% [markdown] tags=["slide"]
 # ## 7 · Put together
@@ -758,11 +795,13 @@ plotting.show(steps_figures.claim_curve(ledger.load("C16.2"), "Digits by steps, 
               "Fréchet distance over the number of steps for DDIM and DDPM with both variances.")
 
 # %% [markdown]
-# **How to read it.** The paper's regime: networks that say $\varepsilon$ under the linear schedule, three trainings on 8 × 8 digits. Twenty steps of DDIM come within −1, 7 and 24 % of the better of DDPM's thousand, so the claim holds; with five steps the excess is 57 to 75 %, and it fails.
+# **How to read it.** The paper's regime: networks that say $\varepsilon$ under the linear schedule, three trainings on 8 × 8 digits. Twenty steps of DDIM are 0, 7 and 24 % farther from real digits than the better of DDPM's thousand, so the claim holds; with five steps the excess is 57 to 75 %, and it fails.
 #
-# But look at the third curve. DDPM with the *small* variance is as good at 20 steps, by a hair better in all three trainings. What 20 steps cannot do is DDPM with the large variance. The paper has a gap between DDIM and both (on CIFAR-10 6.8 against 18.4 and 133, table 1); on digits this small it does not show.
+# But look at the third curve. DDPM with the *small* variance is better still at 20 steps, by 8 to 18 % in the three trainings.
 #
-# How many steps are enough depends on how fine the data are. For 25 tight clouds with the perfect answer (sliced distance, real points 0.02), DDIM-20 has 0.05 and is *not* near DDPM-1000, 0.016; DDIM-100 is.
+# It even lies below the line of real digits: two hundred plain, typical digits can come nearer to the test digits' mean and spread than two hundred others by real hands. What 20 steps cannot do is DDPM with the large variance. The paper has a gap between DDIM and both (on CIFAR-10 6.8 against 18.4 and 133, table 1); on digits this small it does not show.
+#
+# How many steps are enough depends on how fine the data are. For 25 tight clouds with the perfect answer, take how far points would have to be moved, seen from many sides and averaged (the sliced Wasserstein distance; other real points have 0.02). DDIM-20 has 0.05 and is *not* near DDPM-1000, 0.016; DDIM-100 is.
 #
 # ### C16.4 · What guidance costs
 
@@ -774,9 +813,9 @@ plotting.show(guidance_figures.trade_figure(ledger.load("C16.4")),
               "Accuracy, precision, recall and Fréchet distance over the guidance scale, in two worlds.")
 
 # %% [markdown]
-# **How to read it.** On digits it holds in all three trainings. From $w = 1$ to 4 the last few per cent become right, and **recall**, the share of real digits that lie among made ones, falls from 0.8 to between 0.1 and 0.2. (Precision is the share of made ones that lie among real ones.) The distance is smallest at 1.25, as in the paper, and three times as large at 4.
+# **How to read it.** On digits it holds in all three trainings. From $w = 1$ to 4 the last few per cent become right, and **recall**, the share of real digits that lie among made ones, falls from 0.8 to between 0.1 and 0.2. (Precision is the share of made ones that lie among real ones.) Of the scales tried the distance is smallest at 1.25 (in the paper at 1.1 and 1.3, counted as here); at 4 it is three times what it is at 1.
 #
-# On told scenes (part b) it is another story. Up to $w = 2$ *both* rise: more pictures show what was said, and more of what is real is covered. This network is not finished; unguided, a third of its pictures show nothing that a sentence speaks of. Where errors are the variety, there is nothing to trade. Far too much, 16, spoils all.
+# On told scenes (part b) it is another story. Up to $w = 2$ *both* rise: more pictures show what was said, and more of what is real is covered. This network is not finished; unguided, more than a third of its pictures do not show the thing that was asked for. Where errors are the variety, there is nothing to trade. Far too much, 16, spoils the pictures: the thing is there in four of five, and hardly one lies among real ones.
 
 # %% [markdown] tags=["slide"]
 # ## 9 · Paper and toy
@@ -784,8 +823,8 @@ plotting.show(guidance_figures.trade_figure(ledger.load("C16.4")),
 # | System | In the paper | Here | What that changes |
 # |---|---|---|---|
 # | DDPM | CIFAR-10, 35.7 M weights, 800,000 steps of 128 on a TPU; linear schedule, ε; FID 3.17 | points: as the paper; digits: cosine schedule, v, 0.25 M weights, eight minutes on one core | few steps do well already; the paper's gap between 20 and 1,000 steps is smaller here |
-# | DDIM | the same network, and others of 256 × 256 | the same | none |
-# | Conditional U-Net | two blocks a level, skips stacked, attention at 16 × 16, dropout | one block, skips added, attention at the coarsest level, none | a step costs a sixth |
+# | DDIM | the same network, and others of 64 × 64 and 256 × 256 | the same, for points and digits | small digits cannot show what 20 steps cost |
+# | Conditional U-Net | two blocks a level, skips stacked, attention at 16 × 16, dropout | one block, skips added, attention at the coarsest level, no dropout | fewer calls of convolutions, and less room to learn |
 # | Guidance | ImageNet 64 and 128, 0.1 to 0.2 dropped | digits, 0.1 dropped | accuracy is near its ceiling at w = 1 already |
 
 # %% [markdown] tags=["slide"]
@@ -815,7 +854,7 @@ plotting.show(broken_figures.faults_figure(broken_study.wrong_schedules(n=150)),
               "Digits as trained, one, 50 and 150 steps off, and along another schedule.")
 
 # %% [markdown]
-# **How to read it.** One step off cannot be seen, and the distance is the same to two digits. Fifty steps cost a little, 150 leave grain. A sampler on the linear schedule writes digits that look well, of which one in eight is another than was asked for. No sheet of samples tells that indices are right; a comparison of single steps does.
+# **How to read it.** One step off cannot be seen, and the distance is the same to two digits. Fifty steps cost a little, 150 leave grain. A sampler on the linear schedule writes clean but too round digits, 3s that close to 8s, and one in eight is taken for another. No sheet of samples tells that indices are right; a comparison of single steps does.
 #
 # **Guidance without dropping.** Two small networks for the blue and orange points, one of which was always told the class. Ask both "without".
 
@@ -1013,7 +1052,9 @@ show_table([(name, f"{val.distance:.2f}", f"{test.distance:.2f}", f"{test.accura
 # %% [markdown] tags=["slide"]
 # ## 12 · With real weights
 #
-# Nobody's network can be shipped here, but a schedule is a handful of numbers. That of **Stable Diffusion** (Rombach et al. 2022), of which part b builds a small one, does not go to the end: after its last step $\sqrt{\bar\alpha_T}$ is 0.068. Is that nothing? Four real photographs of 512 × 512, brought to $t = 1000$, and of that the means of squares of 32 × 32 pixels:
+# Nobody's network can be shipped here, but a schedule is a handful of numbers. That of **Stable Diffusion**, a model after Rombach et al. (2022) of whose kind part b builds a small one, does not go to the end: after its last step $\sqrt{\bar\alpha_T}$ is 0.068. Is that nothing?
+#
+# Four real photographs of 512 × 512, brought to $t = 1000$, and of that the means of squares of 32 × 32 pixels, which takes most of the noise away (amplified by half of 1 / 0.068, to be seen):
 
 # %%
 from lecture_utils.generative.diffusion.schedule import scaled_linear_betas, zero_terminal_snr
@@ -1032,7 +1073,9 @@ plotting.show(figure, "Photographs in squares, their state at the last step by t
 print(f"share of the photograph that is left: {kept[-1].sqrt():.3f}")
 
 # %% [markdown]
-# **How to read it.** In the second row the rocket's night is blue and the coffee red: at its noisiest the network was still told how bright the picture is. When sampling it starts from pure noise, which has the brightness of none, and so it makes pictures of middling brightness; a black night it can hardly paint (Lin et al. 2024). The last row bends the schedule so that nothing is left, which asks for $v$ in place of $\varepsilon$. (Stable Diffusion noises codes, not pixels: part b. Their means leak in the same way.)
+# **How to read it.** In the second row the rocket's night is blue and the coffee red: at its noisiest the network was still told how bright the picture is. When sampling it starts from pure noise, which has the brightness of none, and so it makes pictures of middling brightness; a black night it can hardly paint (Lin et al. 2024).
+#
+# The last row bends the schedule so that nothing is left, which asks for $v$ in place of $\varepsilon$. (Stable Diffusion noises codes, not pixels: part b. Their means leak in the same way.)
 
 # %%
 progress("16")
@@ -1041,7 +1084,7 @@ progress("16")
 # ## 13 · Summary
 #
 # 1. Noise is added in a thousand small steps, each a little shrinking and a little noise; the sum of them is one jump, whose two factors are $\sqrt{\bar\alpha_t}$ and $\sqrt{1-\bar\alpha_t}$.
-# 2. The network learns one thing, to say which noise is in a picture: a plain squared error. Its best answer is a mean, and a single guess from pure noise is fog.
+# 2. The network learns one thing, to say which noise is in a picture (or $v$, which comes to the same): a plain squared error. Its best answer is a mean, and a single guess from pure noise is fog.
 # 3. Pictures come from many small draws. Each commits to a little, and the next guess starts from there.
 # 4. DDIM keeps the guessed noise and draws none. The same network needs 20 calls in place of 1,000, and the start noise becomes a code of the picture.
 # 5. Guidance exaggerates the difference that a wish makes. It buys pictures that are surely what was asked for, with variety.
@@ -1054,6 +1097,7 @@ progress("16")
 #
 # ### References
 #
+# - M. Chidambaram et al., "What does guidance do? A fine-grained analysis in a simple setting", NeurIPS 2024. [arXiv:2409.13074](https://arxiv.org/abs/2409.13074)
 # - J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models", NeurIPS 2020. [arXiv:2006.11239](https://arxiv.org/abs/2006.11239)
 # - J. Ho, T. Salimans, "Classifier-free diffusion guidance", 2022. [arXiv:2207.12598](https://arxiv.org/abs/2207.12598)
 # - T. Kynkäänniemi et al., "Applying guidance in a limited interval improves sample and distribution quality in diffusion models", NeurIPS 2024. [arXiv:2404.07724](https://arxiv.org/abs/2404.07724)
