@@ -47,17 +47,17 @@ def parts() -> dict[str, tuple[nn.Module, Loss, Batch]]:
     return made
 
 
-def stages(repeats: int = 12) -> Stages:
+def stages(repeats: int = 12, warm_up: int = 2) -> Stages:
     """CPU milliseconds of a step of each part: "forward", "backward", "update" (AdamW, moving average).
 
-    "encode" has a "forward" alone: 32 pictures' codes, made once. The median of `repeats` rounds; two more go
-    before them, unmeasured.
+    "encode" has a "forward" alone: 32 pictures' codes, made once. The median of `repeats` rounds, after
+    `warm_up` more, which are not measured.
     """
     made = parts()
     coder, _, (image, _) = made["auto-encoder"]
     kept = {name: (optimizer_of(model, 1e-4), EMA(model)) for name, (model, _, _) in made.items()}
     taken: dict[str, dict[str, list[float]]] = {name: {} for name in (*made, "encode")}
-    for turn in range(repeats + 2):
+    for turn in range(repeats + warm_up):
         for name, (model, loss, batch) in made.items():
             optimizer, ema = kept[name]
             marks = [time.thread_time()]
@@ -70,11 +70,13 @@ def stages(repeats: int = 12) -> Stages:
             ema.update(model)
             marks.append(time.thread_time())
             for stage, start, end in zip(("forward", "backward", "update"), marks, marks[1:], strict=False):
-                taken[name].setdefault(stage, []).extend([1000 * (end - start)] * (turn > 1))
+                taken[name].setdefault(stage, []).extend([1000 * (end - start)] * (turn >= warm_up))
         start = time.thread_time()
         with torch.no_grad():
             coder.encode(image)  # type: ignore[operator]
-        taken["encode"].setdefault("forward", []).extend([1000 * (time.thread_time() - start)] * (turn > 1))
+        taken["encode"].setdefault("forward", []).extend(
+            [1000 * (time.thread_time() - start)] * (turn >= warm_up)
+        )
     return {name: {key: statistics.median(v) for key, v in found.items()} for name, found in taken.items()}
 
 
