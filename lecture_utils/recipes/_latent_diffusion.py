@@ -172,5 +172,6 @@ def found_things(images: Tensor, least: int = 12) -> Tensor:
     while before is None or not torch.equal(label, before):  # the largest number of a piece fills it
         before = label
         label = F.max_pool2d(label, 3, stride=1, padding=1) * thing[:, None]
-    pieces = F.one_hot(label.long().flatten(1), h * w + 1).sum(1)[:, 1:]  # pixels of each piece: (N, S · S)
-    return (pieces >= least).sum(dim=1)
+    name = label.long().flatten(1)  # (N, S · S), of which piece each pixel is; 0 is none
+    pixels = torch.zeros(len(name), h * w + 1).scatter_add(1, name, torch.ones(name.shape))
+    return (pixels[:, 1:] >= least).sum(dim=1)
