@@ -34,6 +34,8 @@
 # **A GPU** is not needed: everything here runs on two processor cores.
 
 # %% tags=["skip"]
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -392,7 +394,7 @@ ddim_step = check("16.4", ddim_step)
 def ddim(net, x: Tensor, count: int) -> list[Tensor]:
     """x_1000 and all that follow, by `count` of your steps."""
     path, times = [x], torch.linspace(1000, 0, count + 1).round().long().tolist()
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         epsilon = net(path[-1], torch.full((len(x),), t))
         path.append(ddim_step(path[-1], epsilon, t, s, linear.alpha_bar))
     return path
@@ -458,18 +460,16 @@ found = denoising_study.sheets((5, 10, 20), steps_study.SAMPLERS, n=200, spacing
 plotting.show(steps_figures.sheets_figure(found, "By sampler and number of steps"),
               "Digits by DDIM and by DDPM with its small and large variance, with 5, 10 and 20 steps.")
 print(f"Fréchet distance of 200 real digits: {denoising_study.real_distance(200):.2f}")
-for start, spacing in ((1000, "trailing"), (801, "leading")):
+for begin, spacing in ((1000, "trailing"), (801, "leading")):
     five = denoising_study.drawn(asked[:200], "DDIM", 5, noise=denoising_study.starting_noise(200),
                                  spacing=spacing)
     right = (digits_named(five) == asked[:200]).float().mean()
-    print(f"5 steps of DDIM that start at t = {start}: {right:.1%} are what was asked for")
+    print(f"5 steps of DDIM that start at t = {begin}: {right:.1%} are what was asked for")
 
 # %% [markdown]
 # **How to read it.** The number is the Fréchet distance of 200 digits to real ones in the judge's features. With 20 steps all three are about as good as other real digits. With five, DDPM with the *large* variance $\beta_t$, which the paper also allows, leaves noise on the paper: what is added in its few large steps is never taken away.
 #
 # Which steps are kept matters too. In these sheets, as in the authors' code, five steps start at 801: there pure noise is handed in where a shadow of a digit should be. The same five calls from $t = 1000$ on, as in all pictures above, write digits that are nearly all read rightly. (In the widget, η says how much fresh noise a step draws: 0 is DDIM, 1 is DDPM with the small variance.)
-
-# In the widget $\eta$ mixes fresh noise in: 0 is DDIM, 1 brings as much as DDPM does.
 
 # %%
 from lecture_utils.chapters.ch16.widgets.ddim_steps import ddim_steps
@@ -645,7 +645,7 @@ def write(model, wishes: Tensor, steps: int = 20, scale: float = 1.0, seed: int 
     context = model["tokens"](wishes[:, None])
     null = model["tokens"].null.expand_as(context)
     times = torch.linspace(1000, 0, steps + 1).round().long().tolist()
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         when = torch.full((len(x),), t)
         v = Guidance.guide(model["net"](x, when, null), model["net"](x, when, context), scale)
         x = ddim_step(x, Rotation.from_velocity(v, x, alpha_bar[t])[1], t, s, alpha_bar)
@@ -813,7 +813,9 @@ plotting.show(guidance_figures.trade_figure(ledger.load("C16.4")),
               "Accuracy, precision, recall and Fréchet distance over the guidance scale, in two worlds.")
 
 # %% [markdown]
-# **How to read it.** On digits it holds in all three trainings. From $w = 1$ to 4 the last few per cent become right, and **recall**, the share of real digits that lie among made ones, falls from 0.8 to between 0.1 and 0.2. (Precision is the share of made ones that lie among real ones.) Of the scales tried the distance is smallest at 1.25 (in the paper at 1.1 and 1.3, counted as here); at 4 it is three times what it is at 1.
+# **How to read it.** On digits it holds in all three trainings. From $w = 1$ to 4 the last few per cent become right, and **recall**, the share of real digits that lie among made ones, falls from 0.8 to between 0.1 and 0.2.
+#
+# (Precision is the share of made ones that lie among real ones.) Of the scales tried the distance is smallest at 1.25 (in the paper at 1.1 and 1.3, counted as here); at 4 it is three times what it is at 1.
 #
 # On told scenes (part b) it is another story. Up to $w = 2$ *both* rise: more pictures show what was said, and more of what is real is covered. This network is not finished; unguided, more than a third of its pictures do not show the thing that was asked for. Where errors are the variety, there is nothing to trade. Far too much, 16, spoils the pictures: the thing is there in four of five, and hardly one lies among real ones.
 
