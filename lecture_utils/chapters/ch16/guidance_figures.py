@@ -84,8 +84,8 @@ def arrows_figure(
     places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2).double()
     at = torch.cat([places, torch.tensor([probe], dtype=torch.float64)])
     without, given = (score(points_of(*names), at, t) for names in (("blue", "orange"), ("blue",)))
-    fields = {"without the class": (without, QUIET), "with the class, blue": (given, BLUE)}
-    fields[f"guided, w = {scale:g}"] = guide(without, given, scale), VERMILION
+    fields = {f"without the class, t = {t}": (without, QUIET), "with the class, blue": (given, BLUE)}
+    fields[f"guided, w = {scale:g}"] = guide(without, given, scale), GREEN
     fig = Figure(figsize=(10.4, 2.35), layout="constrained")
     axes = fig.subplots(1, 4)
     for ax, (name, (field, hue)) in zip(axes, fields.items(), strict=False):

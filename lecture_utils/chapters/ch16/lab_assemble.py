@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lecture_utils.chapters.ch16.lab_another import Another, nets
 from lecture_utils.chapters.ch16.lab_ddpm import DigitDDPM, use_ddpm
+from lecture_utils.chapters.ch16.lab_samples import SAMPLES
 from lecture_utils.exercises.exercise import Exercise, mistake
 
 __all__ = ["STEP_1"]
@@ -43,6 +44,17 @@ class _Summed(Another):
 class _OwnStep(Another):
     def product(self, beta: Tensor) -> Tensor:
         return 1 - beta
+
+
+@mistake(
+    "Your ᾱ is f(t) / f(0), so that it ends at 0: the cap of 0.999 has not reached it. It holds the products "
+    "of 1 - β, of the β that you have held."
+)
+class _WithoutCap(Another):
+    def __init__(self, net: Any, steps: int) -> None:
+        super().__init__(net, steps)
+        f = self.kept(torch.arange(steps + 1, dtype=torch.float64) / steps)
+        self.alpha_bar = f / f[0]
 
 
 # --- the loss -------------------------------------------------------------------------------------------
@@ -158,50 +170,20 @@ class _NoNoise(Another):
         return 0 * beta
 
 
-# --- samples --------------------------------------------------------------------------------------------
-@mistake("Your samples walk from step 1 up to T. Noise is taken away from T down to 1.")
-class _Upwards(Another):
-    def times(self) -> list[int]:
-        return super().times()[::-1]
-
-
-@mistake("Your samples stop at x_1. There is one more step, from x_1 to x_0, which takes the mean.")
-class _StopsAtOne(Another):
-    def times(self) -> list[int]:
-        return super().times()[:-1]
-
-
 @mistake(
-    "The noise from which you start, x_T, is added once more in the first step. That one takes noise[1]."
+    "In your step the network hears t - 1, though in the loss it hears t. It is asked about the picture that "
+    "you hand over, which is x_t."
 )
-class _StartTwice(Another):
-    def fresh(self, noise: Tensor, number: int) -> Tensor:
-        return noise[number]
-
-
-@mistake("Each of your steps adds the same noise. Every step has fresh noise of its own.")
-class _SameNoise(Another):
-    def fresh(self, noise: Tensor, number: int) -> Tensor:
-        return noise[1]
-
-
-@mistake("Your samples do not hear which digit is asked for: hand the labels on.")
-class _Deaf(Another):
-    def sample(self, labels: Tensor, noise: Tensor) -> Tensor:
-        return super().sample(torch.zeros_like(labels), noise)
-
-
-@mistake("Your samples are brought to [0, 1]. They should stay in [-1, 1], as the pictures you learn from.")
-class _InUnit(Another):
-    def sample(self, labels: Tensor, noise: Tensor) -> Tensor:
-        return (super().sample(labels, noise) + 1) / 2
+class _StepFromZero(Another):
+    def heard(self, t: int) -> int:
+        return t - 1
 
 
 WRONG: Any = (  # `mistake` has made a Mistake of each class
-    _NotSquared, _NoOffset, _Unlimited, _Summed, _OwnStep, _NoRoots, _Exchanged, _NoiseAsTarget,
+    _NotSquared, _NoOffset, _Unlimited, _Summed, _OwnStep, _WithoutCap, _NoRoots, _Exchanged, _NoiseAsTarget,
     _PictureAsTarget, _TurnedTarget, _Sum, _Absolute, _SeesClean, _FromZero, _OneStepForAll,
     _VelocityAsNoise, _VelocityAsPicture, _NotHeld, _MeanOfNow, _MeanExchanged, _Variance, _Beta, _NoNoise,
-    _Upwards, _StopsAtOne, _StartTwice, _SameNoise, _Deaf, _InUnit,
+    _StepFromZero, *SAMPLES,
 )  # fmt: skip
 STEP_1 = Exercise(
     "16.L1",

@@ -91,9 +91,13 @@ class DigitDDPM:
 
 
 def use_ddpm(
-    ddpm: Any, net: Any, steps: int, x0: Tensor, labels: Tensor, t: Tensor, noise: Tensor, many: Tensor
-) -> Any:
-    """Its schedule, the loss and its gradient, a step from T, one from the middle and the last, samples."""
+    ddpm: Any, net: Any, steps: int, x0: Tensor, labels: Tensor, t: Tensor, noise: Tensor, many: Tensor,
+    graph: bool = False,
+) -> Any:  # fmt: skip
+    """Its schedule, the loss and its gradient, a step from T, one from the middle and the last, samples.
+
+    With `graph` also whether the samples hold on to gradients.
+    """
     made = ddpm(net, steps)
     told: dict[str, Any] = {"beta": made.beta, "alpha_bar": made.alpha_bar}
     loss = made.loss(x0, labels, t, noise)
@@ -103,7 +107,9 @@ def use_ddpm(
     x = noised(x0, torch.full_like(t, steps // 2), noise, NoiseSchedule(cosine_betas(steps)).alpha_bar)
     for step in sorted({steps, (steps + 1) // 2, 1}, reverse=True):
         told[f"step at t = {step}"] = _of(made.step(x, labels, step, many[-1]))
-    return told | {"sample": _of(made.sample(labels, many))}
+    sample = made.sample(labels, many)
+    told["sample"] = _of(sample)
+    return told | ({"samples keep gradients": bool(getattr(sample, "requires_grad", False))} if graph else {})
 
 
 def _of(made: Any) -> Any:

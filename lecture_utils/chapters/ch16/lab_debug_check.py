@@ -18,11 +18,14 @@ FITS = "fits the figures"
 
 
 def _walks(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
+    yield ("first",)
+    yield ("second",)
     for pictures, side, steps, t, s in (
         (1, 1, 8, 4, 3),  # a single step: the fault is asleep
-        (1, 1, 8, 6, 3),
-        (2, 2, 10, 10, 5),
+        (1, 1, 12, 5, 3),
         (2, 2, 12, 5, 0),
+        (2, 2, 50, 20, 10),
+        (2, 2, 10, 10, 5),
         (3, 2, 50, 40, 20),
         (2, 3, 100, 55, 50),
     ):
@@ -30,17 +33,18 @@ def _walks(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
         shape = pictures, 1, side, side
         x, v = floats(rng.uniform(-2, 2, shape)), normal(rng, *shape, scale=0.8)
         yield "step", x, v, t, s, schedule.beta, schedule.alpha_bar, normal(rng, *shape)
-    yield ("first",)
-    yield ("second",)
 
 
 def _use(diagnosis: Any, what: str, *given: Any) -> Any:
-    """A step that was mended, or whether a letter fits."""
+    """The first letter that does not fit; where both do, the step that was mended."""
     made = diagnosis() if isinstance(diagnosis, type) else diagnosis
-    if what == "step":
-        return made.step(*given)
-    letter = str(getattr(made, what)).strip().upper()
-    return FITS if letter == getattr(Diagnosis, what) else letter
+    for name in ("first", "second"):
+        letter = str(getattr(made, name)).strip().upper()
+        if letter != getattr(Diagnosis, name):
+            return f"{name}: {letter}"
+        if name == what:
+            break
+    return made.step(*given) if what == "step" else FITS
 
 
 class _Another(Diagnosis):
@@ -106,7 +110,13 @@ class _Times(_Another):
 @mistake("You add up the β from s to t. What is left after all those steps is the product of the 1 - β.")
 class _Added(_Another):
     def of_mean(self, t: int, s: int, beta: Tensor, alpha_bar: Tensor) -> Any:
-        return beta[s + 1 : t + 1].sum().clamp(max=1)
+        return beta[s + 1 : t + 1].sum()  # beyond 1 a root of less than 0: nan
+
+
+@mistake("Your product of 1 - β runs over beta[s:t]. The step into s is done already, the one from t is not.")
+class _OneOff(_Another):
+    def of_mean(self, t: int, s: int, beta: Tensor, alpha_bar: Tensor) -> Any:
+        return 1 - (1 - beta[s:t]).prod()
 
 
 @mistake("Your β is a difference of two ᾱ. What is left from s to t is a share: a quotient.")
@@ -174,8 +184,8 @@ class _VelocityAsNoise(_Another):
 
 
 WRONG: Any = (
-    _Kept, _Neighbour, _Times, _Added, _Difference, _Left, _MeanOnly, _NoiseOnly, _HalfMean, _NoRoot, _Large,
-    _NotHeld, _VelocityAsNoise, *LETTERS,
+    _Kept, _Neighbour, _Times, _Added, _OneOff, _Difference, _Left, _MeanOnly, _NoiseOnly, _HalfMean, _NoRoot,
+    _Large, _NotHeld, _VelocityAsNoise, *LETTERS,
 )  # fmt: skip
 STEP_2 = Exercise(
     "16.L2",
@@ -186,9 +196,9 @@ STEP_2 = Exercise(
     minutes=12,
     use=_use,
     hints=(
-        "Both figures of her table are too small, the fresh noise from the second row on. With all thousand "
-        "steps nothing is wrong. Which quantity in her code belongs to a pair of steps, and is looked up at "
-        "one?",
+        "Letters are looked at before the step: `first` for the code that is shown, `second` for the table "
+        "alone. Once both fit, mend the step. With all thousand steps nothing is wrong there. Which quantity "
+        "in the code belongs to a pair of steps, and is looked up at one?",
         "ᾱ_t is the product of all 1 - β up to t, and ᾱ_s of those up to s. What product is left between? "
         "For the second letter: set his fresh noise beside the wanted one, and try a square and a root.",
         "The β of the jump from t to s is one minus the quotient of ᾱ_t and ᾱ_s. It stands at three places.",

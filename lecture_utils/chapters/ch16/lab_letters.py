@@ -73,4 +73,17 @@ class _SecondF(Diagnosis):
     second: Any = property(lambda second: "F")
 
 
-LETTERS: Any = (_FirstB, _FirstC, _FirstD, _FirstE, _FirstF, _SecondA, _SecondC, _SecondD, _SecondE, _SecondF)
+@mistake("The first letter is not there yet: set `first` to that of the fault in her code, A to F.")
+class _FirstMissing(Diagnosis):
+    first: Any = property(lambda first: "none")
+
+
+@mistake("The second letter is not there yet: set `second` to that of the fault in his figures, A to F.")
+class _SecondMissing(Diagnosis):
+    second: Any = property(lambda second: "none")
+
+
+LETTERS: Any = (
+    _FirstB, _FirstC, _FirstD, _FirstE, _FirstF, _FirstMissing,
+    _SecondA, _SecondC, _SecondD, _SecondE, _SecondF, _SecondMissing,
+)  # fmt: skip

@@ -127,9 +127,9 @@ def two_ways(
         ):
             ax.hist(values.tolist(), bins=places.tolist(), density=True, label=name, **style)
         curve = torch.exp(-((places - mean) / spread).square() / 2) / (spread * math.sqrt(2 * math.pi))
-        ax.plot(places, curve, color=INK, linewidth=1)
+        ax.plot(places, curve, color=INK, linewidth=1, label="closed form")
         ax.set_title(f"t = {t}: mean {mean:.3f}, deviation {spread:.3f}", fontsize=9, loc="left")
-        ax.set_yticks([])
+        ax.set(yticks=[], xlabel="value of the pixel")
         ax.legend(frameon=False, fontsize=8.5, loc="upper left", handlelength=1)
     return fig
 

@@ -190,6 +190,33 @@ class NoiseFirst:
         return (1 - a).sqrt() * x + a.sqrt() * v, a.sqrt() * x - (1 - a).sqrt() * v
 
 
+class SquaresEverywhere:
+    @staticmethod
+    def velocity(x0: Tensor, noise: Tensor, a: Tensor) -> Tensor:
+        return a * noise - (1 - a) * x0
+
+    @staticmethod
+    def from_velocity(v: Tensor, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+        return a * x - (1 - a) * v, (1 - a) * x + a * v
+
+
+class MinusInTheNoise(Divides):
+    @staticmethod
+    def from_velocity(v: Tensor, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+        return a.sqrt() * x - (1 - a).sqrt() * v, (1 - a).sqrt() * x - a.sqrt() * v
+
+
+class FourAxes(SignTurned):
+    @staticmethod
+    def velocity(x0: Tensor, noise: Tensor, a: Tensor) -> Tensor:
+        a = a.reshape(-1, 1, 1, 1)
+        return a.sqrt() * noise - (1 - a).sqrt() * x0
+
+    @staticmethod
+    def from_velocity(v: Tensor, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+        return SignTurned.from_velocity(v, x, a[..., None, None].reshape(-1, 1, 1, 1))
+
+
 # --- 16.6
 class Right:
     @staticmethod
@@ -390,6 +417,9 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("16.5", SignTurned, "sign"),
     ("16.5", Divides, "dividing"),
     ("16.5", NoiseFirst, "picture comes first"),
+    ("16.5", SquaresEverywhere, "in both methods"),
+    ("16.5", MinusInTheNoise, "has a minus in it"),
+    ("16.5", FourAxes, "reshape"),
     ("16.6", OneMore, "paper"),
     ("16.6", EachToken, "single tokens"),
     ("16.6", OneCoin, "whole batch"),

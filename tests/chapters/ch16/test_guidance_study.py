@@ -175,6 +175,7 @@ def test_every_figure_draws():
     for fig in made:
         fig.canvas.draw()
         assert fig.axes
+    assert "t = 450" in made[0].axes[0].get_title(loc="left"), "at which step the arrows hold"
     copied = copy.deepcopy(model)
     torch.testing.assert_close(guidance_study.digit_strips((2, 5), (4.0,), model=copied)[4.0], strips[4.0])
 

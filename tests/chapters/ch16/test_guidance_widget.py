@@ -10,6 +10,7 @@ from lecture_utils.chapters.ch16.widgets.guidance_scale import (
     COUNT,
     DIGITS,
     SCENES,
+    TOUR,
     guidance_scale,
     seen_rightly,
     strip,
@@ -63,3 +64,9 @@ def test_the_widget_takes_a_learners_model(model):
     assert widget.tour[0][0] == "yellow star, w = 4."
     sizes = {widget.picture(what=what, scale=2.0, noise=0).shape for what in ("digit 1", "red ring")}
     assert len(sizes) == 1
+
+
+def test_the_tour_says_of_stars_what_the_judge_sees():
+    guided, plain = (seen_rightly(what, strip(what, w, noise)) for _, w, what, noise in TOUR[:2])
+    assert TOUR[0][2] == TOUR[1][2] == "yellow star" and "nearly all" in TOUR[0][0]
+    assert plain < guided and guided > COUNT / 2

@@ -83,6 +83,8 @@ def test_the_figures_draw_the_learners_function() -> None:
     assert all(isinstance(figure, Figure) for figure in figures)
     assert len(calls) == 3 + 2 + 2
     assert [len(figure.axes) for figure in figures] == [6, 2, 2, 2]
+    assert all(ax.get_xlabel() == "value of the pixel" for ax in figures[1].axes)
+    assert [text.get_text() for text in figures[1].axes[0].get_legend().get_texts()][-1] == "closed form"
     assert "ᾱ = 4e-05" in figures[0].axes[1].get_title()  # linear, at T
 
 

@@ -44,3 +44,13 @@ def test_frames_are_of_one_size_and_differ(make) -> None:
     frames = [widget.picture(**values) for _, values in widget.tour]
     assert len({frame.shape for frame in frames}) == 1
     assert len({frame.tobytes() for frame in frames}) == len(frames)
+
+
+def test_the_scrubbed_walks_are_named_in_words_as_the_chapter_defines_ddim_only_later() -> None:
+    widget = trajectory.trajectory()
+    told = [said for said, _ in widget.tour] + [words for words, _ in widget.controls["sampler"].pairs()]
+    titles = [
+        text.get_text() for name in trajectory.SAMPLERS for text in trajectory.scrubbed(0, 3, 0, name).texts
+    ]
+    assert "fresh noise" in titles[0] and len(titles) == 4
+    assert not any("DDIM" in text for text in told + titles)

@@ -157,9 +157,7 @@ class BackExchanged(Rotation):
         return Rotation.from_velocity(v, x, 1 - alpha_bar_t)
 
 
-@mistake(
-    "On the way back you take ᾱ and 1 - ᾱ for cosine and sine. These are squares: the roots are missing."
-)
+@mistake("On the way back you take ᾱ and 1 - ᾱ for cosine and sine. These are squares: roots are missing.")
 class BackWithoutRoots(Rotation):
     @staticmethod
     def from_velocity(v: Tensor, x: Tensor, alpha_bar_t: Tensor) -> Pair:
@@ -198,10 +196,39 @@ class VelocityForNoise(Rotation):
         return (x - sin * v) / cos, v
 
 
+_HALVES: Any = VelocityWithoutRoots, BackWithoutRoots  # `mistake` has made a Mistake of each class
+
+
+@mistake("The roots are missing in both methods: ᾱ and 1 - ᾱ are the squares of cosine and sine.")
+class WithoutRoots(Rotation):
+    velocity = staticmethod(_HALVES[0].wrong.velocity)
+    from_velocity = staticmethod(_HALVES[1].wrong.from_velocity)
+
+
+@mistake("The noise that you get back has a minus in it: sine times x_t, cosine times v, both with a plus.")
+class NoiseTurned(Rotation):
+    @staticmethod
+    def from_velocity(v: Tensor, x: Tensor, alpha_bar_t: Tensor) -> Pair:
+        cos, sin = _cos_sin(alpha_bar_t)
+        return cos * x - sin * v, sin * x - cos * v
+
+
+@mistake("You reshape ᾱ, to (B, 1, 1, 1) perhaps. It comes in a shape that fits the pictures as it is.")
+class Reshaped(Rotation):
+    @staticmethod
+    def velocity(x0: Tensor, noise: Tensor, alpha_bar_t: Tensor) -> Tensor:
+        return Rotation.velocity(x0, noise, alpha_bar_t.view(-1, 1, 1, 1))
+
+    @staticmethod
+    def from_velocity(v: Tensor, x: Tensor, alpha_bar_t: Tensor) -> Pair:
+        return Rotation.from_velocity(v, x, alpha_bar_t.view(-1, 1, 1, 1))
+
+
 WRONG: Any = (
     SignOfVelocity, VelocityExchanged, PictureForNoise, VelocitySum, NoisedPicture, VelocityWithoutRoots,
     StraightLine, VelocityBlend, BackInTheOtherOrder, TurnedFurther, PictureSum, NoiseDifference,
     ArgumentsExchanged, BackExchanged, BackWithoutRoots, NoiseByDivision, PictureByDivision, VelocityForNoise,
+    WithoutRoots, NoiseTurned, Reshaped,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.5",

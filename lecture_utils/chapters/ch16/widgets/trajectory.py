@@ -14,6 +14,8 @@ from lecture_utils.widgets.widget import Widget
 
 COUNT = 20
 WIDTH, HEIGHT, PANEL = 8.2, 3.5, 2.6  # inches
+# In words: what DDIM is, the chapter says only after this widget.
+SAMPLERS = {"DDIM": "no fresh noise", "DDPM, small variance": "fresh noise at every step"}
 
 
 @lru_cache(maxsize=32)
@@ -34,7 +36,7 @@ def scrubbed(step: int, digit: int, seed: int, sampler: str) -> Figure:
     seed : int
         Of the noise.
     sampler : str
-        "DDIM" or "DDPM, small variance".
+        One of SAMPLERS.
     """
     way = walked(digit, seed, sampler)
     t = way.times[step]
@@ -43,13 +45,13 @@ def scrubbed(step: int, digit: int, seed: int, sampler: str) -> Figure:
     parts = {
         "x_t": few(visible(way.x[step, 0]), 32),
         "picture believed, x̂_0": few(visible(way.x0[step, 0]), 32),
-        "noise believed (blue < 0 < red)": signed_image(way.epsilon[step, 0, 0], 2.5),
+        "noise believed (blue < 0 < orange)": signed_image(way.epsilon[step, 0, 0], 2.5),
     }
     for place, (title, shown) in enumerate(parts.items()):
         box = (0.05 + place * (PANEL + 0.15)) / WIDTH, 0.25 / HEIGHT, PANEL / WIDTH, PANEL / HEIGHT
         bare(fig.add_axes(box), title).imshow(shown, interpolation="nearest", aspect="auto")
     alpha_bar = float(shipped().schedule.alpha_bar[t])
-    head = f"{sampler}: step {step + 1} of {COUNT}, t = {t}, ᾱ = {said(alpha_bar)}"
+    head = f"step {step + 1} of {COUNT}, {SAMPLERS[sampler]}: t = {t}, ᾱ = {said(alpha_bar)}"
     fig.text(0.05 / WIDTH, 1 - 0.25 / HEIGHT, head, fontsize=11, color=INK)
     changed = (way.x0[step] - way.x0[max(step - 1, 0)]).square().mean().sqrt().item() / 2
     fig.text(
@@ -68,12 +70,14 @@ def trajectory() -> Widget:
         ("Another noise, another three.", {"step": 9, "seed": 4}),
         ("An 8 from the first three's noise.", {"step": 9, "digit": 8}),
         (
-            "DDPM: fresh noise at every step, so the belief wanders longer.",
+            "Fresh noise at every step: the belief wanders longer.",
             {"step": 9, "sampler": "DDPM, small variance"},
         ),
-        ("DDPM at its end: another three than DDIM's.", {"step": 19, "sampler": "DDPM, small variance"}),
+        (
+            "At the end: another three than without fresh noise.",
+            {"step": 19, "sampler": "DDPM, small variance"},
+        ),
     ]
-    samplers = ("DDIM", "DDPM, small variance")
     return Widget(
         title="One denoising trajectory",
         compute=scrubbed,
@@ -81,7 +85,7 @@ def trajectory() -> Widget:
             "step": Slider(0, COUNT - 1, 1, 0, label="step"),
             "digit": Slider(0, 9, 1, 3, label="digit"),
             "seed": Slider(0, 9, 1, 0, label="noise"),
-            "sampler": Choice(tuple((name, name) for name in samplers), "DDIM", label="sampler"),
+            "sampler": Choice(tuple((words, name) for name, words in SAMPLERS.items()), "DDIM", label="walk"),
         },
         tour=tour,
         trivial={"step": 0},
