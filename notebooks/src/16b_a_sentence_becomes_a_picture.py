@@ -472,8 +472,7 @@ plotting.show(latent_figures.confusions_figure(seen, "Asked for (rows), and seen
               "How often a judge sees each class in pictures that were asked to show each class.")
 right = (seen.class_id == seen.some.class_id).float().mean()
 hue_right = (seen.colour_id == seen.some.colour_id).float().mean()
-several = (seen.things > 1).float().mean()
-print(f"class {right:.0%}, colour {hue_right:.0%}, more than one thing {several:.0%}")
+print(f"class {right:.0%}, colour {hue_right:.0%}")
 
 # %% [markdown]
 # **How to read it.** Off the diagonal lie the pictures that a judge takes for something else. Squares are taken for balls: the painter rounds corners off. Stars whose tips have not come out are taken for triangles. Hearts and rings hardly ever fail.
@@ -628,12 +627,21 @@ pictures, sayings = embedded(some.image), told_by(ids_of(some.text))[1]  # (1200
 gap = F.normalize(pictures.mean(0) - sayings.mean(0), dim=0)  # from sentences to pictures
 rest = pictures - (pictures @ gap)[:, None] * gap
 wide = torch.linalg.eigh(torch.cov(rest.T))[1][:, -1]  # their widest direction at right angles to that
-fig, (ax,) = plotting.panels(1, 1, 7.0, aspect=1.8, suptitle="Pictures and their sentences, in one space")
-for name, cloud in (("pictures", pictures), ("their sentences", sayings)):
-    ax.scatter(cloud @ gap, cloud @ wide, s=6, label=name)
-ax.set(xlabel="from sentences to pictures", ylabel="widest direction of the pictures")
-ax.legend(loc="upper center", bbox_to_anchor=(0.75, 1.0))
-plotting.show(fig, "Two clouds side by side: embeddings of sentences, and those of their pictures.")
+
+
+def draw_clouds(crosses: dict[str, Tensor], alt: str) -> None:
+    """Draw both clouds, and embeddings (N, 64) by name as crosses."""
+    fig, (ax,) = plotting.panels(1, 1, 7.0, aspect=1.8, suptitle="Pictures and their sentences, in one space")
+    for name, cloud in (("pictures", pictures), ("their sentences", sayings)):
+        ax.scatter(cloud @ gap, cloud @ wide, s=6, label=name)
+    for name, cloud in crosses.items():
+        ax.scatter(cloud @ gap, cloud @ wide, s=60, marker="x", label=name.removeprefix("a photo of "))
+    ax.set(xlabel="from sentences to pictures", ylabel="widest direction of the pictures")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.72, 1.0), fontsize=8)
+    plotting.show(fig, alt)
+
+
+draw_clouds({}, "Two clouds side by side: embeddings of sentences, and those of their pictures.")
 print(f"cosine of a picture and its own sentence {(pictures * sayings).sum(1).mean():.2f}")
 
 # %% [markdown]
@@ -682,10 +690,7 @@ def drawn_for(sentences: list[str], seed: int) -> Tensor:
 
 wishes = ["a photo of a red ring on grass", "a photo of a ring", "something blue"]
 draws = {wish: torch.cat([drawn_for([wish], seed) for seed in range(8)]) for wish in wishes}  # (8, 64) each
-for name, cloud in draws.items():
-    ax.scatter(cloud @ gap, cloud @ wide, s=60, marker="x", label=f"drawn for “{name}”")
-ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.72, 1.0))
-plotting.show(fig, "The same two clouds; crosses of drawn embeddings lie among those of pictures.")
+draw_clouds(draws, "The same two clouds; crosses of drawn embeddings lie among those of pictures.")
 
 # %% [markdown]
 # **How to read it.** All crosses lie where the pictures are: the prior has crossed the gap. What do they stand for? Look up the real picture with the nearest embedding:
