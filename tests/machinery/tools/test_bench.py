@@ -1,11 +1,10 @@
 """The bench: ratios are taken in turn, every widget is found, and the page says on what it was measured."""
 
 import bench
-import bench_pairs
 import pytest
 
 
-def test_pairs_are_timed_in_turn_and_the_ratio_is_a_median(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_are_timed_in_turn_and_the_ratio_is_a_median() -> None:
     clock = [0.0]
     order = []
 
@@ -18,8 +17,8 @@ def test_pairs_are_timed_in_turn_and_the_ratio_is_a_median(monkeypatch: pytest.M
 
         return run
 
-    monkeypatch.setattr(bench_pairs.time, "perf_counter", lambda: clock[0])
-    first, second, ratio = bench.in_turn(side("a", [2.0, 2.0, 90.0]), side("b", [1.0, 4.0, 3.0]), 3)
+    sides = side("a", [2.0, 2.0, 90.0]), side("b", [1.0, 4.0, 3.0])
+    first, second, ratio = bench.in_turn(*sides, 3, lambda: clock[0])
     assert "".join(order) == "ab" + "ab" + "ba" + "ab"
     assert (first, second, ratio) == (2.0, 3.0, 2.0)  # ratios 2, 0.5, 30
 
