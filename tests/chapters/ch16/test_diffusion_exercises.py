@@ -265,6 +265,17 @@ def slerp_by_the_formula(a: Tensor, b: Tensor, share: float) -> Tensor:
     return torch.where(dot > 1 - 1e-6, F.normalize(torch.lerp(a, b, share), dim=-1), made)
 
 
+def slerp_where_it_can(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Row by row, straight where two are the same."""
+    if a.ndim > 1:
+        return torch.stack([slerp_where_it_can(x, y, share) for x, y in zip(a, b, strict=True)])
+    a, b = a / a.norm(), b / b.norm()
+    theta = torch.acos(torch.clamp(a @ b, -1, 1))
+    if theta < 1e-3:
+        return a
+    return (torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b) / torch.sin(theta)
+
+
 def best_by_einsum(candidates: Tensor, text: Tensor) -> Tensor:
     unit = candidates / candidates.norm(dim=-1, keepdim=True)
     best = torch.einsum("bkd,bd->bk", unit, text).argmax(dim=-1)
@@ -291,6 +302,7 @@ RIGHT: list[tuple[str, Callable[..., Any]]] = [
     ("16.7", LatentOtherwise),
     ("16.8", features_by_loops),
     ("16.9", slerp_by_the_formula),
+    ("16.9", slerp_where_it_can),
     ("16.10", best_by_einsum),
     ("16.10", best_by_loop),
 ]

@@ -300,7 +300,25 @@ class ScaledMean(Good):
         return scale * mean + torch.exp(0.5 * log_var) * noise
 
 
+class RootOfLogarithm(Good):
+    @staticmethod
+    def to_latent(mean: Tensor, log_var: Tensor, noise: Tensor, scale: float) -> Tensor:
+        return scale * (mean + noise * torch.sqrt(log_var))
+
+
 # --- 16.8
+def no_brackets(boxes: Tensor, frequencies: int) -> Tensor:
+    f = 100 ** torch.arange(frequencies) / frequencies
+    angle = boxes[:, :, None, :] * f[:, None]
+    return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(2)
+
+
+def no_brackets_floats(boxes: Tensor, frequencies: int) -> Tensor:
+    f = torch.tensor([100.0**i / frequencies for i in range(frequencies)])
+    angle = boxes[:, :, None, :] * f[:, None]
+    return torch.stack([angle.sin(), angle.cos()], dim=3).flatten(2)
+
+
 def two_pi(boxes: Tensor, frequencies: int) -> Tensor:
     f = 2 * torch.pi * 100 ** (torch.arange(frequencies) / frequencies)
     angle = boxes.unsqueeze(2) * f.reshape(1, 1, -1, 1)
@@ -361,7 +379,59 @@ def backwards(a: Tensor, b: Tensor, share: float) -> Tensor:
     return (torch.sin(share * theta) * a + torch.sin((1 - share) * theta) * b) / torch.sin(theta)
 
 
+def no_keepdim(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = (a * b).sum(-1).clamp(-1, 1).acos().clamp(min=1e-4)
+    return (torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b) / torch.sin(theta)
+
+
+def no_keepdim_unit(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.sum(a * b, dim=-1).clamp(-1, 1).acos().clamp(min=1e-4)
+    return F.normalize(torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b, dim=-1)
+
+
+def angle_of_zero(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.acos(torch.clamp((a * b).sum(-1, keepdim=True), -1, 1))
+    return F.normalize(torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b, dim=-1)
+
+
+def nothing_held_back(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.acos((a * b).sum(-1, keepdim=True))
+    return F.normalize(torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b, dim=-1)
+
+
+def zero_divided(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.acos(torch.clamp((a * b).sum(-1, keepdim=True), -1, 1))
+    made = torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b
+    return made / made.norm(dim=-1, keepdim=True)
+
+
+def any_is_all(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.acos(torch.clamp((a * b).sum(-1, keepdim=True), -1, 1))
+    if (theta < 1e-4).any():
+        return a
+    return (torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b) / torch.sin(theta)
+
+
+def straight_for_all(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    theta = torch.acos(torch.clamp((a * b).sum(-1, keepdim=True), -1, 1))
+    if theta.min() < 1e-4:
+        return torch.lerp(a, b, share)
+    return (torch.sin((1 - share) * theta) * a + torch.sin(share * theta) * b) / torch.sin(theta)
+
+
 # --- 16.10
+def no_axis(candidates: Tensor, text: Tensor) -> Tensor:
+    best = (F.normalize(candidates, dim=-1) * F.normalize(text, dim=-1)).sum(-1).argmax(1)
+    return candidates[torch.arange(len(text)), best]
+
+
 def dot(candidates: Tensor, text: Tensor) -> Tensor:
     best = (candidates @ text[:, :, None])[..., 0].argmax(1)
     return candidates[torch.arange(len(text)), best]
@@ -429,6 +499,9 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("16.7", Deviation, "deviation itself"),
     ("16.7", Variance, "variance"),
     ("16.7", ScaledMean, "mean alone"),
+    ("16.7", RootOfLogarithm, "root of log_var"),
+    ("16.8", no_brackets, "brackets"),
+    ("16.8", no_brackets_floats, "brackets"),
     ("16.8", two_pi, "2π"),
     ("16.8", sines_then_cosines, "sines come first"),
     ("16.8", corner_by_corner, "corner by corner"),
@@ -439,6 +512,14 @@ WRONG: list[tuple[str, Callable[..., Any], str]] = [
     ("16.9", clamped_formula, "nan"),
     ("16.9", in_degrees, "degrees"),
     ("16.9", backwards, "wrong way"),
+    ("16.9", no_keepdim, "lost their last axis"),
+    ("16.9", no_keepdim_unit, "drops it"),
+    ("16.9", angle_of_zero, "zeros"),
+    ("16.9", nothing_held_back, "zeros"),
+    ("16.9", zero_divided, "nan"),
+    ("16.9", any_is_all, "all of a"),
+    ("16.9", straight_for_all, "go straight in all"),
+    ("16.10", no_axis, "no axis"),
     ("16.10", dot, "product"),
     ("16.10", sliced, "slice"),
     ("16.10", axis_zero, "axis 0"),

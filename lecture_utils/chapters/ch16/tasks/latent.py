@@ -159,6 +159,13 @@ class HalfLog(Latent):
         return (mean + log_var / 2 * noise) * scale
 
 
+@mistake("In the draw you take the root of log_var. It is a logarithm: exp comes first, and then the root.")
+class RootOfLog(Latent):
+    @staticmethod
+    def to_latent(mean: Tensor, log_var: Tensor, noise: Tensor, scale: float) -> Tensor:
+        return (mean + log_var.sqrt() * noise) * scale
+
+
 @mistake("You halve after exp: half of the variance. The half belongs into the exponent.")
 class LogOfDeviation(Latent):
     @staticmethod
@@ -221,7 +228,7 @@ WRONG: Any = (
     DeviationItself, OneOverVariance, RootOfDeviation, PerChannel, MeanOfChannels, MeanOfChannelScales,
     MeanOfPictures, FirstPicture, AboutZero, MeanSize, Largest, VarianceForDeviation, LogForDeviation,
     HalfLog, LogOfDeviation, MinusHalf, MeanScaledAlone, NoiseScaledAlone, NotScaled, DividedByScale,
-    MeanAlone, BareNoise,
+    MeanAlone, BareNoise, RootOfLog,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.7",

@@ -88,6 +88,14 @@ def _to_the_first(*given: Tensor) -> Tensor:
     return _best(*given, near=near)
 
 
+@mistake(
+    "The sentences have no axis for the draws with you: torch lines up draw k with sentence k, or finds that "
+    "their numbers differ. Put one in, text[:, None]."
+)
+def _no_axis(*given: Tensor) -> Tensor:
+    return _best(*given, near=lambda candidates, text: F.cosine_similarity(candidates, text, dim=-1))
+
+
 @mistake("You take the longest draw. Lengths say nothing here; the direction does.")
 def _longest(*given: Tensor) -> Tensor:
     return _best(*given, near=lambda candidates, text: candidates.norm(dim=-1))
@@ -153,7 +161,7 @@ def _slice(candidates: Tensor, text: Tensor) -> Tensor:
 WRONG: Any = (
     _farthest, _first, _last, _mean, _weighed, _product, _distance, _to_the_first, _longest,
     _best_of_the_first, _first_sentence, _over_sentences, _over_all, _number_by_number, _normalised,
-    _cosine_itself, _place, _slice,
+    _cosine_itself, _place, _slice, _no_axis,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.10",

@@ -92,6 +92,14 @@ def _even(*given: Any) -> Tensor:
     return _features(*given, growing=lambda count: 1 + 99 * torch.arange(count) / count)
 
 
+@mistake(
+    "Your powers of 100 are divided by F. The division belongs into the exponent, and Python raises to a "
+    "power first: put brackets round it."
+)
+def _no_brackets(*given: Any) -> Tensor:
+    return _features(*given, growing=lambda count: 100 ** torch.arange(count) / count)
+
+
 @mistake("Your frequencies fall: corners are divided by the powers of 100. They are multiplied by them.")
 def _falling(*given: Any) -> Tensor:
     return _features(*given, growing=lambda count: 1 / _growing(count))
@@ -182,6 +190,7 @@ WRONG: Any = (
     _full_turns, _half_turns, _doubling, _base_of_sentences, _up_to_the_base, _from_one, _even, _falling,
     _highest_first, _cosines_first, _sines_twice, _side_by_side, _all_sines_first, _all_sines_by_corner,
     _by_corner, _by_corner_and_sine, _centre_and_size, _from_minus_one, _not_flat, _boxes_together,
+    _no_brackets,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.8",

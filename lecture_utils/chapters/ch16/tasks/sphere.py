@@ -21,8 +21,13 @@ def _directions(rng: np.random.Generator) -> Iterable[tuple[Any, ...]]:
     yield floats([1.0, 0.0]), floats([0.0, 1.0]), 0.25
     yield floats([2.0, 0.0]), floats([0.0, 5.0]), 0.1
     yield floats([[1.0, 0.0]]), floats([[-1.0, 0.4]]), 0.7
+    yield floats([0.0, 2.0]), floats([0.0, 3.0]), 0.3  # the same direction
     for shape, share in (((2, 2), 0.3), ((3, 3), 0.9), ((2, 3, 5), 0.4), ((4, 8), 0.0), ((2, 6), 1.0)):
         yield normal(rng, *shape), normal(rng, *shape), share
+    a, b = normal(rng, 4, 5), normal(rng, 4, 5)
+    a[0] = floats([0, 1, 0, 0, 0])
+    b[0] = 3 * a[0]
+    yield a, b, 0.6  # one pair is the same, and the others are not
     a = normal(rng, 300, 7)
     a[0] = floats([0, 1, 0, 0, 0, 0, 0])
     yield a, 2 * a, 0.3  # the same directions: a cosine may come out as 1, or as a little more
@@ -39,6 +44,10 @@ def _angle(a: Tensor, b: Tensor) -> Tensor:
 
 def _shares(angle: Tensor, share: float) -> tuple[Tensor, Tensor]:
     return ((1 - share) * angle).sin(), (share * angle).sin()
+
+
+def _divided(made: Tensor, angle: Tensor) -> Tensor:
+    return made / angle.sin()
 
 
 def _slerp(
@@ -99,7 +108,7 @@ def _lengths_count(a: Tensor, b: Tensor, share: float) -> Tensor:
     "the result to its side."
 )
 def _no_lengths(*given: Any) -> Tensor:
-    return _slerp(*given, unit=lambda x: x, at_end=lambda made, angle: made / angle.sin())
+    return _slerp(*given, unit=lambda x: x, at_end=_divided)
 
 
 @mistake("Your result has the length of a and b as they came. Wanted is a direction, of length 1.")
@@ -127,6 +136,44 @@ def _nan_at_the_same(a: Tensor, b: Tensor, share: float) -> Tensor:
     return (first * a + second * b) / angle.sin()
 
 
+@mistake(
+    "Where a and b are the same you get zeros: both sines are 0, and a sum of length 0 cannot be brought to "
+    "length 1. Hold the angle back from 0."
+)
+def _zero_at_the_same(a: Tensor, b: Tensor, share: float) -> Tensor:
+    a, b = _unit(a), _unit(b)
+    first, second = _shares(_angle(a, b), share)
+    return _unit(first * a + second * b)
+
+
+@mistake("One pair that is the same makes you return all of a. The other pairs have their way to go.")
+def _a_for_all(a: Tensor, b: Tensor, share: float) -> Tensor:
+    near = (_angle(_unit(a), _unit(b)) < 1e-4).any()
+    return _unit(a) if near else slerp(a, b, share)
+
+
+@mistake("One pair that is the same makes you go straight in all of them. The others have a great circle.")
+def _line_for_all(a: Tensor, b: Tensor, share: float) -> Tensor:
+    near = (_angle(_unit(a), _unit(b)) < 1e-4).any()
+    return (1 - share) * _unit(a) + share * _unit(b) if near else slerp(a, b, share)
+
+
+@mistake(
+    "Your angles have lost their last axis in the sum: torch lines them up with the columns, not the rows. "
+    "Keep it, with keepdim."
+)
+def _no_keepdim(*given: Any) -> Tensor:
+    return _slerp(*given, angle=lambda a, b: _angle(a, b)[..., 0], at_end=_divided)
+
+
+@mistake(
+    "Your sum over the last axis drops it, so that row i is mixed with the angles of all rows. Say keepdim "
+    "there: one angle a row."
+)
+def _no_keepdim_normalised(*given: Any) -> Tensor:
+    return _slerp(*given, angle=lambda a, b: _angle(a, b)[..., 0])
+
+
 @mistake("Where a and b are nearly the same you return a as it came. Its length is not 1 there.")
 def _a_where_the_same(a: Tensor, b: Tensor, share: float) -> Tensor:
     near = _angle(_unit(a), _unit(b)) < 1e-2
@@ -135,27 +182,17 @@ def _a_where_the_same(a: Tensor, b: Tensor, share: float) -> Tensor:
 
 @mistake("Your angle is in degrees. torch's sines take radians, and arccos gives them.")
 def _degrees(*given: Any) -> Tensor:
-    return _slerp(
-        *given,
-        angle=lambda a, b: _angle(a, b).rad2deg(),
-        at_end=lambda made, angle: made / angle.sin(),
-    )
+    return _slerp(*given, angle=lambda a, b: _angle(a, b).rad2deg(), at_end=_divided)
 
 
 @mistake("Your cosine is taken for the angle. The angle is its arccos.")
 def _cosine_for_angle(*given: Any) -> Tensor:
-    return _slerp(
-        *given, angle=lambda a, b: (a * b).sum(-1, keepdim=True), at_end=lambda made, angle: _unit(made)
-    )
+    return _slerp(*given, angle=lambda a, b: (a * b).sum(-1, keepdim=True))
 
 
 @mistake("Your angle is the arcsin of the product. The product of two directions is the cosine of the angle.")
 def _arcsin(*given: Any) -> Tensor:
-    return _slerp(
-        *given,
-        angle=lambda a, b: (a * b).sum(-1, keepdim=True).clamp(-1, 1).arcsin(),
-        at_end=lambda made, angle: _unit(made),
-    )
+    return _slerp(*given, angle=lambda a, b: (a * b).sum(-1, keepdim=True).clamp(-1, 1).arcsin())
 
 
 @mistake("Your two shares are cosines. With sines the share of b is 0 at the start.")
@@ -175,11 +212,7 @@ def _quarter(*given: Any) -> Tensor:
 
 @mistake("There is one angle for all pairs with you. Each pair has its own: sum over the last axis alone.")
 def _one_angle(*given: Any) -> Tensor:
-    return _slerp(
-        *given,
-        angle=lambda a, b: (a * b).sum().clamp(-1, 1).arccos(),
-        at_end=lambda made, angle: made / angle.sin(),
-    )
+    return _slerp(*given, angle=lambda a, b: (a * b).sum().clamp(-1, 1).arccos(), at_end=_divided)
 
 
 @mistake("You go along axis 1, or along the first. The numbers of a direction are on the last axis: dim=-1.")
@@ -192,7 +225,8 @@ def _wrong_axis(a: Tensor, b: Tensor, share: float) -> Tensor:
 WRONG: Any = (
     _line, _line_on_the_sphere, _plain_line, _wrong_way, _lengths_count, _no_lengths, _length_restored,
     _not_divided, _nan_at_the_same, _a_where_the_same, _degrees, _cosine_for_angle, _arcsin, _cosines,
-    _right_angles_only, _quarter, _one_angle, _wrong_axis,
+    _right_angles_only, _quarter, _one_angle, _wrong_axis, _zero_at_the_same, _a_for_all, _line_for_all,
+    _no_keepdim, _no_keepdim_normalised,
 )  # fmt: skip
 EXERCISE = Exercise(
     "16.9",
