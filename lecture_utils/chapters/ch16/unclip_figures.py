@@ -59,9 +59,7 @@ def strips(rows: Mapping[str, Tensor], title: str, names: Sequence[str] = ()) ->
     high = wide * sheet.shape[0] / sheet.shape[1]
     fig = Figure(figsize=(wide + beside, high + 0.65), layout="constrained")
     ax = bare(fig.subplots())
-    ax.set_anchor(
-        "NW"
-    )  # a picture in the middle of its place would hide from the layout how wide the names are
+    ax.set_anchor("NW")  # in the middle of its place it would hide from the layout how wide the names are
     ax.imshow(sheet, interpolation="nearest")
     ax.set_yticks([step * i + step / 2 for i in range(len(rows))], list(rows), fontsize=9, color=INK)
     ax.set_xticks([step * i + step / 2 for i in range(len(names))], names, fontsize=8.5, color=INK)
