@@ -858,7 +858,7 @@ plotting.show(compute_figures.curves_figure(record, "What so many seconds of one
 
 # %%
 figure = compute_figures.sheets_figure(zoo.load("shapes_compute_arms"), "After 120 seconds of one core")
-plotting.show(figure, "Three sheets of 48 pictures: by pixels, by codes, by codes of an auto-encoder that was given.")
+plotting.show(figure, "Three sheets of 48 pictures: by pixels, by codes, by codes with a given auto-encoder.")
 
 # %% [markdown]
 # **How to read it.** A column is a class. Pixels give fringed lumps of the right colour; codes give smooth ones, of which balls and rings can be named. Speed alone is not the reason: pixels folded in blocks of 4 × 4 cost hardly more a step. What is smooth and coloured the auto-encoder draws, and the denoiser need not learn it.
