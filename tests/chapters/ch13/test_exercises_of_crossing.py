@@ -4,29 +4,21 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch13 import crossing_solutions, fusion
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.metrics import retrieval
 from lecture_utils.multimodal import stylisation, zerocap
 from lecture_utils.ops.mel import griffin_lim
 from lecture_utils.ops.stft import hann, istft, stft
+from tests.references import check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("13")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 def package_recall(similarity: Tensor, relevant: Tensor, k: int) -> float:
@@ -44,12 +36,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(3):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id], seeds=3)
 
 
 def test_the_balanced_loss_is_the_claims() -> None:

@@ -3,30 +3,22 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch14 import asked_solutions
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.multimodal.blip2 import masks, stage1
 from lecture_utils.multimodal.palm_e import palm_e
 from lecture_utils.multimodal.visual_programs import interpreter
 from lecture_utils.multimodal.visual_programs.interpreter import Step, trace_text
 from lecture_utils.multimodal.visual_programs.program import Name, read_program
+from tests.references import cases_of, check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("14")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 THEIRS: dict[str, Callable[..., Any]] = {
@@ -39,12 +31,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(2):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id])
 
 
 @pytest.mark.parametrize("kind", masks.KINDS)

@@ -4,17 +4,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecture_utils.chapters.ch14 import solutions
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.multimodal.decoding import generate
 from lecture_utils.multimodal.flamingo import gated_cross_attention as flamingo
 from lecture_utils.multimodal.language_model import Block, KVCache, LanguageModel
@@ -23,14 +20,9 @@ from lecture_utils.multimodal.llava.llava import LLaVA, answer_loss
 from lecture_utils.multimodal.show_attend_tell import attention as look
 from lecture_utils.multimodal.show_attend_tell import lstm_cell
 from lecture_utils.nn.attention import attention, causal_mask
+from tests.references import cases_of, check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("14")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 def lively(lm: LanguageModel) -> LanguageModel:
@@ -72,12 +64,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(3):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id], seeds=3)
 
 
 def test_the_weights_of_soft_attention_are_shares_and_the_context_their_mean() -> None:

@@ -12,21 +12,14 @@ from torch import Tensor
 from torch.distributions import Categorical, Normal, kl_divergence
 
 from lecture_utils.chapters.ch15 import solutions
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.generative import elbo
 from lecture_utils.generative.pixel import likelihood, masked_convolution
 from lecture_utils.generative.pixel.pixelcnn import PixelCNN
+from tests.references import check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("15")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 def drawn_by_the_package(model: Any, n: int, size: int, generator: torch.Generator) -> Tensor:
@@ -48,12 +41,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(2):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id])
 
 
 def test_the_learners_functions_fit_into_the_packages_network() -> None:

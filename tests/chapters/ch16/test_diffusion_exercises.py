@@ -4,17 +4,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils.chapters.ch16 import latent_solutions, solutions
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.generative.diffusion import (
     forward_process,
     guidance,
@@ -27,14 +24,9 @@ from lecture_utils.generative.diffusion.mixture import GaussianMixture
 from lecture_utils.generative.diffusion.schedule import NoiseSchedule, cosine_betas, linear_betas
 from lecture_utils.generative.unclip import manipulation
 from lecture_utils.generative.unclip.prior import DiffusionPrior
+from tests.references import check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("16")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 def of_table(alpha_bar: Tensor) -> NoiseSchedule:
@@ -102,12 +94,7 @@ THEIRS: dict[str, Any] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(2):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id])
 
 
 def test_the_rotation_is_the_packages_velocity() -> None:

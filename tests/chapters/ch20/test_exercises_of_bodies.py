@@ -12,19 +12,12 @@ from torch import Tensor
 from lecture_utils.body import lbs
 from lecture_utils.body.smpl import SMPL
 from lecture_utils.chapters.ch20 import solutions
-from lecture_utils.exercises import compare
 from lecture_utils.exercises.checker import exercises
 from lecture_utils.exercises.examine import examine
-from lecture_utils.exercises.exercise import Exercise
 from lecture_utils.ops import rotation
+from tests.references import cases_of, check_reference
 
 BY_ID = {exercise.id: exercise for exercise in exercises("20")}
-
-
-def cases_of(exercise: Exercise, seed: int = 0) -> list[tuple[Any, ...]]:
-    """What an exercise is tried on."""
-    assert exercise.cases is not None
-    return list(exercise.cases(np.random.default_rng(seed)))
 
 
 # --- the package's functions, called as the learner's are ---------------------------------------------
@@ -53,12 +46,7 @@ THEIRS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("id", THEIRS)
 def test_each_reference_is_the_packages_function(id: str) -> None:
-    exercise = BY_ID[id]
-    use = exercise.use or (lambda answer, *case: answer(*case))
-    for seed in range(5):
-        for case in cases_of(exercise, seed):
-            ours, theirs = use(exercise.reference, *case), use(THEIRS[id], *case)
-            assert compare.difference(theirs, ours) is None
+    check_reference(BY_ID[id], THEIRS[id], seeds=5)
 
 
 def test_the_learners_five_functions_are_the_body_model() -> None:

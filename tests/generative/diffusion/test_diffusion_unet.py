@@ -13,43 +13,17 @@ from torch import nn
 
 from lecture_utils.generative.diffusion import attention_blocks, guidance, resnet_blocks, slim_unet, unet
 from lecture_utils.generative.diffusion.condition import LabelTokens
+from lecture_utils.hub.diffusers_weights import UNET
 from tests.mutants import planted
 from tests.parity import assert_parity, liven, parity_gap
 
 pytestmark = pytest.mark.system("S16.2")
 PLACE = "lecture_utils.generative.diffusion"
 SIZE = {"norm_num_groups": 8, "attention_head_dim": 2, "cross_attention_dim": 12, "layers_per_block": 2}
-RENAMED = (
-    (r"^enter\.", "conv_in."),
-    (r"^norm\.", "conv_norm_out."),
-    (r"^leave\.", "conv_out."),
-    (r"^embed\.first", "time_embedding.linear_1"),
-    (r"^embed\.second", "time_embedding.linear_2"),
-    (r"^(down|up)\.(\d)\.(\d)\.residual", r"\1_blocks.\2.resnets.\3"),
-    (r"^(down|up)\.(\d)\.(\d)\.transformer", r"\1_blocks.\2.attentions.\3"),
-    (r"^shrink\.(\d)", r"down_blocks.\1.downsamplers.0"),
-    (r"^grow\.(\d)", r"up_blocks.\1.upsamplers.0"),
-    (r"^middle\.residual", "mid_block.resnets.0"),
-    (r"^middle\.transformer", "mid_block.attentions.0"),
-    (r"^middle_end", "mid_block.resnets.1"),
-    (r"to_step", "time_emb_proj"),
-    (r"shortcut", "conv_shortcut"),
-    (r"(^|\.)enter\.", r"\1proj_in."),
-    (r"(^|\.)leave\.", r"\1proj_out."),
-    (r"(^|\.)block\.", r"\1transformer_blocks.0."),
-    (r"look_around", "attn1"),
-    (r"look_at_context", "attn2"),
-    (r"to_query", "to_q"),
-    (r"to_key", "to_k"),
-    (r"to_value", "to_v"),
-    (r"to_output", "to_out.0"),
-    (r"think\.expand", "ff.net.0.proj"),
-    (r"think\.shrink", "ff.net.2"),
-)
 
 
 def their_name(name):
-    for ours, theirs in RENAMED:
+    for ours, theirs in UNET:
         name = re.sub(ours, theirs, name)
     return name
 
