@@ -40,7 +40,7 @@ from torch import Tensor
 
 from lecture_utils import plotting, zoo
 from lecture_utils.chapters.ch15 import latent_bound_figures, latent_figures, pixel_figures
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheets
+from lecture_utils.plotting.sheets import sample_sheets
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start
 from lecture_utils.kernel.tables import show_table
@@ -336,7 +336,7 @@ plotting.show(pixel_figures.bits_figure(costs, "What a pixel of a test digit cos
 # Each factor may also depend on a wish: $p(x_i \mid x_1, \dots, x_{i-1}, c)$, with $c$ the class. The gated network was trained like that. Eight of each:
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheet
+from lecture_utils.plotting.sheets import sample_sheet
 
 by_class = pixel_study.shipped_gated()
 wanted = torch.arange(10).repeat_interleave(8)

@@ -215,7 +215,7 @@ from lecture_utils.generative.dcgan import SLOPE, batch_spread
 predict("15.14")
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheet, sample_sheets
+from lecture_utils.plotting.sheets import sample_sheet, sample_sheets
 from lecture_utils.recipes._judged import digits_named
 
 asked = torch.arange(10).repeat(20)  # 0 to 9, twenty times

@@ -56,7 +56,7 @@ start("16")
 # Ten rows of pure noise, and ten wishes: a 0, a 1, … a 9. Twenty times a network takes some of the noise away. On the way every second step is shown. Nothing was chosen.
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheet
+from lecture_utils.plotting.sheets import sample_sheet
 from lecture_utils.recipes._judged import digits_named
 
 writer = zoo.load("digits_ddpm")
@@ -305,6 +305,13 @@ print(f"loss {losses[0]:.4f}; the perfect network's {losses[1]:.4f}; of always g
 # $$\frac{\lVert\tilde\mu_t - \mu_\theta\rVert^2}{2\sigma_t^2} = \frac{\beta_t^2}{2\sigma_t^2\,\alpha_t\,(1-\bar\alpha_t)}\;\bigl\lVert\varepsilon - \varepsilon_\theta(x_t, t)\bigr\rVert^2$$
 #
 # Leave out the factor, which is largest for small $t$, and you have the simple loss. The paper found that samples get better: less effort goes into the last traces of noise.
+
+# %%
+figure = steps_figures.bound_figure(clouds, "Of the bound's terms the first cost most", variance="large")
+plotting.show(figure, "Each term of the bound over t, for the eight clouds and the perfect answer.")
+
+# %% [markdown]
+# **How to read it.** Both axes are logarithmic: a step near the start costs about a hundred times what one in the middle does. The sum of all terms lies above minus the exact log-likelihood, which is known for these clouds, as a bound should.
 
 # %% tags=["exercise:16.3"]
 def ddpm_step(x: Tensor, epsilon: Tensor, t: int, beta: Tensor, alpha_bar: Tensor, noise: Tensor) -> Tensor:
@@ -780,6 +787,10 @@ from lecture_utils.experiments.card import show_claim
 
 show_claim("C16.1")
 
+# %%
+plotting.show(noising_figures.noticed_figure(ledger.load("C16.1")),
+              "Share of tests that tell both ways apart, and that notice a fault, over pictures in a test.")
+
 # %% [markdown]
 # It holds. Fed with numbers in place of noise, the thousand small steps have the jump's two factors at every step, to the last digits of double precision. And on samples: a test that is made to say "different" of equal things in 5 % of cases, on 256 digits at three steps, says so in 4 to 6 %.
 #
@@ -918,7 +929,7 @@ DigitDDPM = check("16.L1", DigitDDPM)
 # # solution: lecture_utils.chapters.ch16.lab_ddpm.DigitDDPM
 
 # %% tags=["nbval-ignore-output", "why:last-digits-differ-between-processors"]
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheets
+from lecture_utils.plotting.sheets import sample_sheets
 from lecture_utils.chapters.ch16 import lab_ddpm, lab_debug, lab_interpret
 
 lab_net, T = lab_ddpm.network(seed=0), lab_ddpm.T

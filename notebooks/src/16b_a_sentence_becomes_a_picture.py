@@ -38,7 +38,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lecture_utils import plotting, zoo
-from lecture_utils.chapters.ch15.sheet_figures import sample_sheet, sample_sheets
+from lecture_utils.plotting.sheets import sample_sheet, sample_sheets
 from lecture_utils.chapters.ch16 import latent_figures, latent_outcomes, latent_study
 from lecture_utils.exercises import check, predict, progress
 from lecture_utils.kernel.start import start

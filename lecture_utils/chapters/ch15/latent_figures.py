@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 from lecture_utils.chapters.ch15.latent_study import Units
-from lecture_utils.chapters.ch15.sheet_figures import mosaic
 from lecture_utils.generative.vae import VAE
 from lecture_utils.metrics.psnr import psnr
 from lecture_utils.plotting.images import bare, to_image
+from lecture_utils.plotting.sheets import mosaic
 from lecture_utils.plotting.style import BLUE, HAIRLINE, INK, ORANGE, QUIET, label_palette
 from lecture_utils.recipes import _latent
 

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lecture_utils.chapters.ch15.pix2pix_study import FLAT, odd_maps
-from lecture_utils.chapters.ch15.sheet_figures import mosaic
 from lecture_utils.data import toyworld
 from lecture_utils.generative.pix2pix.generator import Generator
 from lecture_utils.generative.pix2pix.patchgan import patch_field
 from lecture_utils.plotting.annotations import semantic_image
 from lecture_utils.plotting.images import bare
+from lecture_utils.plotting.sheets import mosaic
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, QUIET, VERMILION
 from lecture_utils.recipes._translated import OBJECT, Pairs, outputs
 from lecture_utils.recipes.scenes_pix2pix_arms import Gallery, enlarged

@@ -14,7 +14,8 @@ from torch import Tensor
 from lecture_utils.chapters.ch16.compute_claims import SECONDS
 from lecture_utils.chapters.ch16.compute_study import Stages
 from lecture_utils.data.toyworld.names import CLASSES
-from lecture_utils.plotting.images import bare, to_image
+from lecture_utils.plotting.images import bare
+from lecture_utils.plotting.sheets import GAP, mosaic
 from lecture_utils.plotting.style import BLUE, GREEN, HAIRLINE, INK, ORANGE, QUIET, on_colour
 from lecture_utils.recipes.shapes_compute_arms import SECONDS as BUDGETS
 from lecture_utils.recipes.shapes_compute_arms import Gallery
@@ -27,7 +28,6 @@ SAID = {
 }
 PANELS = {"class": "right class, by shapes_judge", "frechet_course": "Fréchet distance, course's features"}
 HUES_OF_STAGES = {"forward": BLUE, "backward": ORANGE, "update": GREEN}
-GAP = 2  # pixels between pictures
 
 
 def points(record: Any, arm: str, figure: str) -> Iterator[tuple[float, list[float]]]:
@@ -72,11 +72,7 @@ def curves_figure(record: Any, title: str) -> Figure:
 
 def sheet(ax: Axes, images: Tensor) -> None:
     """Draw pictures (N, 3, S, S), eight a row."""
-    side = images.shape[2] + GAP
-    page = np.ones((len(images) // len(CLASSES) * side - GAP, len(CLASSES) * side - GAP, 3), dtype=np.float32)
-    for i, image in enumerate(images):
-        top, left = i // len(CLASSES) * side, i % len(CLASSES) * side
-        page[top : top + side - GAP, left : left + side - GAP] = to_image(image)
+    side, page = images.shape[2] + GAP, mosaic(images, len(CLASSES))
     bare(ax).imshow(page, interpolation="nearest", extent=(0, page.shape[1], page.shape[0], 0))
     for i, name in enumerate(CLASSES):
         ax.text((i + 0.5) * side, -GAP, name, ha="center", va="bottom", fontsize=6.5, color=QUIET)

@@ -3,7 +3,6 @@
 Shapes: B batch, S side, K kept steps, R rows.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from lecture_utils import zoo
 from lecture_utils.chapters.ch16 import solutions
+from lecture_utils.chapters.ch16.guidance_study import shipped_digits
 from lecture_utils.chapters.ch16.steps_study import sample_with
 from lecture_utils.data import digits
 from lecture_utils.generative.diffusion.forward_process import noised
@@ -28,17 +27,9 @@ SIDE = 16
 Step = Callable[[Tensor, Tensor, int, int, Tensor], Tensor]  # x, ε, t, s, ᾱ → x_s
 
 
-@functools.cache
-def shipped() -> LabelledDiffusion:
-    """The course's ``digits_ddpm``: predicts v, cosine schedule, told the digit; in evaluation mode."""
-    model = zoo.load("digits_ddpm")
-    assert isinstance(model, LabelledDiffusion)
-    return model.eval()
-
-
 def told(labels: Tensor, model: LabelledDiffusion | None = None) -> Predict:
     """The network's prediction (of v) for digits asked for, labels (B,): x_t and t → (B, 1, 16, 16)."""
-    model = model or shipped()
+    model = model or shipped_digits()
     context, _ = model.contexts(labels[:, None])
     return lambda x, t: model.net(x, t, context)
 
@@ -53,7 +44,7 @@ def drawn(
     labels: Tensor, sampler: str, count: int, *, noise: Tensor, spacing: str = "trailing", **more: Any
 ) -> Tensor:
     """Digits (B, 1, 16, 16) in [0, 1] of labels (B,), by one of `steps_study.SAMPLERS` from `noise`."""
-    model = shipped()
+    model = shipped_digits()
     x = sample_with(
         sampler,
         told(labels),
@@ -117,7 +108,7 @@ def trajectory(
 
 def digit_trajectory(digit: int, seed: int, count: int = 20, **more: Any) -> Trajectory:
     """The shipped network's way to one digit; each of the tensors is (…, 1, 1, 16, 16)."""
-    model = shipped()
+    model = shipped_digits()
     return trajectory(
         told(torch.tensor([digit])),
         model.schedule,
@@ -184,7 +175,7 @@ def there_and_back(
     """By number of steps: the noise (B, 1, 16, 16) of digits, what DDIM makes of it, and the PSNR."""
     found = {}
     for count in counts:
-        noise = shipped().encode(images, labels[:, None], steps=count)
+        noise = shipped_digits().encode(images, labels[:, None], steps=count)
         back = drawn(labels, "DDIM", count, noise=noise)
         found[count] = noise, back, psnr(back, images).mean().item()
     return found
@@ -194,7 +185,7 @@ def there_and_back(
 @torch.inference_mode()
 def loss_by_step(times: Sequence[int], n: int = 100, seed: int = 0) -> dict[str, list[float]]:
     """Mean squared error of the shipped network on test digits at each t: as ε, as x_0, as v."""
-    model, draw = shipped(), torch.Generator().manual_seed(seed)
+    model, draw = shipped_digits(), torch.Generator().manual_seed(seed)
     images, labels = (part[:n] for part in digits.load(SIDE, "test"))
     x0, predict = 2 * images - 1, told(labels)
     found: dict[str, list[float]] = {"epsilon": [], "sample": [], "v": []}

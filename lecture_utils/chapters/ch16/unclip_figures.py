@@ -8,6 +8,8 @@ Shapes: N pictures of side S, n cosines.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -17,9 +19,9 @@ from lecture_utils.chapters.ch16.unclip_study import Faults, Tries, Way
 from lecture_utils.data.toyworld.names import CLASSES
 from lecture_utils.ops.checks import check_images
 from lecture_utils.plotting.images import bare, few
+from lecture_utils.plotting.sheets import GAP, mosaic
 from lecture_utils.plotting.style import BLUE, GREEN, INK, ORANGE, PINK, QUIET, VERMILION
 
-GAP = 2  # pixels between pictures
 LOWEST = 0.4  # cosine at the left end of the histograms
 COLOURS = (BLUE, GREEN, VERMILION, ORANGE, PINK)
 
@@ -28,13 +30,8 @@ def sheet_of(rows: Sequence[Tensor]) -> np.ndarray:
     """Rows of pictures (N, 3, S, S) in [0, 1] on white, one below the other: (height, width, 3)."""
     for images in rows:
         check_images(images, 3, unit_range=True)
-    side = rows[0].shape[-1]
-    step, longest = side + GAP, max(map(len, rows))
-    sheet = np.ones((len(rows) * step - GAP, longest * step - GAP, 3), dtype=np.float32)
-    for top, images in enumerate(rows):
-        for left, image in enumerate(images):
-            sheet[top * step : top * step + side, left * step : left * step + side] = few(image, 32)
-    return sheet
+    longest = max(map(len, rows))
+    return mosaic(torch.cat([F.pad(x, (0,) * 7 + (longest - len(x),), value=1.0) for x in rows]), longest)
 
 
 def variation_figure(picture: Tensor, made: Tensor, title: str, *, columns: int = 5) -> Figure:

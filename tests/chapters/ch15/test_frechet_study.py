@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lecture_utils.chapters.ch15 import frechet_figures, frechet_study, sheet_figures
+from lecture_utils.chapters.ch15 import frechet_figures, frechet_study
 from lecture_utils.chapters.ch15.frechet_study import by_heart, cases, quality, reactions, swirled, worse
 from lecture_utils.data.toyworld.language.captioned import captioned
 from lecture_utils.metrics.frechet import gaussian_fit
@@ -103,19 +103,3 @@ def test_figures_draw_what_they_are_given() -> None:
     fig = frechet_figures.nearest_figure(images[:8], images, images[8:12], "copies")
     first, below = (torch.as_tensor(ax.images[0].get_array()) for ax in fig.axes[:2])
     assert torch.equal(first, below)
-
-
-def test_a_sheet_shows_all_samples_in_order() -> None:
-    images = torch.rand(10, 1, 8, 8)
-    sheet = sheet_figures.mosaic(images, columns=4)
-    assert sheet.shape == (28, 38, 3)
-    assert abs(sheet[10:18, 20:28, 0] - images[6, 0].numpy()).max() < 1 / 31
-    assert (sheet[20:28, 20:] == 1).all()  # nothing after the last one
-    fig = sheet_figures.sample_sheet(images, "digits", columns=5, rows=["a", "b"], names=list("vwxyz"))
-    assert [t.get_text() for t in fig.axes[0].texts] == ["a", "b", *"vwxyz"]
-    fig = sheet_figures.sample_sheets({"one": images, "two": images[:4]}, "both")
-    assert [ax.get_title(loc="left") for ax in fig.axes] == ["one", "two"]
-    with pytest.raises(ValueError, match="images: got"):
-        sheet_figures.mosaic(images[0])
-    with pytest.raises(ValueError, match="sheets: got none"):
-        sheet_figures.sample_sheets({}, "none")

@@ -7,7 +7,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lecture_utils.chapters.ch16 import denoising_study, steps_claims, steps_figures, steps_study
+from lecture_utils.chapters.ch16 import (
+    denoising_study,
+    guidance_study,
+    steps_claims,
+    steps_figures,
+    steps_study,
+)
 from lecture_utils.data import digits
 from lecture_utils.experiments import ledger
 from lecture_utils.generative.diffusion.samplers import ddim_sample, ddpm_sample, spaced_steps
@@ -108,7 +114,7 @@ def test_ddim_gives_the_same_digit_and_comes_back() -> None:
 def test_losses_say_the_same_in_three_ways() -> None:
     """The error of ε is that of x_0 times ᾱ / (1 - ᾱ)."""
     found = denoising_study.loss_by_step((100, 500), n=8)
-    ratio = denoising_study.shipped().schedule.snr()[[99, 499]]
+    ratio = guidance_study.shipped_digits().schedule.snr()[[99, 499]]
     torch.testing.assert_close(
         torch.tensor(found["epsilon"]), (torch.tensor(found["sample"]) * ratio).float(), rtol=1e-3, atol=0
     )

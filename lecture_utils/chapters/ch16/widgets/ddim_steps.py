@@ -7,8 +7,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils.chapters.ch16.denoising_study import shipped, starting_noise, told
+from lecture_utils.chapters.ch16.denoising_study import starting_noise, told
 from lecture_utils.chapters.ch16.denoising_study import trajectory as walked
+from lecture_utils.chapters.ch16.guidance_study import shipped_digits
 from lecture_utils.chapters.ch16.noising_figures import visible
 from lecture_utils.chapters.ch16.steps_figures import sheet
 from lecture_utils.plotting.images import bare
@@ -26,7 +27,7 @@ SHOWN = 6  # of one digit's steps
 def made(count: int, eta: float) -> tuple[Tensor, list[int], Tensor]:
     """Twenty-five digits (25, 1, 16, 16); and one of them on its way: steps t, and beliefs (K, 1, 16, 16)."""
     labels = torch.arange(25) % 10
-    model = shipped()
+    model = shipped_digits()
     way = walked(told(labels), model.schedule, starting_noise(25), count, kind=model.kind, clip=1.0, eta=eta)
     return visible(way.x[-1]), way.times[:-1], visible(way.x0[:, 3])
 

@@ -11,8 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lecture_utils import zoo
-from lecture_utils.chapters.ch16.unclip_study import picture_of
+from lecture_utils.chapters.ch16.unclip_study import picture_of, shipped
 from lecture_utils.data.toyworld.names import CLASSES, COLOURS, STUFF
 from lecture_utils.generative.diffusion.latent_diffusion import LatentDiffusion
 from lecture_utils.generative.unclip.manipulation import text_diff
@@ -44,14 +43,6 @@ class Beginning(NamedTuple):
     picture: Tensor
     embedding: Tensor
     noise: Tensor
-
-
-@lru_cache(maxsize=1)
-def shipped() -> LatentDiffusion:
-    """The course's decoder."""
-    model = zoo.load("shapes_unclip")
-    assert isinstance(model, LatentDiffusion)
-    return model.eval()
 
 
 @lru_cache(maxsize=8)
@@ -89,7 +80,7 @@ def turn(number: int, wish: str, share: int, model: LatentDiffusion | None = Non
     model : LatentDiffusion, optional
         The decoder; the shipped one where none is given.
     """
-    model = model or shipped()
+    model = model or shipped().decoder
     start, (before, after) = beginning(model, number), sentences(number, wish)
     old, new = told_by(ids_of([before, after]))[1].split(1)
     turned = text_diff(start.embedding, old, new, share * SHARE)

@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lecture_utils.chapters.ch16.denoising_study import Trajectory, digit_trajectory, shipped
+from lecture_utils.chapters.ch16.denoising_study import Trajectory, digit_trajectory
+from lecture_utils.chapters.ch16.guidance_study import shipped_digits
 from lecture_utils.chapters.ch16.noising_figures import said, visible
 from lecture_utils.plotting.images import bare, few, signed_image
 from lecture_utils.plotting.style import INK, QUIET
@@ -50,7 +51,7 @@ def scrubbed(step: int, digit: int, seed: int, sampler: str) -> Figure:
     for place, (title, shown) in enumerate(parts.items()):
         box = (0.05 + place * (PANEL + 0.15)) / WIDTH, 0.25 / HEIGHT, PANEL / WIDTH, PANEL / HEIGHT
         bare(fig.add_axes(box), title).imshow(shown, interpolation="nearest", aspect="auto")
-    alpha_bar = float(shipped().schedule.alpha_bar[t])
+    alpha_bar = float(shipped_digits().schedule.alpha_bar[t])
     head = f"step {step + 1} of {COUNT}, {SAMPLERS[sampler]}: t = {t}, ᾱ = {said(alpha_bar)}"
     fig.text(0.05 / WIDTH, 1 - 0.25 / HEIGHT, head, fontsize=11, color=INK)
     changed = (way.x0[step] - way.x0[max(step - 1, 0)]).square().mean().sqrt().item() / 2
